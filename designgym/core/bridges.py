@@ -1,0 +1,111 @@
+"""A design space in the words of Gymnasium, Optuna and Ray Tune, and designs back from theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, shorten
+from designgym.core.groups import Permutation, Repeated
+from designgym.core.parameters import DiscreteParameter, Float, Integer, Parameter, PowerOfTwo
+
+if TYPE_CHECKING:
+    import gymnasium
+    import optuna
+
+    from designgym.core.space import DesignSpace
+
+
+def to_gym(space: DesignSpace) -> gymnasium.Space[Any]:
+    """Return ``MultiDiscrete`` over the columns' cells, or ``Box`` in [0, 1] if a column is continuous."""
+    from gymnasium import spaces
+
+    cells = [column.cells for column in space.columns]
+    if all(cells):
+        return spaces.MultiDiscrete(np.array(cells, dtype=np.int64))
+    return spaces.Box(0.0, 1.0, shape=(len(cells),), dtype=np.float32)
+
+
+def from_gym(space: DesignSpace, action: Any) -> Design:
+    """Return the design of an action of `to_gym`."""
+    action_space = to_gym(space)
+    array = np.asarray(action, dtype=action_space.dtype) if np.ndim(action) == 1 else np.asarray(action)
+    if not action_space.contains(array):
+        raise InputError(f"action {shorten(action)} is not in {action_space}")
+    if np.issubdtype(array.dtype, np.integer):
+        array = (array + 0.5) / np.array([column.cells for column in space.columns])
+    return space.decode(array.astype(np.float64)[None, :])[0]
+
+
+def to_optuna(space: DesignSpace, trial: optuna.trial.BaseTrial, prefix: str = "") -> Design:
+    """Return the suggested design; parameters whose conditions fail hold their defaults and are not suggested."""
+    values: dict[str, Any] = {name: parameter.default for name, parameter in space.parameters.items()}
+    waiting = {condition.parameter: condition for condition in space.conditions}
+    order = sorted(space.parameters, key=lambda name: _depth(name, space))
+    for name in order:
+        if name not in waiting or name in space.active(values):
+            values[name] = _suggest(space.parameters[name], trial, prefix + name)
+    return Design(values)
+
+
+def _depth(name: str, space: DesignSpace) -> int:
+    """Return how many conditions stand between ``name`` and a parameter that is always active."""
+    parents = {parent for condition in space.conditions if condition.parameter == name for parent in condition.when.names}
+    return 1 + max(_depth(parent, space) for parent in parents) if parents else 0
+
+
+def _suggest(parameter: Parameter, trial: optuna.trial.BaseTrial, name: str) -> Any:
+    match parameter:
+        case Integer():
+            return trial.suggest_int(name, parameter.low, parameter.high, step=parameter.step, log=parameter.log)
+        case PowerOfTwo():
+            exponents = [bound.bit_length() - 1 for bound in (parameter.low, parameter.high)]
+            return 1 << trial.suggest_int(f"log2({name})", *exponents)
+        case Float():
+            return parameter.validate(trial.suggest_float(name, parameter.low, parameter.high, log=parameter.log))
+        case DiscreteParameter(ordered=True):
+            return parameter.values()[trial.suggest_int(f"index({name})", 0, len(parameter.values()) - 1)]
+        case DiscreteParameter():
+            return trial.suggest_categorical(name, list(parameter.values()))
+        case Permutation():
+            keys = [trial.suggest_float(column.name, 0.0, 1.0) for column in parameter.columns(name)]
+            return parameter.decode(np.array(keys))
+        case Repeated():
+            length = trial.suggest_int(f"{name}.length", parameter.low, parameter.high)
+            return tuple(to_optuna(parameter.space, trial, f"{name}[{i}].") for i in range(length))
+    raise InputError(f"parameter {name!r} of kind {parameter.kind} has no Optuna form")
+
+
+def to_tune(space: DesignSpace) -> dict[str, Any]:
+    """Return a Ray Tune search space."""
+    from ray import tune
+
+    config: dict[str, Any] = {}
+    for name, parameter in space.parameters.items():
+        match parameter:
+            case Integer(log=False):
+                # Tune's quantised integers are multiples of the step, whatever the lower bound: spell other grids out
+                plain = parameter.step == 1
+                config[name] = tune.randint(parameter.low, parameter.high + 1) if plain else tune.choice(list(parameter.values()))
+            case Float():
+                config[name] = (tune.loguniform if parameter.log else tune.uniform)(parameter.low, parameter.high)
+            case DiscreteParameter() if not isinstance(parameter, Integer):
+                config[name] = tune.choice(list(parameter.values()))
+            case _:
+                config |= {column.name: tune.uniform(0.0, 1.0) for column in parameter.columns(name)}
+    return config
+
+
+def from_tune(space: DesignSpace, config: Mapping[str, Any]) -> Design:
+    """Return the design of a configuration drawn from `to_tune`; keys of other things are ignored."""
+    values: dict[str, Any] = {}
+    for name, parameter in space.parameters.items():
+        structured = isinstance(parameter, Permutation | Repeated) or (isinstance(parameter, Integer) and parameter.log)
+        keys = [column.name for column in parameter.columns(name)] if structured else [name]
+        if missing := [key for key in keys if key not in config]:
+            raise InputError(f"configuration lacks {missing[0]!r}: draw it from DesignSpace.to_tune()")
+        values[name] = parameter.decode(np.array([config[key] for key in keys])) if structured else config[name]
+    return space.validate(values)

@@ -1,0 +1,42 @@
+"""The equivalence keys of designs: which context a result belongs to, hashed with what the design is or does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from blake3 import blake3
+
+from designgym.core.design import Design
+from designgym.core.protocols import Simulator
+from designgym.core.trial import Keys
+from designgym.core.workload import Workload
+
+KEY_BYTES = 16  # 128 bits: among 10^12 keys the chance of one accidental collision is below 10^-14
+
+
+class KeyMaker:
+    """Makes the keys of one context: simulator and version, space version, workload, fidelity, and seed unless it has no effect."""
+
+    def __init__(self, simulator: Simulator, workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> None:
+        self._space = simulator.space
+        self._traits = workload.traits
+        relevant_seed = None if simulator.deterministic else seed
+        context = ["1", simulator.name, simulator.version, simulator.space.version, workload.digest, repr(float(fidelity)), relevant_seed]
+        prefix = json.dumps(context, separators=(",", ":")).encode()
+        self._literal, self._canonical, self._functional = (blake3(prefix + tag) for tag in (b"literal", b"canonical", b"functional"))
+
+    def keys(self, design: Design) -> Keys:
+        """Return the literal and the canonical key; the functional one is filled in after a probe."""
+        canonical = self._space.canonical(design, self._traits)
+        return Keys(_digest(self._literal, design.literal.encode()), _digest(self._canonical, canonical.literal.encode()))
+
+    def functional(self, responses: Sequence[bytes]) -> list[str]:
+        """Return the functional keys of probe responses."""
+        return [_digest(self._functional, response) for response in responses]
+
+
+def _digest(prefix: blake3, content: bytes) -> str:
+    hasher = prefix.copy()
+    hasher.update(content)
+    return hasher.hexdigest(length=KEY_BYTES)

@@ -1,0 +1,111 @@
+"""What an evaluation yields: declared metrics with units, and an outcome that is never mistaken for a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from designgym.core.errors import InputError
+
+Goal = Literal["min", "max"]
+Status = Literal["ok", "infeasible", "failed", "timeout"]
+
+UNITS: dict[str, str] = {
+    "ps": "ps", "ns": "ns", "us": "us", "ms": "ms", "s": "s", "cycles": "cycles",
+    "fj": "fJ", "pj": "pJ", "nj": "nJ", "uj": "uJ", "mj": "mJ", "j": "J", "uw": "uW", "mw": "mW", "w": "W",
+    "um2": "um^2", "mm2": "mm^2", "bytes": "B", "kib": "KiB", "mib": "MiB", "gib": "GiB",
+    "gbps": "Gb/s", "mhz": "MHz", "ghz": "GHz", "usd": "USD", "tokens": "tokens", "pct": "%",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """The declaration of a metric: its name, unit, and which way is better.
+
+    Attributes:
+        name: Identifier such as ``latency_avg_ns``; a trailing unit is part of the name.
+        unit: Unit as printed; ``"1"`` for counts and ratios.
+        goal: ``"min"`` or ``"max"`` if one way is better in general, else None.
+        doc: One line on how it is defined.
+    """
+
+    name: str
+    unit: str
+    goal: Goal | None = None
+    doc: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"name": self.name, "unit": self.unit, "goal": self.goal, "doc": self.doc}
+
+
+def metric(name: str, *, unit: str | None = None, goal: Goal | None = None, doc: str = "") -> MetricSpec:
+    """Declare a metric; without ``unit``, the unit is the one that the name ends in (``area_mm2``), else ``"1"``.
+
+    Raises:
+        InputError: If the name is not an identifier or the goal is not ``min``, ``max`` or None.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InputError(f"metric name {name!r} must be an identifier such as 'latency_ns'")
+    if goal not in ("min", "max", None):
+        raise InputError(f"goal of metric {name!r} must be 'min', 'max' or None, got {goal!r}")
+    suffix = name.rsplit("_", 1)[-1].lower() if "_" in name else ""
+    return MetricSpec(name, UNITS.get(suffix, "1") if unit is None else unit, goal, doc)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The result of evaluating one design.
+
+    Attributes:
+        values: Metric values by name, in the declared units; empty unless ``status`` is ``ok``.
+        status: ``ok``; ``infeasible`` (the design is illegal or cannot be built, see ``reasons``); ``failed`` (see ``error``);
+            ``timeout``.
+        reasons: Why the design is infeasible.
+        error: What went wrong.
+        cost_s: Seconds that the evaluation took.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    status: Status = "ok"
+    reasons: tuple[str, ...] = ()
+    error: str = ""
+    cost_s: float = 0.0
+
+    @classmethod
+    def infeasible(cls, reasons: Sequence[str], cost_s: float = 0.0) -> Metrics:
+        """Return the result of a design that is illegal, with the reasons."""
+        return cls(status="infeasible", reasons=tuple(reasons), cost_s=cost_s)
+
+    @classmethod
+    def failed(cls, error: str, cost_s: float = 0.0) -> Metrics:
+        """Return the result of an evaluation that went wrong."""
+        return cls(status="failed", error=error, cost_s=cost_s)
+
+    @classmethod
+    def timeout(cls, error: str, cost_s: float = 0.0) -> Metrics:
+        """Return the result of an evaluation that was stopped for its time."""
+        return cls(status="timeout", error=error, cost_s=cost_s)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are values."""
+        return self.status == "ok"
+
+    def __getitem__(self, name: str) -> float:
+        return self.values[name]
+
+    def checked(self, specs: Sequence[MetricSpec]) -> Metrics:
+        """Return itself if it has exactly the declared metrics, all finite; otherwise a ``failed`` result that says why."""
+        if not self.ok:
+            return self
+        declared = {spec.name for spec in specs}
+        if declared != self.values.keys():
+            missing, extra = sorted(declared - self.values.keys()), sorted(self.values.keys() - declared)
+            return Metrics.failed(f"simulator returned other metrics than it declares: missing {missing}, undeclared {extra}", self.cost_s)
+        for name, value in self.values.items():
+            if isinstance(value, bool) or not math.isfinite(value):
+                return Metrics.failed(f"simulator returned {name} = {value!r}, expected a finite number", self.cost_s)
+        return self

@@ -1,0 +1,169 @@
+"""The seams: what a simulator, a searcher and a cache must offer. Nothing here needs to be inherited from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from designgym.core.design import Design
+from designgym.core.metrics import Metrics, MetricSpec
+from designgym.core.space import DesignSpace
+from designgym.core.trial import Trial
+from designgym.core.workload import Workload
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one evaluation occupies.
+
+    Attributes:
+        cpus: CPU cores.
+        gpus: GPUs.
+        memory_bytes: Peak memory, 0 if unknown.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_bytes: int = 0
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """What designs are evaluated by. Pure in (design, workload, fidelity, seed), batch first, safe to kill at any moment.
+
+    Attributes:
+        name: Identifier, for instance ``dram-controller``.
+        version: Raise it with any change that could alter results.
+        space: The designs it accepts.
+        metrics: The metrics it returns, all of them for every ``ok`` result.
+        deterministic: Whether the seed has no effect.
+        resources: What one evaluation occupies.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def space(self) -> DesignSpace: ...
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]: ...
+    @property
+    def deterministic(self) -> bool: ...
+    @property
+    def resources(self) -> Resources: ...
+
+    def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+        """Return one result per design, in order; a failure is a status, not an exception."""
+        ...
+
+    def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
+        """Return what each design observably does on a small part of the workload, or None if there is no cheap probe."""
+        ...
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """What proposes designs: ``Cls(space, objective, *, seed, **options)``. It never calls a simulator, knows neither Ray nor Gymnasium."""
+
+    def ask(self, n: int) -> list[Design]:
+        """Return up to ``n`` legal designs; fewer, or none, when the searcher has nothing more to propose."""
+        ...
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learn from trials: in any order, late, duplicates included, or of designs that were never asked."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that later behaviour depends on, as JSON data."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Return to a state of `state`; what follows is exactly what would have followed then."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The cache's answer for one key.
+
+    Attributes:
+        kind: ``hit`` (``metrics`` may be served), ``reserved`` (the asker must `EquivalenceCache.fill` or `EquivalenceCache.fail` it with
+            ``token``), or ``busy`` (another asker is measuring it: wait, then look again).
+        metrics: For a hit, the result (the running mean over several measurements).
+        token: For a reservation, what proves ownership.
+        measurements: How many measurements the entry holds already; the next one of a noisy evaluator takes another seed.
+    """
+
+    kind: Literal["hit", "reserved", "busy"]
+    metrics: Metrics | None = None
+    token: str = ""
+    measurements: int = 0
+
+
+class EquivalenceCache(Protocol):
+    """Results by key, with single flight. Batched, so that one call to a shared cache serves many designs.
+
+    Keys are opaque strings; functional keys are aliases of the canonical key that was measured.
+    """
+
+    def lookup(self, keys: Sequence[str]) -> list[Lookup]:
+        """Return a `Lookup` for each (different) key; what may not be served is reserved for the caller, under a lease."""
+        ...
+
+    def fill(self, key: str, token: str, metrics: Metrics) -> Metrics:
+        """Add a measurement, end the reservation, and return the running mean. A token that has expired adds the measurement too."""
+        ...
+
+    def fail(self, key: str, token: str) -> None:
+        """End the reservation without a result: the next asker measures."""
+        ...
+
+    def peek(self, key: str) -> Metrics | None:
+        """Return the result of a key without reserving it."""
+        ...
+
+    def link(self, aliases: Mapping[str, str]) -> None:
+        """Let functional keys lead to measured canonical keys; the first link of an alias stays."""
+        ...
+
+    def resolve(self, aliases: Sequence[str]) -> list[str | None]:
+        """Return, for each functional key, the canonical key that was measured for it, or None."""
+        ...
+
+    def wait(self, key: str, timeout_s: float) -> None:
+        """Return when the key's reservation has ended or the time is over."""
+        ...
+
+    def statistics(self) -> dict[str, float]:
+        """Return counts: entries, bytes, hits, misses, evictions ..."""
+        ...
+
+
+class FingerprintPolicy(Protocol):
+    """Decides when to probe and whether to believe a functional hit; keeps the evidence."""
+
+    def wants_probe(self) -> bool:
+        """Return whether probing is worth its time and fingerprints are still trusted."""
+        ...
+
+    def probed(self, count: int, seconds: float) -> None:
+        """Note the time of probing ``count`` designs."""
+        ...
+
+    def measured(self, count: int, seconds: float) -> None:
+        """Note the time of measuring ``count`` designs."""
+        ...
+
+    def verdict(self, functional_key: str, canonical_key: str) -> Literal["serve", "audit", "ignore"]:
+        """Return what to do with a functional hit: serve it, measure it to check, or measure it since this fingerprint is known bad."""
+        ...
+
+    def audited(self, functional_key: str, agreed: bool) -> None:
+        """Note whether an audited measurement agreed with what would have been served."""
+        ...
+
+    def statistics(self) -> dict[str, float]:
+        """Return counts, rates with their 95 % upper bound, and seconds."""
+        ...

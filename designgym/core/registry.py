@@ -1,0 +1,208 @@
+"""What exists: environments and searchers by name. Entries may be lazy, so that importing designgym imports no simulator."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.objectives import Objective
+from designgym.core.protocols import Searcher, Simulator
+from designgym.core.workload import Workload
+
+ID_PATTERN = re.compile(r"^(?:[\w.-]+/)?[\w.-]+-v\d+$")
+
+
+class WorkloadLibrary(Protocol):
+    """Workloads that are found or generated when asked for."""
+
+    def names(self) -> list[str]:
+        """Return the names that `get` finds now."""
+        ...
+
+    def get(self, name: str) -> Workload:
+        """Return the workload; raises `UnknownNameError` with the remedy if there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedWorkloads:
+    """A plain mapping of names to data (or ready `Workload` objects) as a `WorkloadLibrary`."""
+
+    data: Mapping[str, Any]
+
+    def names(self) -> list[str]:
+        """Return the names in the order given."""
+        return list(self.data)
+
+    def get(self, name: str) -> Workload:
+        """Return the workload of that name."""
+        if name not in self.data:
+            raise UnknownNameError("workload", name, self.data)
+        data = self.data[name]
+        return data if isinstance(data, Workload) else Workload(name, data)
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """An environment: a simulator bound to workloads and objectives, under a versioned id.
+
+    Attributes:
+        id: ``namespace/Name-vN``; raise N with any change that could alter results.
+        make_simulator: Returns the simulator; keyword options are the environment's own (``allow_no_refresh=True``).
+        workloads: Where workloads come from.
+        objectives: Named objectives; the first is the default.
+        default_workload: Used when none is named.
+        budget: Evaluations per episode and per search run unless said otherwise.
+        description: One line.
+        installed: Returns whether the simulator can run here, and if not, how to get it.
+        options: Names of the keyword options of ``make_simulator``, with a line of documentation each.
+    """
+
+    id: str
+    make_simulator: Callable[..., Simulator]
+    workloads: WorkloadLibrary
+    objectives: Mapping[str, Objective]
+    default_workload: str
+    budget: int = 200
+    description: str = ""
+    installed: Callable[[], tuple[bool, str]] = field(default=lambda: (True, ""))
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def default_objective(self) -> str:
+        """Name of the objective used when none is named."""
+        return next(iter(self.objectives))
+
+    def simulator(self, **options: Any) -> Simulator:
+        """Return a simulator; raises `UnknownNameError` for an option that does not exist."""
+        for name in options:
+            if name not in self.options:
+                raise UnknownNameError(f"option of {self.id}", name, self.options)
+        return self.make_simulator(**options)
+
+    def objective(self, objective: str | Objective | None = None) -> Objective:
+        """Return an objective by name (the default for None), or check one that was made on the fly."""
+        if isinstance(objective, Objective):
+            objective.check(self.simulator().metrics)
+            return objective
+        name = self.default_objective if objective is None else objective
+        if name not in self.objectives:
+            raise UnknownNameError(f"objective of {self.id}", name, self.objectives)
+        return self.objectives[name].named(name)
+
+    def workload(self, workload: str | Workload | None = None) -> Workload:
+        """Return a workload by name (the default for None), or the one given."""
+        if isinstance(workload, Workload):
+            return workload
+        return self.workloads.get(self.default_workload if workload is None else workload)
+
+
+_environments: dict[str, EnvironmentSpec | str] = {}
+_searchers: dict[str, Callable[..., Searcher] | str] = {}
+
+
+def register(
+    id: str,
+    simulator: Simulator | Callable[..., Simulator],
+    *,
+    workloads: Mapping[str, Any] | WorkloadLibrary,
+    objective: Objective | None = None,
+    objectives: Mapping[str, Objective] | None = None,
+    default_workload: str | None = None,
+    budget: int = 200,
+    description: str = "",
+    installed: Callable[[], tuple[bool, str]] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> EnvironmentSpec:
+    """Register an environment, here and with Gymnasium, so that ``gymnasium.make(id)`` works.
+
+    Args:
+        id: ``namespace/Name-vN``.
+        simulator: A simulator, or what makes one from the environment's options.
+        workloads: Data by name, or a library.
+        objective: The only objective, named ``default``; give this or ``objectives``.
+        objectives: Objectives by name, the default first.
+        default_workload: The first one unless given.
+        budget: Evaluations per episode and search run.
+        description: One line; the first line of the simulator's docstring unless given.
+        installed: Whether the simulator can run here, and how to get it.
+        options: The options of the simulator's maker, documented.
+
+    Raises:
+        InputError: If the id is malformed or taken, or an objective reads a metric that the simulator does not declare.
+    """
+    import gymnasium
+
+    if not isinstance(id, str) or not ID_PATTERN.match(id):
+        raise InputError(f"environment id {id!r} must look like 'namespace/Name-v0'")
+    if id in _environments and not isinstance(_environments[id], str):
+        raise InputError(f"environment {id!r} is registered already: raise the version at its end for a changed one")
+    if (objective is None) == (not objectives):
+        raise InputError(f"environment {id!r} needs either objective= or objectives=")
+    library = FixedWorkloads(workloads) if isinstance(workloads, Mapping) else workloads
+    if default_workload is None and not (names := library.names()):
+        raise InputError(f"environment {id!r} needs at least one workload; for one without, pass workloads={{'none': None}}")
+    is_instance = isinstance(simulator, Simulator) and not isinstance(simulator, type)
+    make: Callable[..., Simulator] = (lambda: simulator) if is_instance else simulator  # type: ignore[assignment,return-value]
+    spec = EnvironmentSpec(
+        id, make, library, dict(objectives or {"default": objective}),  # type: ignore[dict-item]
+        default_workload if default_workload is not None else names[0], budget,
+        description or (getattr(simulator, "__doc__", None) or id).strip().splitlines()[0],
+        installed or (lambda: (True, "")), dict(options or {}),
+    )  # fmt: skip
+    example = spec.simulator() if spec.installed()[0] else None
+    if example is not None:
+        for named in spec.objectives.values():
+            named.check(example.metrics)
+    _environments[id] = spec
+    if id not in gymnasium.registry:
+        gymnasium.register(id, entry_point="designgym.envs.design_env:make_env", kwargs={"env_id": id})
+    return spec
+
+
+def register_lazily(id: str, module: str) -> None:
+    """Note that importing ``module`` registers ``id``."""
+    _environments.setdefault(id, module)
+
+
+def spec(id: str) -> EnvironmentSpec:
+    """Return the environment of that id; raises `UnknownNameError` if there is none."""
+    entry = _environments.get(id)
+    if isinstance(entry, str):
+        importlib.import_module(entry)
+        entry = _environments[id]
+    if not isinstance(entry, EnvironmentSpec):
+        raise UnknownNameError("environment", id, _environments, "(a plugin file registers more: --plugin FILE.py)")
+    return entry
+
+
+def environments() -> Iterator[EnvironmentSpec]:
+    """Yield all registered environments, sorted by id."""
+    return (spec(id) for id in sorted(_environments))
+
+
+def register_searcher(name: str, searcher: Callable[..., Searcher] | str) -> None:
+    """Register a searcher class ``Cls(space, objective, *, seed, **options)``, or ``"module:Class"`` to be imported when used."""
+    if name in _searchers and _searchers[name] is not searcher and not isinstance(_searchers[name], str):
+        raise InputError(f"searcher {name!r} is registered already: choose another name")
+    _searchers[name] = searcher
+
+
+def searcher_class(name: str) -> Callable[..., Searcher]:
+    """Return a searcher class by name; raises `UnknownNameError` if there is none."""
+    entry = _searchers.get(name)
+    if isinstance(entry, str):
+        module, _, attribute = entry.partition(":")
+        entry = getattr(importlib.import_module(module), attribute)
+    if entry is None:
+        raise UnknownNameError("searcher", name, _searchers)
+    return entry  # type: ignore[return-value]
+
+
+def searchers() -> list[str]:
+    """Return the names of all searchers, sorted."""
+    return sorted(_searchers)

@@ -1,0 +1,325 @@
+"""`DesignSpace`: the named parameters of a design, what is legal, what is active, and what is equivalent."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designgym.core import bridges
+from designgym.core.canonical import Canonicaliser
+from designgym.core.design import Design
+from designgym.core.errors import InputError, InvalidDesignError, UnknownNameError, shorten
+from designgym.core.groups import Permutation, Repeated
+from designgym.core.parameters import Categorical, Column, Float, Integer, Ordinal, Parameter, PowerOfTwo
+from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json
+
+if TYPE_CHECKING:
+    import gymnasium
+    import optuna
+
+SAMPLE_ATTEMPTS = 10_000  # draws per legal design before a space counts as (almost) empty
+MOVE_ATTEMPTS = 200  # tries of a mutation or crossover before the parent is returned unchanged
+
+
+class DesignSpace:
+    """An immutable, versioned design space. Two spaces are equal if their JSON is.
+
+    Args:
+        parameters: Named parameters; use this form for names that are not Python identifiers.
+        version: Raise it with any change that could alter results; it is part of every cache key.
+        conditions: When a parameter has an effect (`Condition`).
+        constraints: Which designs are legal, with the reason (`Constraint`).
+        symmetries: Which designs are equivalent (`Rewrite`, `Interchangeable`, `Unordered`).
+        **named: Named parameters, the usual form: ``DesignSpace(ways=Integer(1, 16))``.
+
+    Raises:
+        InputError: For an empty space, a rule about a parameter that does not exist, or conditions that depend on each other.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter] | None = None,
+        /,
+        *,
+        version: str = "1",
+        conditions: Iterable[Condition] = (),
+        constraints: Iterable[Constraint] = (),
+        symmetries: Iterable[Symmetry] = (),
+        **named: Parameter,
+    ) -> None:
+        merged = dict(parameters or {}) | named
+        if not merged:
+            raise InputError("a design space needs at least one parameter")
+        for name, parameter in merged.items():
+            if not isinstance(name, str) or not name or name == "traits":
+                raise InputError(f"parameter name {name!r} must be a non-empty string other than 'traits'")
+            if not isinstance(parameter, Parameter):
+                raise InputError(f"parameter {name!r} is {shorten(parameter)}, expected Integer, Float, Categorical or another parameter")
+        self.parameters: Mapping[str, Parameter] = MappingProxyType(merged)
+        self.version = str(version)
+        self.conditions = tuple(conditions)
+        self.constraints = tuple(constraints)
+        self.symmetries = tuple(symmetries)
+        self._check_rules()
+        self._canonicaliser = Canonicaliser(self)
+
+    # ---- designs -------------------------------------------------------------------------------------------------------
+
+    def default(self) -> Design:
+        """Return the design in which every parameter has its default."""
+        return Design({name: parameter.default for name, parameter in self.parameters.items()})
+
+    def validate(self, mapping: Mapping[str, Any]) -> Design:
+        """Return ``mapping`` as a design; inactive parameters may be left out and then hold their defaults.
+
+        Legality is a separate question: see `violations`.
+
+        Raises:
+            InvalidDesignError: Listing every unknown, missing or illegal value.
+        """
+        if isinstance(mapping, str) or not isinstance(mapping, Mapping):
+            raise InvalidDesignError([f"got {shorten(mapping)}, expected a mapping of {', '.join(self.parameters)}"])
+        problems = [str(UnknownNameError("parameter", name, self.parameters)) for name in mapping if name not in self.parameters]
+        values: dict[str, Any] = {}
+        missing: list[str] = []
+        for name, parameter in self.parameters.items():
+            if name not in mapping:
+                missing.append(name)
+                values[name] = parameter.default
+                continue
+            try:
+                values[name] = parameter.validate(mapping[name])
+            except InputError as error:
+                problems.append(f"{name}: {error}")
+                values[name] = parameter.default
+        if missing and not problems:
+            active = self._canonicaliser.active(values)
+            problems = [f"{name}: missing, expected {self.parameters[name].describe()}" for name in missing if name in active]
+        elif missing:
+            problems += [f"{name}: missing" for name in missing]
+        if problems:
+            raise InvalidDesignError(problems)
+        return Design(values)
+
+    def active(self, design: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the parameters that have an effect in this design."""
+        return self._canonicaliser.active(design)
+
+    def violations(self, design: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the reasons why the design is illegal, those of repeated groups included; empty if it is legal."""
+        reasons = [constraint.reason for constraint in self.constraints if not constraint.holds(design)]
+        for name, group in self._groups.items():
+            for i, element in enumerate(design[name]):
+                reasons += [f"{name}[{i}]: {reason}" for reason in group.space.violations(element)]
+        return tuple(reasons)
+
+    def canonical(self, design: Mapping[str, Any], traits: frozenset[str] = frozenset()) -> Design:
+        """Return the representative of all designs declared equivalent to this one.
+
+        Args:
+            design: A design of this space.
+            traits: The workload's declared traits, which rewrites may use.
+        """
+        return self._canonicaliser(design, traits)
+
+    def sample(self, rng: np.random.Generator, n: int = 1) -> list[Design]:
+        """Return ``n`` independent, legal designs, uniform over the legal ones.
+
+        Raises:
+            InputError: If no legal design turns up in `SAMPLE_ATTEMPTS` draws.
+        """
+        return [self._sample_one(rng) for _ in range(n)]
+
+    def mutate(self, design: Mapping[str, Any], rng: np.random.Generator) -> Design:
+        """Return a legal design that differs in one active parameter, sometimes more (the count is 1 + Geometric)."""
+        active = sorted(self.active(design), key=list(self.parameters).index)
+        movable = [name for name in active if self.parameters[name].size() > 1] or active
+        for _ in range(MOVE_ATTEMPTS):
+            values = dict(design)
+            count = min(int(rng.geometric(0.75)), len(movable))
+            for i in rng.choice(len(movable), size=count, replace=False):
+                name = movable[int(i)]
+                values[name] = self.parameters[name].mutate(values[name], rng)
+            if not self.violations(child := Design(values)):
+                return child
+        return Design(design)
+
+    def crossover(self, a: Mapping[str, Any], b: Mapping[str, Any], rng: np.random.Generator) -> Design:
+        """Return a legal child that takes each parameter from one of its parents (kinds may blend)."""
+        for _ in range(MOVE_ATTEMPTS):
+            child = Design({name: parameter.crossover(a[name], b[name], rng) for name, parameter in self.parameters.items()})
+            if not self.violations(child):
+                return child
+        return Design(a)
+
+    def neighbours(self, design: Mapping[str, Any]) -> Iterator[Design]:
+        """Yield the legal designs one step away in one active parameter."""
+        active = self.active(design)
+        for name, parameter in self.parameters.items():
+            if name in active:
+                for value in parameter.neighbours(design[name]):
+                    if not self.violations(candidate := Design({**design, name: value})):
+                        yield candidate
+
+    def size(self) -> float:
+        """Return the number of value combinations, conditions and constraints aside; ``math.inf`` with a continuum."""
+        return math.prod(parameter.size() for parameter in self.parameters.values())
+
+    # ---- numbers -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of an encoded design, in order."""
+        return tuple(column for name, parameter in self.parameters.items() for column in parameter.columns(name))
+
+    def encode(self, designs: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """Return the designs as an array of shape ``(n, len(columns))`` in [0, 1]."""
+        rows = [[x for name, parameter in self.parameters.items() for x in parameter.encode(design[name])] for design in designs]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.columns))
+
+    def decode(self, x: NDArray[np.float64]) -> list[Design]:
+        """Return the designs of an array of shape ``(n, len(columns))``; they are not checked for legality.
+
+        Raises:
+            InputError: If the shape is wrong or a number is not finite.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != len(self.columns) or not np.isfinite(x).all():
+            raise InputError(f"expected finite numbers of shape (n, {len(self.columns)}), got shape {x.shape}")
+        widths = np.cumsum([0, *(len(parameter.columns("")) for parameter in self.parameters.values())])
+        return [
+            Design({name: p.decode(row[a:b]) for (name, p), a, b in zip(self.parameters.items(), widths, widths[1:], strict=False)})
+            for row in x
+        ]
+
+    # ---- other libraries ------------------------------------------------------------------------------------------------
+
+    def to_gym(self) -> gymnasium.Space[Any]:
+        """Return a Gymnasium action space: ``MultiDiscrete`` if all columns have cells, else ``Box`` in [0, 1]."""
+        return bridges.to_gym(self)
+
+    def from_gym(self, action: Any) -> Design:
+        """Return the design of an action of `to_gym`; raises `InputError` for an action outside it."""
+        return bridges.from_gym(self, action)
+
+    def to_optuna(self, trial: optuna.trial.BaseTrial) -> Design:
+        """Return the design that an Optuna trial suggests; only active parameters are suggested."""
+        return bridges.to_optuna(self, trial)
+
+    def to_tune(self) -> dict[str, Any]:
+        """Return a Ray Tune search space; structured parameters appear as one key per column."""
+        return bridges.to_tune(self)
+
+    def from_tune(self, config: Mapping[str, Any]) -> Design:
+        """Return the design of a Ray Tune configuration drawn from `to_tune`."""
+        return bridges.from_tune(self, config)
+
+    # ---- JSON ----------------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, from which `from_json` makes an equal space."""
+        return {
+            "version": self.version,
+            "parameters": {name: parameter.to_json() for name, parameter in self.parameters.items()},
+            "conditions": [rule.to_json() for rule in self.conditions],
+            "constraints": [rule.to_json() for rule in self.constraints],
+            "symmetries": [rule.to_json() for rule in self.symmetries],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DesignSpace:
+        """Return the space of its JSON form."""
+        try:
+            return cls(
+                {name: _parameter_from_json(parameter) for name, parameter in data["parameters"].items()},
+                version=data["version"],
+                conditions=[rule_from_json(rule) for rule in data["conditions"]],  # type: ignore[misc]
+                constraints=[rule_from_json(rule) for rule in data["constraints"]],  # type: ignore[misc]
+                symmetries=[rule_from_json(rule) for rule in data["symmetries"]],  # type: ignore[misc]
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"not the JSON form of a design space: {error!r}; expected what DesignSpace.to_json writes") from None
+
+    def __eq__(self, other: object) -> bool:
+        return self._json_text == other._json_text if isinstance(other, DesignSpace) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._json_text)
+
+    def __repr__(self) -> str:
+        return f"DesignSpace({', '.join(f'{n}={p.describe()}' for n, p in self.parameters.items())}, version={self.version!r})"
+
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return DesignSpace.from_json, (self.to_json(),)
+
+    # ---- inside --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _json_text(self) -> str:
+        return json.dumps(self.to_json(), sort_keys=False)
+
+    @cached_property
+    def _groups(self) -> dict[str, Repeated]:
+        return {name: parameter for name, parameter in self.parameters.items() if isinstance(parameter, Repeated)}
+
+    def _sample_one(self, rng: np.random.Generator) -> Design:
+        for _ in range(SAMPLE_ATTEMPTS):
+            design = Design({name: parameter.sample(rng) for name, parameter in self.parameters.items()})
+            if not (broken := self.violations(design)):
+                return design
+        raise InputError(
+            f"no legal design in {SAMPLE_ATTEMPTS} draws, the last one failed because {broken[0]!r}: "
+            "narrow the parameters' ranges or relax the constraints"
+        )
+
+    def _check_rules(self) -> None:
+        names = set(self.parameters)
+        for condition in self.conditions:
+            self._require_parameter(condition.parameter, "condition")
+            condition.when.require(names, "parameter")
+        for constraint in self.constraints:
+            constraint.holds.require(names, "parameter")
+        for rule in self.symmetries:
+            if isinstance(rule, Rewrite):
+                self._require_parameter(rule.parameter, "rewrite")
+                rule.to.require(names | {"traits"}, "parameter")
+                rule.when.require(names | {"traits"}, "parameter")
+            elif isinstance(rule, Interchangeable):
+                for name in (name for slot in rule.slots for name in slot):
+                    self._require_parameter(name, "interchangeable")
+                for first, *others in zip(*rule.slots, strict=True):
+                    if any(self.parameters[other] != self.parameters[first] for other in others):
+                        raise InputError(f"interchangeable parameters {[first, *others]} must be declared alike")
+            elif isinstance(rule, Unordered):
+                self._require_parameter(rule.parameter, "unordered")
+                if not isinstance(self.parameters[rule.parameter], Repeated):
+                    raise InputError(f"unordered parameter {rule.parameter!r} must be a Repeated group")
+
+    def _require_parameter(self, name: str, rule: str) -> None:
+        if name not in self.parameters:
+            raise UnknownNameError(f"parameter of a {rule} rule", name, self.parameters)
+
+
+_SCALAR_KINDS: dict[str, type[Categorical] | type[Integer] | type[PowerOfTwo] | type[Float]] = {
+    kind.kind: kind for kind in (Categorical, Ordinal, Integer, PowerOfTwo, Float)
+}
+
+
+def _parameter_from_json(data: Mapping[str, Any]) -> Parameter:
+    fields = dict(data)
+    kind = fields.pop("kind")
+    if kind == Permutation.kind:
+        return Permutation(*fields["items"], default=fields["default"])
+    if kind == Repeated.kind:
+        return Repeated(DesignSpace.from_json(fields["space"]), fields["low"], fields["high"], default=fields["default"])
+    if kind not in _SCALAR_KINDS:
+        raise UnknownNameError("kind of parameter", kind, [*_SCALAR_KINDS, Permutation.kind, Repeated.kind])
+    choices: Sequence[Any] = fields.pop("choices", ())
+    return _SCALAR_KINDS[kind](*choices, **fields)
