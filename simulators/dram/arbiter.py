@@ -1,0 +1,244 @@
+"""The trace player and the arbiter between it and the controller.
+
+They talk through inboxes. A message with no delay is read in the next round of the tick; a delayed one at its tick, after those.
+There is never more than one delayed request, one delayed response to the arbiter and one to the player, so that each has a place
+of its own instead of a list. All requests pass the arbiter in the order of the trace: a request's number is its position.
+"""
+
+from numba import njit
+
+from designgym.simulators.dram.controller import ARBITER_FIFO, ARBITER_SIMPLE
+from designgym.simulators.dram.event_heap import set_alarm
+from designgym.simulators.dram.state import (
+    ACCEPTED,
+    ALARM_ARBITER,
+    ALARM_ARRIVAL,
+    ALARM_ENDED,
+    ALARM_PLAYER,
+    ENDED,
+    FINISHED,
+    INBOX_SIZE,
+    REQUEST,
+    RESPONSE,
+)
+
+_KIND_BITS = 2
+
+
+@njit(nogil=True)
+def send_to_arbiter(s, heap, kind, request):
+    """Put a message without delay into the arbiter's inbox."""
+    box = 1 - s.round_parity
+    s.arbiter_inbox[box * INBOX_SIZE + s.arbiter_messages[box]] = (request << _KIND_BITS) | kind
+    s.arbiter_messages[box] += 1
+    set_alarm(s, heap, ALARM_ARBITER, s.now)
+
+
+@njit(nogil=True)
+def send_response_to_arbiter(s, heap, request, delay):
+    """Put the controller's response into the arbiter's inbox."""
+    if delay == 0:
+        send_to_arbiter(s, heap, RESPONSE, request)
+        return
+    s.response_due = s.now + delay
+    s.response_request = request
+    s.response_put = s.n_puts
+    s.n_puts += 1
+    set_alarm(s, heap, ALARM_ARBITER, s.response_due)
+
+
+@njit(nogil=True)
+def present_request(s, heap, trace, requests, request, earliest):
+    """Let the player offer `request` to the arbiter at its arrival or at `earliest`, whichever is later."""
+    due = max(trace[request].arrival, earliest)
+    s.presented = request
+    requests[request].presented = due
+    if due == s.now:
+        send_to_arbiter(s, heap, REQUEST, request)
+        return
+    s.request_due = due
+    s.request_put = s.n_puts
+    s.n_puts += 1
+    set_alarm(s, heap, ALARM_ARBITER, due)
+
+
+@njit(nogil=True)
+def _send_to_player(s, heap, kind, request, delay):
+    if delay == 0:
+        box = 1 - s.round_parity
+        s.player_inbox[box * INBOX_SIZE + s.player_messages[box]] = (request << _KIND_BITS) | kind
+        s.player_messages[box] += 1
+    else:
+        s.player_response_due = s.now + delay
+        s.player_response = request
+    set_alarm(s, heap, ALARM_PLAYER, s.now + delay)
+
+
+@njit(nogil=True)
+def _hand_over(s, heap, request, delay):
+    """Give a request to the controller; from its tick on any pass sees it, even one later in this round."""
+    s.waiting = request
+    s.waiting_from = s.now + delay
+    set_alarm(s, heap, ALARM_ARRIVAL, s.now + delay)
+
+
+@njit(nogil=True)
+def _end_response(s, heap):
+    s.response_end = s.now
+    set_alarm(s, heap, ALARM_ENDED, s.now)
+
+
+@njit(nogil=True)
+def _accept(s, heap, requests, request):
+    requests[request].accepted = s.now
+    _send_to_player(s, heap, ACCEPTED, request, 0)
+
+
+@njit(nogil=True)
+def _next_stored(s, requests):
+    """Return the stored response that can go to the player, -1 if none can."""
+    if s.arbiter == ARBITER_FIFO:
+        return requests[s.stored_head].stored if s.stored_head < s.stored_tail else -1
+    head = s.stored_head
+    return head if head < s.n_requests and requests[head].stored == head else -1
+
+
+@njit(nogil=True)
+def _store(s, requests, request):
+    if s.arbiter == ARBITER_FIFO:
+        requests[s.stored_tail].stored = request
+        s.stored_tail += 1
+    else:
+        requests[request].stored = request
+
+
+@njit(nogil=True)
+def _arbiter_simple(s, heap, requests, kind, request):
+    if kind == REQUEST:
+        _hand_over(s, heap, request, 0)
+    elif kind == ACCEPTED:
+        _accept(s, heap, requests, request)
+    elif kind == RESPONSE:
+        _send_to_player(s, heap, RESPONSE, request, 0)
+    else:
+        _end_response(s, heap)
+
+
+@njit(nogil=True)
+def _arbiter_queued(s, heap, requests, kind, request):
+    if kind == REQUEST:
+        if s.active < s.max_active:
+            s.active += 1
+            _accept(s, heap, requests, request)
+            s.queue_tail += 1
+        else:
+            s.held = request
+            s.n_arbiter_holds += 1
+        if not s.channel_busy and s.queue_head < s.queue_tail:
+            s.channel_busy = 1
+            _hand_over(s, heap, s.queue_head, 1 if s.accepted_tick == s.now else 0)
+            s.queue_head += 1
+    elif kind == ACCEPTED:
+        s.accepted_tick = s.now
+        if s.queue_head < s.queue_tail:
+            _hand_over(s, heap, s.queue_head, 1)
+            s.queue_head += 1
+        else:
+            s.channel_busy = 0
+    elif kind == RESPONSE:
+        _end_response(s, heap)
+        _store(s, requests, request)
+        if not s.way_busy:
+            stored = _next_stored(s, requests)
+            if stored >= 0:
+                s.way_busy = 1
+                s.stored_head += 1
+                _send_to_player(s, heap, RESPONSE, stored, 1 if s.ended_tick == s.now else 0)
+    else:
+        s.ended_tick = s.now
+        if s.held >= 0:
+            held = s.held
+            s.held = -1
+            _accept(s, heap, requests, held)
+            s.queue_tail += 1
+            if not s.channel_busy:
+                s.channel_busy = 1
+                _hand_over(s, heap, held, 1 if s.accepted_tick == s.now else 0)
+                s.queue_head += 1
+        else:
+            s.active -= 1
+        stored = _next_stored(s, requests)
+        if stored >= 0:
+            s.stored_head += 1
+            _send_to_player(s, heap, RESPONSE, stored, 1)
+        else:
+            s.way_busy = 0
+
+
+@njit(nogil=True)
+def _arbiter_message(s, heap, requests, kind, request):
+    if s.arbiter == ARBITER_SIMPLE:
+        _arbiter_simple(s, heap, requests, kind, request)
+    else:
+        _arbiter_queued(s, heap, requests, kind, request)
+
+
+@njit(nogil=True)
+def run_arbiter(s, heap, requests):
+    """Read the messages of this round, then the delayed ones that are due; re-arm the alarm for those that are left."""
+    box = s.round_parity
+    for i in range(s.arbiter_messages[box]):
+        message = s.arbiter_inbox[box * INBOX_SIZE + i]
+        _arbiter_message(s, heap, requests, message & ((1 << _KIND_BITS) - 1), message >> _KIND_BITS)
+    s.arbiter_messages[box] = 0
+    while True:
+        request_due = s.request_due
+        response_due = s.response_due
+        response_first = response_due >= 0 and (
+            request_due < 0
+            or response_due < request_due
+            or (response_due == request_due and s.response_put < s.request_put)
+        )
+        due = response_due if response_first else request_due
+        if due < 0:
+            return
+        if due > s.now:
+            set_alarm(s, heap, ALARM_ARBITER, due)
+            return
+        if response_first:
+            s.response_due = -1
+            _arbiter_message(s, heap, requests, RESPONSE, s.response_request)
+        else:
+            s.request_due = -1
+            _arbiter_message(s, heap, requests, REQUEST, s.presented)
+
+
+@njit(nogil=True)
+def run_player(s, heap, trace, requests):
+    """Offer the next request once the last is accepted; acknowledge responses at once."""
+    box = s.round_parity
+    for i in range(s.player_messages[box]):
+        message = s.player_inbox[box * INBOX_SIZE + i]
+        if message & ((1 << _KIND_BITS) - 1) == ACCEPTED:
+            following = s.presented + 1
+            if following < s.n_requests:
+                present_request(s, heap, trace, requests, following, s.now + 1)
+        else:
+            _receive_response(s, heap, requests, message >> _KIND_BITS)
+    s.player_messages[box] = 0
+    if s.player_response_due >= 0:
+        if s.player_response_due > s.now:
+            set_alarm(s, heap, ALARM_PLAYER, s.player_response_due)
+        else:
+            s.player_response_due = -1
+            _receive_response(s, heap, requests, s.player_response)
+
+
+@njit(nogil=True)
+def _receive_response(s, heap, requests, request):
+    requests[request].response = s.now
+    s.n_returned += 1
+    if s.n_returned == s.n_requests:
+        s.status = FINISHED
+        return
+    send_to_arbiter(s, heap, ENDED, request)

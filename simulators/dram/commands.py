@@ -1,0 +1,138 @@
+"""Issuing a command: its effect on the timing of later ones, on the state of the banks, and on energy."""
+
+from numba import njit
+
+from designgym.simulators.dram.bank_machine import dequeue
+from designgym.simulators.dram.refresh import note_refresh
+from designgym.simulators.dram.state import ACT, PRE, PREA, RD, RDA, REFA, WR, WRA
+
+
+@njit(nogil=True)
+def issue(s, banks, queues, trace, requests, record, command, index, request):
+    """Put `command` for `request` on the command bus now, for bank `index` (both -1 for a command to all banks)."""
+    now = s.now
+    position = s.n_commands
+    if position < record.size:
+        entry = record[position]
+        entry.tick = now
+        entry.command = command
+        entry.bank = index
+        entry.row = trace[request].row if request >= 0 else -1
+        entry.request = request
+    s.n_commands = position + 1
+    s.counts[command] += 1
+    s.last_command = command
+    s.last_command_tick = now
+    if command == ACT:
+        _activate(s, banks[index], now, trace[request].row)
+        requests[request].activated = 1
+    elif command == RD or command == RDA:
+        _read(s, banks[index], now, command == RDA)
+        _serve(s, banks, queues, trace, requests, request, now + s.read_data_end)
+    elif command == WR or command == WRA:
+        _write(s, banks[index], now, command == WRA)
+        _serve(s, banks, queues, trace, requests, request, now + s.write_data_end)
+    elif command == PRE:
+        bank = banks[index]
+        _delay(s, REFA, now + s.precharge_to_act)
+        bank.act_earliest = max(bank.act_earliest, now + s.precharge_to_act)
+        _close(s, bank, now)
+    elif command == PREA:
+        _delay(s, ACT, now + s.precharge_to_act)
+        _delay(s, REFA, now + s.precharge_to_act)
+        for i in range(s.n_banks):
+            if banks[i].open_row >= 0:
+                _close(s, banks[i], now)
+    else:
+        _delay(s, ACT, now + s.refresh_to_any)
+        _delay(s, REFA, now + s.refresh_to_any)
+        note_refresh(s)
+
+
+@njit(nogil=True)
+def _delay(s, command, earliest):
+    if s.rank_earliest[command] < earliest:
+        s.rank_earliest[command] = earliest
+
+
+@njit(nogil=True)
+def _activate(s, bank, now, row):
+    bank.open_row = row
+    bank.activated_at = now
+    bank.access_earliest = now + s.act_to_access_bank
+    bank.rda_earliest = now + s.act_to_access_bank
+    bank.precharge_earliest = now + s.act_to_precharge
+    bank.act_earliest = now + s.act_to_act_bank
+    # The ACT four ACTs ago opens the window of the next one: after storing this one, the oldest of four is the next to go.
+    s.recent_acts[s.act_index] = now
+    s.act_index = (s.act_index + 1) & 3
+    _delay(s, ACT, max(now + s.act_to_act, s.recent_acts[s.act_index] + s.four_act_window))
+    _delay(s, PREA, now + s.act_to_precharge)
+    _delay(s, REFA, now + s.act_to_act_bank)
+    s.open_banks += 1
+    if s.powered_banks == 0 and now > s.all_closed_at:
+        s.powered_cycles += s.all_closed_at - s.powered_since
+        s.powered_since = now
+    s.powered_banks += 1
+
+
+@njit(nogil=True)
+def _close(s, bank, at):
+    """Close a bank's row; `at` is the tick of the (explicit or implicit) precharge."""
+    bank.open_row = -1
+    s.open_banks -= 1
+    s.n_precharged_banks += 1
+    s.powered_banks -= 1
+    s.all_closed_at = max(s.all_closed_at, at)
+
+
+@njit(nogil=True)
+def _read(s, bank, now, auto_precharge):
+    s.last_is_write = 0
+    _delay(s, RD, now + s.read_to_read)
+    _delay(s, RDA, now + s.read_to_read)
+    _delay(s, WR, now + s.read_to_write)
+    _delay(s, WRA, now + s.read_to_write)
+    _delay(s, PREA, now + s.read_to_precharge)
+    if auto_precharge:
+        bank.act_earliest = max(bank.act_earliest, now + s.rda_to_act)
+        _delay(s, REFA, now + s.rda_to_act)
+        _close_implicitly(s, bank, max(now + s.rda_to_implicit_precharge, bank.activated_at + s.act_to_precharge))
+    else:
+        bank.precharge_earliest = max(bank.precharge_earliest, now + s.read_to_precharge)
+
+
+@njit(nogil=True)
+def _write(s, bank, now, auto_precharge):
+    s.last_is_write = 1
+    _delay(s, RD, now + s.write_to_read)
+    _delay(s, RDA, now + s.write_to_read)
+    _delay(s, WR, now + s.write_to_write)
+    _delay(s, WRA, now + s.write_to_write)
+    _delay(s, PREA, now + s.write_to_precharge)
+    if auto_precharge:
+        bank.act_earliest = max(bank.act_earliest, now + s.wra_to_act)
+        _delay(s, REFA, now + s.wra_to_act)
+        _close_implicitly(s, bank, now + s.wra_to_implicit_precharge)
+    else:
+        bank.precharge_earliest = max(bank.precharge_earliest, now + s.write_to_precharge)
+        bank.rda_earliest = max(bank.rda_earliest, now + s.write_to_rda_bank)
+
+
+@njit(nogil=True)
+def _close_implicitly(s, bank, at):
+    _close(s, bank, at)
+    s.implicit_precharge_tick = max(s.implicit_precharge_tick, at)
+
+
+@njit(nogil=True)
+def _serve(s, banks, queues, trace, requests, request, data_end):
+    """Free the buffer slot and note when the data will have left the bus; the response is queued by `queue_response`."""
+    dequeue(s, banks, queues, trace, request)
+    requests[request].data_end = data_end
+
+
+@njit(nogil=True)
+def is_access(command):
+    """Whether a command moves data."""
+    return RD <= command <= WRA and command != REFA

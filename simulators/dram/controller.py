@@ -1,0 +1,110 @@
+"""The design of a memory controller: the ten parameters of ArchGym's DRAM environment."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+__all__ = ["ControllerConfig"]
+
+PagePolicy = Literal["Open", "OpenAdaptive", "Closed", "ClosedAdaptive"]
+Scheduler = Literal["Fifo", "FrFcfs", "FrFcfsGrp"]
+SchedulerBuffer = Literal["Bankwise", "ReadWrite", "Shared"]
+RespQueue = Literal["Fifo", "Reorder"]
+RefreshPolicy = Literal["NoRefresh", "AllBank"]
+Arbiter = Literal["Simple", "Fifo", "Reorder"]
+
+# Positions of the values above, as the compiled simulation sees them.
+OPEN, OPEN_ADAPTIVE, CLOSED, CLOSED_ADAPTIVE = range(4)
+FIFO, FR_FCFS, FR_FCFS_GRP = range(3)
+BANKWISE, READ_WRITE, SHARED = range(3)
+RESPONSES_FIFO, RESPONSES_REORDER = range(2)
+NO_REFRESH, ALL_BANK = range(2)
+ARBITER_SIMPLE, ARBITER_FIFO, ARBITER_REORDER = range(3)
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "PagePolicy": get_args(PagePolicy),
+    "Scheduler": get_args(Scheduler),
+    "SchedulerBuffer": get_args(SchedulerBuffer),
+    "RespQueue": get_args(RespQueue),
+    "RefreshPolicy": get_args(RefreshPolicy),
+    "Arbiter": get_args(Arbiter),
+}
+
+
+@dataclass(frozen=True)
+class ControllerConfig:
+    """One memory controller. Names and values are ArchGym's, hence the capitals.
+
+    Attributes:
+        PagePolicy: When a row is closed: only for another row, or at once, and whether waiting requests may change that.
+        Scheduler: Which buffered request of a bank goes first: the oldest (`Fifo`), the oldest that hits the open row
+            (`FrFcfs`), or such a one in the current direction of the data bus (`FrFcfsGrp`).
+        SchedulerBuffer: What `RequestBufferSize` counts: requests per bank, reads and writes apart, or all.
+        RequestBufferSize: Requests that the controller's buffer holds, 1 or more.
+        RespQueue: Whether the controller returns responses in the order of service or of arrival.
+        RefreshPolicy: No refresh at all, or one of all banks per refresh interval.
+        RefreshMaxPostponed: How many refreshes may be put off while requests wait, 0 or more.
+        RefreshMaxPulledin: How many refreshes may be done ahead of time while none wait, 0 or more.
+        Arbiter: What stands between the player and the controller: nothing (`Simple`), or a queue of up to
+            `MaxActiveTransactions` requests whose responses return in the order of service (`Fifo`) or of arrival (`Reorder`).
+        MaxActiveTransactions: Requests the arbiter admits at a time, 1 or more; `Simple` ignores it.
+    """
+
+    PagePolicy: PagePolicy = "Open"
+    Scheduler: Scheduler = "Fifo"
+    SchedulerBuffer: SchedulerBuffer = "Bankwise"
+    RequestBufferSize: int = 8
+    RespQueue: RespQueue = "Fifo"
+    RefreshPolicy: RefreshPolicy = "AllBank"
+    RefreshMaxPostponed: int = 8
+    RefreshMaxPulledin: int = 8
+    Arbiter: Arbiter = "Simple"
+    MaxActiveTransactions: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuses values that the controller does not know, naming all of them at once."""
+        problems = []
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                problems.append(f"{name} must be one of {', '.join(choices)}, but is {getattr(self, name)!r}")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
+                problems.append(f"{name} must be an integer from {least} to {_MOST}, but is {value!r}")
+        if problems:
+            raise ValueError("; ".join(problems) + ".")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "ControllerConfig":
+        """Returns the controller with these parameters; other names in `values` are ignored, all ten must be there.
+
+        Raises:
+            ValueError: If a parameter is missing or has a value the controller does not know.
+        """
+        missing = [name for name in PARAMETER_NAMES if name not in values]
+        if missing:
+            raise ValueError(f"A controller needs all ten parameters, but {', '.join(missing)} is missing.")
+        return cls(
+            **{name: str(values[name]) if name in _CHOICES else _as_int(values[name]) for name in PARAMETER_NAMES}
+        )
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Returns the ten parameters by name."""
+        return asdict(self)
+
+    def encode(self) -> tuple[int, ...]:
+        """Returns the parameters as integers, in the order of the fields: positions of choices, and numbers as they are."""
+        return tuple(
+            _CHOICES[name].index(getattr(self, name)) if name in _CHOICES else getattr(self, name)
+            for name in PARAMETER_NAMES
+        )
+
+
+_LEAST = {"RequestBufferSize": 1, "RefreshMaxPostponed": 0, "RefreshMaxPulledin": 0, "MaxActiveTransactions": 1}
+_MOST = 1_000_000
+PARAMETER_NAMES = tuple(field.name for field in fields(ControllerConfig))
+
+
+def _as_int(value: Any) -> Any:
+    """Returns whole numbers of any kind (numpy, 4.0) as int, anything else unchanged, to be refused by the constructor."""
+    return int(value) if not isinstance(value, str | bool) and value == int(value) else value

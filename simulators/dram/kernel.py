@@ -1,0 +1,246 @@
+"""The simulation: controller passes, and the loop that wakes the workers in the exact order of the real tool.
+
+One pass of the controller sends a response, takes a request, and issues at most one command; the loop advances to the next tick
+at which an alarm goes off and runs rounds until no worker is awake. Nothing depends on the trace but the trace.
+"""
+
+from numba import njit
+
+from designgym.simulators.dram.arbiter import (
+    present_request,
+    run_arbiter,
+    run_player,
+    send_response_to_arbiter,
+    send_to_arbiter,
+)
+from designgym.simulators.dram.bank_machine import enqueue, has_space, propose
+from designgym.simulators.dram.commands import is_access, issue
+from designgym.simulators.dram.controller import FR_FCFS_GRP, RESPONSES_FIFO
+from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
+from designgym.simulators.dram.refresh import update_refresh
+from designgym.simulators.dram.state import (
+    ACCEPTED,
+    ALARM_ARBITER,
+    ALARM_DATA,
+    ALARM_SELF,
+    ARBITER,
+    CONTROLLER,
+    DEADLOCK,
+    EVENT_LIMIT,
+    NEVER,
+    NONE,
+    PLAYER,
+    RUNNING,
+    STOPPED_AT_LIMIT,
+)
+
+
+@njit(nogil=True)
+def _next_response(s, requests):
+    """Return the request whose response leaves the controller next, -1 if it is not known or has no command yet."""
+    if s.response_queue == RESPONSES_FIFO:
+        return requests[s.response_head].issued if s.response_head < s.response_tail else -1
+    head = s.response_head
+    return head if head < s.n_requests and requests[head].data_end >= 0 else -1
+
+
+@njit(nogil=True)
+def _send_next_response(s, heap, requests, delay):
+    request = _next_response(s, requests)
+    if request < 0:
+        return
+    data_end = requests[request].data_end
+    if data_end > s.now:
+        set_alarm(s, heap, ALARM_DATA, data_end)
+        return
+    s.response_head += 1
+    s.response_under_way = 1
+    s.response_end = -1
+    send_response_to_arbiter(s, heap, request, delay)
+
+
+@njit(nogil=True)
+def _handle_responses(s, heap, requests):
+    if s.response_under_way:
+        if s.response_end == s.now:
+            s.response_under_way = 0
+            s.in_controller -= 1
+            if s.in_controller > 0:
+                _send_next_response(s, heap, requests, 1)
+    else:
+        _send_next_response(s, heap, requests, 1 if s.response_end == s.now else 0)
+
+
+@njit(nogil=True)
+def _take_request(s, banks, queues, heap, trace):
+    """Take the waiting request into the buffer if its time has come and there is space."""
+    if s.waiting < 0 or s.waiting_from > s.now:
+        return
+    if not has_space(s, banks):
+        s.n_input_stalls += 1
+        return
+    request = s.waiting
+    s.waiting = -1
+    enqueue(s, banks, queues, trace, request)
+    s.in_controller += 1
+    propose(s, banks, queues, trace, trace[request].bank)
+    send_to_arbiter(s, heap, ACCEPTED, request)
+
+
+@njit(nogil=True)
+def _queue_response(s, heap, requests, request):
+    requests[s.response_tail].issued = request
+    s.response_tail += 1
+    following = _next_response(s, requests)
+    if following >= 0 and requests[following].data_end > s.now:
+        set_alarm(s, heap, ALARM_DATA, requests[following].data_end)
+
+
+@njit(nogil=True)
+def _ready_bank(s, banks):
+    """Return the bank whose proposal is legal now and whose request is the oldest, -1 if there is none."""
+    if s.last_command_tick >= s.now:
+        return -1
+    best = -1
+    oldest = NEVER
+    for i in range(s.n_banks):
+        bank = banks[i]
+        if bank.proposal_time <= s.now and s.rank_earliest[bank.proposal] <= s.now and bank.chosen < oldest:
+            best = i
+            oldest = bank.chosen
+    return best
+
+
+@njit(nogil=True)
+def _earliest_proposal(s, banks):
+    if s.bank_time_stale:
+        earliest = NEVER
+        for i in range(s.n_banks):
+            bank = banks[i]
+            earliest = min(earliest, max(bank.proposal_time, s.rank_earliest[bank.proposal]))
+        s.bank_time = earliest if earliest >= NEVER else max(earliest, s.last_command_tick + 1)
+        s.bank_time_stale = 0
+    return s.bank_time
+
+
+@njit(nogil=True)
+def _propose_all(s, banks, queues, trace):
+    for i in range(s.n_banks):
+        propose(s, banks, queues, trace, i)
+
+
+@njit(nogil=True)
+def _controller_pass(s, banks, queues, heap, trace, requests, record):
+    _handle_responses(s, heap, requests)
+    _take_request(s, banks, queues, heap, trace)
+    update_refresh(s)
+    index = -1
+    command = NONE
+    request = -1
+    if s.refresh_command != NONE and s.refresh_time <= s.now:
+        command = s.refresh_command
+    else:
+        index = _ready_bank(s, banks)
+        if index >= 0:
+            command = banks[index].proposal
+            request = banks[index].chosen
+    if command != NONE:
+        issue(s, banks, queues, trace, requests, record, command, index, request)
+        if is_access(command):
+            _take_request(s, banks, queues, heap, trace)
+            _queue_response(s, heap, requests, request)
+    _propose_all(s, banks, queues, trace)
+    update_refresh(s)
+    earliest = min(_earliest_proposal(s, banks), s.refresh_time)
+    if earliest < NEVER:
+        set_alarm(s, heap, ALARM_SELF, earliest)
+
+
+@njit(nogil=True)
+def _worker(alarm):
+    if alarm < ALARM_ARBITER:
+        return CONTROLLER
+    return ARBITER if alarm == ALARM_ARBITER else PLAYER
+
+
+@njit(nogil=True)
+def _append_worker(queue, alarm):
+    """Append the worker of `alarm` to a queue of up to three distinct workers, packed two bits each, first in the low bits."""
+    worker = _worker(alarm) + 1
+    shift = 0
+    while True:
+        waiting = (queue >> shift) & 3
+        if waiting == worker:
+            return queue
+        if waiting == 0:
+            return queue | (worker << shift)
+        shift += 2
+
+
+@njit(nogil=True)
+def _end_round(s):
+    """Let the alarms set during the round go off in reverse order of setting; return the queue of woken workers."""
+    queue = 0
+    for i in range(s.n_next_round - 1, -1, -1):
+        alarm = s.next_round[i]
+        s.in_next_round[alarm] = 0
+        queue = _append_worker(queue, alarm)
+    s.n_next_round = 0
+    s.round_parity = 1 - s.round_parity
+    return queue
+
+
+@njit(nogil=True)
+def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
+    while queue != 0:
+        while queue != 0:
+            worker = (queue & 3) - 1
+            queue >>= 2
+            if worker == CONTROLLER:
+                _controller_pass(s, banks, queues, heap, trace, requests, record)
+            elif worker == ARBITER:
+                run_arbiter(s, heap, requests)
+            else:
+                run_player(s, heap, trace, requests)
+        s.n_rounds += 1
+        if s.status != RUNNING:
+            return
+        if s.n_commands >= s.stop_commands:
+            s.status = STOPPED_AT_LIMIT
+            return
+        if s.n_rounds >= s.max_rounds:
+            s.status = EVENT_LIMIT
+            return
+        queue = _end_round(s)
+
+
+@njit(nogil=True, cache=True)
+def run(state, banks, queues, heap, trace, requests, record):
+    """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
+
+    Args:
+        state: Shape ``(1,)``, `STATE`, prepared by `workspace.prepare`; everything that is not per bank or request.
+        banks: Shape ``(banks,)``, `BANK`.
+        queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
+        heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
+        trace: Shape ``(n,)``, `TRACE`.
+        requests: Shape ``(n,)``, `REQUEST_STATE`.
+        record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
+    """
+    s = state[0]
+    _controller_pass(s, banks, queues, heap, trace, requests, record)
+    present_request(s, heap, trace, requests, 0, 0)
+    _run_rounds(s, banks, queues, heap, trace, requests, record, _end_round(s))
+    while s.status == RUNNING:
+        time = next_time(s, heap)
+        if time < 0:
+            s.status = DEADLOCK
+            return
+        s.now = time
+        queue = 0
+        while True:
+            alarm = next_alarm(s, heap, time)
+            if alarm < 0:
+                break
+            queue = _append_worker(queue, alarm)
+        _run_rounds(s, banks, queues, heap, trace, requests, record, queue)

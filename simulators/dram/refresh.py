@@ -1,0 +1,49 @@
+"""Refresh logic: when all banks are refreshed, put off or ahead of time within the limits of the design."""
+
+from numba import njit
+
+from designgym.simulators.dram.controller import NO_REFRESH
+from designgym.simulators.dram.state import NEVER, NONE, PREA, REFA
+
+
+@njit(nogil=True)
+def update_refresh(s):
+    """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
+    s.refresh_command = NONE
+    if s.refresh_policy == NO_REFRESH:
+        s.refresh_time = NEVER
+        return
+    if s.now >= s.refresh_trigger:
+        if s.now >= s.refresh_trigger + s.refresh_interval:
+            s.refresh_trigger += s.refresh_interval
+            s.refresh_pulled_in = 0
+        s.n_refresh_decisions += 1
+        forced = s.refresh_pulled_in == 0 and s.refresh_counter == s.max_postponed
+        if forced:
+            s.blocked = 1
+        elif s.buffered > 0:
+            if s.refresh_pulled_in:
+                s.refresh_pulled_in = 0
+            else:
+                s.refresh_counter += 1
+            s.refresh_trigger += s.refresh_interval
+            s.refresh_time = s.refresh_trigger
+            return
+        s.refresh_command = PREA if s.open_banks > 0 else REFA
+        s.refresh_time = max(s.rank_earliest[s.refresh_command], s.last_command_tick + 1)
+        return
+    s.refresh_time = s.refresh_trigger
+
+
+@njit(nogil=True)
+def note_refresh(s):
+    """Account for a REFA that was just issued."""
+    s.blocked = 0
+    if s.refresh_pulled_in:
+        s.refresh_counter -= 1
+    else:
+        s.refresh_pulled_in = 1
+    if s.refresh_counter == -s.max_pulled_in:
+        s.n_pull_in_decisions += 1
+        s.refresh_pulled_in = 0
+        s.refresh_trigger += s.refresh_interval

@@ -1,0 +1,202 @@
+"""The words that the compiled simulation is written in: commands, alarms, messages, and the layout of its memory.
+
+The simulation runs without allocating: all it needs lies in a few structured arrays, whose records the compiled code reads and
+writes by field name.
+"""
+
+import numpy as np
+
+# Commands on the command bus.
+NONE, ACT, PRE, PREA, RD, RDA, WR, WRA, REFA = range(9)
+COMMAND_NAMES = ("NONE", "ACT", "PRE", "PREA", "RD", "RDA", "WR", "WRA", "REFA")
+N_COMMANDS = len(COMMAND_NAMES)
+
+# Workers, woken by alarms.
+CONTROLLER, ARBITER, PLAYER = range(3)
+
+# Alarms. The first four wake the controller.
+ALARM_SELF, ALARM_ARRIVAL, ALARM_ENDED, ALARM_DATA, ALARM_ARBITER, ALARM_PLAYER = range(6)
+N_ALARMS = 6
+
+# Messages in the inboxes; a response carries its request as ``RESPONSE + 4 * request``.
+REQUEST, ACCEPTED, RESPONSE, ENDED = range(4)
+INBOX_SIZE = 16
+
+# Why a run stopped.
+RUNNING, FINISHED, STOPPED_AT_LIMIT, DEADLOCK, EVENT_LIMIT, HEAP_FULL = range(6)
+
+# A heap entry is one integer: time, then setting number and alarm, so that only the upper bits are compared.
+ALARM_BITS = 3
+SETTING_BITS = 21
+TIME_SHIFT = ALARM_BITS + SETTING_BITS
+SETTING_MASK = (1 << SETTING_BITS) - 1
+MAX_TICK = 1 << (62 - TIME_SHIFT)
+
+NEVER = 1 << 60
+
+# The order of the parameters is that of `ControllerConfig.encode`.
+CONFIG_FIELDS = (
+    "page_policy",
+    "scheduler",
+    "buffer_kind",
+    "buffer_size",
+    "response_queue",
+    "refresh_policy",
+    "max_postponed",
+    "max_pulled_in",
+    "arbiter",
+    "max_active",
+)
+
+# Minimum distances between commands, in cycles; "_bank": counted on the same bank only. Derived in `memory.py`.
+CONSTRAINT_FIELDS = (
+    "act_to_access_bank",
+    "act_to_precharge",
+    "act_to_act_bank",
+    "act_to_act",
+    "four_act_window",
+    "read_to_read",
+    "write_to_read",
+    "read_to_write",
+    "write_to_write",
+    "write_to_rda_bank",
+    "read_to_precharge",
+    "write_to_precharge",
+    "rda_to_act",
+    "wra_to_act",
+    "precharge_to_act",
+    "refresh_to_any",
+    "refresh_interval",
+    "read_data_end",
+    "write_data_end",
+    "rda_to_implicit_precharge",
+    "wra_to_implicit_precharge",
+)
+
+_PROGRESS_FIELDS = (
+    # the run
+    "now",
+    "status",
+    "n_requests",
+    "n_banks",
+    "stop_commands",
+    "max_rounds",
+    "n_rounds",
+    # trace player
+    "presented",
+    "n_returned",
+    "player_response_due",
+    "player_response",
+    # arbiter
+    "active",
+    "held",
+    "queue_head",
+    "queue_tail",
+    "channel_busy",
+    "way_busy",
+    "accepted_tick",
+    "ended_tick",
+    "stored_head",
+    "stored_tail",
+    "request_due",
+    "request_put",
+    "response_due",
+    "response_put",
+    "response_request",
+    "n_puts",
+    # controller
+    "waiting",
+    "waiting_from",
+    "in_controller",
+    "buffered",
+    "buffered_writes",
+    "last_bank",
+    "last_is_write",
+    "response_under_way",
+    "response_end",
+    "response_head",
+    "response_tail",
+    "last_command_tick",
+    "open_banks",
+    "act_index",
+    "bank_time",
+    "bank_time_stale",
+    # refresh
+    "refresh_counter",
+    "refresh_trigger",
+    "refresh_pulled_in",
+    "refresh_command",
+    "refresh_time",
+    "blocked",
+    # alarms and inboxes
+    "heap_size",
+    "round_parity",
+    "n_next_round",
+    # energy
+    "n_commands",
+    "n_precharged_banks",
+    "powered_banks",
+    "powered_since",
+    "all_closed_at",
+    "powered_cycles",
+    "last_command",
+    "implicit_precharge_tick",
+    # which mechanisms the run exercised
+    "n_input_stalls",
+    "n_arbiter_holds",
+    "n_refresh_decisions",
+    "n_pull_in_decisions",
+)
+
+
+def _int64(*names: str) -> list[tuple[str, type[np.int64]]]:
+    return [(name, np.int64) for name in names]
+
+
+STATE = np.dtype(
+    [
+        *_int64(*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_PROGRESS_FIELDS),
+        # Earliest tick of each command as far as the rank decides, and the commands issued.
+        ("rank_earliest", np.int64, (N_COMMANDS,)),
+        ("counts", np.int64, (N_COMMANDS,)),
+        ("recent_acts", np.int64, (4,)),
+        # Pending timed setting of each alarm (-1: none) and the number of its last one.
+        ("alarm_time", np.int64, (N_ALARMS,)),
+        ("alarm_setting", np.int64, (N_ALARMS,)),
+        # Alarms set for the next round, in the order of setting, and a flag for each.
+        ("next_round", np.int64, (N_ALARMS,)),
+        ("in_next_round", np.int64, (N_ALARMS,)),
+        # Messages for even and for odd rounds.
+        ("arbiter_inbox", np.int64, (2 * INBOX_SIZE,)),
+        ("player_inbox", np.int64, (2 * INBOX_SIZE,)),
+        ("arbiter_messages", np.int64, (2,)),
+        ("player_messages", np.int64, (2,)),
+    ]
+)
+"""All that is not per bank or per request. Times are ticks; requests are positions in the trace, -1 for none."""
+
+BANK = np.dtype(
+    _int64(
+        "open_row",
+        "queue_length",
+        "proposal",
+        "chosen",
+        "proposal_time",
+        "act_earliest",
+        "precharge_earliest",
+        "access_earliest",
+        "rda_earliest",
+        "activated_at",
+    )
+)
+"""One bank: its open row (-1: none), what it proposes, and the earliest tick of each command as far as it decides."""
+
+TRACE = np.dtype(_int64("arrival", "is_write", "address", "bank", "row"))
+"""One request of the trace, its address decoded. Shared by all runs, never written."""
+
+REQUEST_STATE = np.dtype(_int64("presented", "accepted", "response", "activated", "data_end", "issued", "stored"))
+"""What happened to one request: ticks when it was first presented, accepted and answered, whether it needed an ACT, when its
+data leaves the bus. `issued` and `stored` are queues of requests: in the order of their RD or WR, and held by the arbiter."""
+
+COMMAND_RECORD = np.dtype(_int64("tick", "command", "bank", "row", "request"))
+"""One issued command; bank, row and request are -1 where they do not apply."""

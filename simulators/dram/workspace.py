@@ -1,0 +1,149 @@
+"""The arrays that a simulation runs on, prepared for one design, trace and memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designgym.simulators.dram.controller import BANKWISE, READ_WRITE, ControllerConfig
+from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.state import (
+    BANK,
+    COMMAND_RECORD,
+    CONFIG_FIELDS,
+    MAX_TICK,
+    NEVER,
+    REQUEST_STATE,
+    STATE,
+    TRACE,
+)
+from designgym.simulators.dram.trace import Trace
+
+__all__ = ["Workspace", "decode_trace"]
+
+_HEAP_CAPACITY = 1 << 12
+
+
+def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
+    """Returns the trace with its addresses decoded, as the simulation reads it; shape ``(n,)``, `TRACE`.
+
+    Raises:
+        ValueError: If the trace does not fit the memory, or the memory is of a kind that the simulation does not know.
+    """
+    org = memory.organisation
+    more = {name: getattr(org, name) for name in ("channels", "ranks", "bank_groups") if getattr(org, name) != 1}
+    if more:
+        raise ValueError(
+            f"The simulation knows memories of one channel, one rank and one bank group, but {memory.name!r} has "
+            f"{', '.join(f'{count} {name}' for name, count in more.items())}. Split the trace and simulate each part alone."
+        )
+    if trace.clock_ns != memory.clock_ns:
+        raise ValueError(
+            f"The clock of trace {trace.name!r} is {trace.clock_ns} ns, that of {memory.name!r} {memory.clock_ns} ns, but they "
+            "must be equal. Convert the arrival times to memory cycles first."
+        )
+    if int(trace.arrival_ticks.max()) >= MAX_TICK // 2:
+        raise ValueError(f"A request of {trace.name!r} arrives after tick {MAX_TICK // 2}. Shorten the trace.")
+    decoded = np.zeros(len(trace), dtype=TRACE)
+    decoded["arrival"] = trace.arrival_ticks
+    decoded["is_write"] = trace.is_write
+    decoded["address"] = trace.addresses
+    decoded["bank"], decoded["row"] = memory.decode(trace.addresses)
+    return decoded
+
+
+@dataclass
+class Workspace:
+    """One simulation's arrays; see `kernel.run`."""
+
+    state: NDArray[np.void]
+    banks: NDArray[np.void]
+    queues: NDArray[np.int64]
+    heap: NDArray[np.int64]
+    trace: NDArray[np.void]
+    requests: NDArray[np.void]
+    record: NDArray[np.void]
+
+    @classmethod
+    def prepare(
+        cls,
+        config: ControllerConfig,
+        trace: NDArray[np.void],
+        memory: MemorySpec,
+        *,
+        stop_commands: int | None = None,
+        record_capacity: int = 0,
+        heap_capacity: int = _HEAP_CAPACITY,
+    ) -> "Workspace":
+        """Returns the arrays at time 0.
+
+        Args:
+            config: The controller.
+            trace: Decoded by `decode_trace`.
+            memory: The memory.
+            stop_commands: Stop after the round that issued this many commands.
+            record_capacity: Commands to keep, from the first.
+            heap_capacity: Timed settings of alarms that fit, dead ones included.
+        """
+        n, n_banks = trace.size, memory.organisation.banks
+        state = np.zeros(1, dtype=STATE)
+        s = state[0]
+        for name, value in zip(CONFIG_FIELDS, config.encode(), strict=True):
+            s[name] = value
+        for name, value in memory.constraints.items():
+            s[name] = value
+        s["n_requests"] = n
+        s["n_banks"] = n_banks
+        s["stop_commands"] = NEVER if stop_commands is None else stop_commands
+        s["max_rounds"] = _round_limit(trace, memory)
+        for name in _INITIALLY_NONE:
+            s[name] = -1
+        s["last_command_tick"] = -1
+        s["refresh_trigger"] = memory.timings.refi
+        s["bank_time"] = NEVER
+        s["bank_time_stale"] = 1
+        s["recent_acts"] = -NEVER
+        s["alarm_time"] = -1
+        banks = np.zeros(n_banks, dtype=BANK)
+        banks["open_row"] = -1
+        banks["proposal_time"] = NEVER
+        requests = np.zeros(n, dtype=REQUEST_STATE)
+        for name in ("presented", "accepted", "response", "data_end", "issued", "stored"):
+            requests[name] = -1
+        # Bankwise looks at the bank of the last request only, so that a bank can get one more than its share.
+        size = config.RequestBufferSize
+        capacity = {BANKWISE: size + 1, READ_WRITE: 2 * size}.get(int(s["buffer_kind"]), size)
+        return cls(
+            state=state,
+            banks=banks,
+            queues=np.zeros((n_banks, min(capacity, n) + 1), dtype=np.int64),
+            heap=np.zeros(heap_capacity, dtype=np.int64),
+            trace=trace,
+            requests=requests,
+            record=np.zeros(record_capacity, dtype=COMMAND_RECORD),
+        )
+
+
+_INITIALLY_NONE = (
+    "presented",
+    "player_response_due",
+    "held",
+    "accepted_tick",
+    "ended_tick",
+    "request_due",
+    "response_due",
+    "waiting",
+    "response_end",
+    "implicit_precharge_tick",
+)
+
+
+def _round_limit(trace: NDArray[np.void], memory: MemorySpec) -> int:
+    """Returns a number of rounds that no run which makes progress needs.
+
+    A request causes a few tens of rounds and can take the time of a full bank cycle and a refresh; each refresh interval of
+    simulated time causes a few more.
+    """
+    t = memory.timings
+    slowest = int(trace["arrival"].max()) + trace.size * 4 * (t.rc + t.rfc)
+    return 10_000 + 1_000 * trace.size + 50 * (slowest // t.refi)
