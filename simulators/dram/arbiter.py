@@ -25,7 +25,7 @@ from designgym.simulators.dram.state import (
 _KIND_BITS = 2
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def send_to_arbiter(s, heap, kind, request):
     """Put a message without delay into the arbiter's inbox."""
     box = 1 - s.round_parity
@@ -34,7 +34,7 @@ def send_to_arbiter(s, heap, kind, request):
     set_alarm(s, heap, ALARM_ARBITER, s.now)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def send_response_to_arbiter(s, heap, request, delay):
     """Put the controller's response into the arbiter's inbox."""
     if delay == 0:
@@ -47,7 +47,7 @@ def send_response_to_arbiter(s, heap, request, delay):
     set_alarm(s, heap, ALARM_ARBITER, s.response_due)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def present_request(s, heap, trace, requests, request, earliest):
     """Let the player offer `request` to the arbiter at its arrival or at `earliest`, whichever is later."""
     due = max(trace[request].arrival, earliest)
@@ -62,7 +62,7 @@ def present_request(s, heap, trace, requests, request, earliest):
     set_alarm(s, heap, ALARM_ARBITER, due)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _send_to_player(s, heap, kind, request, delay):
     if delay == 0:
         box = 1 - s.round_parity
@@ -74,7 +74,7 @@ def _send_to_player(s, heap, kind, request, delay):
     set_alarm(s, heap, ALARM_PLAYER, s.now + delay)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _hand_over(s, heap, request, delay):
     """Give a request to the controller; from its tick on any pass sees it, even one later in this round."""
     s.waiting = request
@@ -82,19 +82,19 @@ def _hand_over(s, heap, request, delay):
     set_alarm(s, heap, ALARM_ARRIVAL, s.now + delay)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _end_response(s, heap):
     s.response_end = s.now
     set_alarm(s, heap, ALARM_ENDED, s.now)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _accept(s, heap, requests, request):
     requests[request].accepted = s.now
     _send_to_player(s, heap, ACCEPTED, request, 0)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _next_stored(s, requests):
     """Return the stored response that can go to the player, -1 if none can."""
     if s.arbiter == ARBITER_FIFO:
@@ -103,7 +103,7 @@ def _next_stored(s, requests):
     return head if head < s.n_requests and requests[head].stored == head else -1
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _store(s, requests, request):
     if s.arbiter == ARBITER_FIFO:
         requests[s.stored_tail].stored = request
@@ -112,7 +112,7 @@ def _store(s, requests, request):
         requests[request].stored = request
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _arbiter_simple(s, heap, requests, kind, request):
     if kind == REQUEST:
         _hand_over(s, heap, request, 0)
@@ -124,7 +124,7 @@ def _arbiter_simple(s, heap, requests, kind, request):
         _end_response(s, heap)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _arbiter_queued(s, heap, requests, kind, request):
     if kind == REQUEST:
         if s.active < s.max_active:
@@ -175,7 +175,7 @@ def _arbiter_queued(s, heap, requests, kind, request):
             s.way_busy = 0
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _arbiter_message(s, heap, requests, kind, request):
     if s.arbiter == ARBITER_SIMPLE:
         _arbiter_simple(s, heap, requests, kind, request)
@@ -183,7 +183,7 @@ def _arbiter_message(s, heap, requests, kind, request):
         _arbiter_queued(s, heap, requests, kind, request)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def run_arbiter(s, heap, requests):
     """Read the messages of this round, then the delayed ones that are due; re-arm the alarm for those that are left."""
     box = s.round_parity
@@ -213,7 +213,7 @@ def run_arbiter(s, heap, requests):
             _arbiter_message(s, heap, requests, REQUEST, s.presented)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def run_player(s, heap, trace, requests):
     """Offer the next request once the last is accepted; acknowledge responses at once."""
     box = s.round_parity
@@ -234,7 +234,7 @@ def run_player(s, heap, trace, requests):
             _receive_response(s, heap, requests, s.player_response)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _receive_response(s, heap, requests, request):
     requests[request].response = s.now
     s.n_returned += 1

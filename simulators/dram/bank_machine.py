@@ -18,7 +18,7 @@ from designgym.simulators.dram.controller import (
 from designgym.simulators.dram.state import ACT, NEVER, NONE, PRE, RD, RDA, WR, WRA
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def has_space(s, banks):
     """Whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
     if s.buffer_kind == BANKWISE:
@@ -28,7 +28,7 @@ def has_space(s, banks):
     return s.buffered < s.buffer_size
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def enqueue(s, banks, queues, trace, request):
     """Put `request` into the buffer."""
     index = trace[request].bank
@@ -40,7 +40,7 @@ def enqueue(s, banks, queues, trace, request):
     s.last_bank = index
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def dequeue(s, banks, queues, trace, request):
     """Take `request` out of the buffer."""
     index = trace[request].bank
@@ -56,7 +56,7 @@ def dequeue(s, banks, queues, trace, request):
     s.buffered_writes -= trace[request].is_write
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _choose(s, bank, queue, trace):
     """Return the request that the scheduler serves next on a bank with an open row, and whether a further one hits the row."""
     length = bank.queue_length
@@ -87,7 +87,7 @@ def _choose(s, bank, queue, trace):
     return (oldest_hit if oldest_hit >= 0 else queue[0]), hits > 1
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def propose(s, banks, queues, trace, index):
     """Let bank `index` decide its next command."""
     bank = banks[index]

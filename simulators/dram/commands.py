@@ -3,11 +3,12 @@
 from numba import njit
 
 from designgym.simulators.dram.bank_machine import dequeue
+from designgym.simulators.dram.controller import FR_FCFS_GRP
 from designgym.simulators.dram.refresh import note_refresh
-from designgym.simulators.dram.state import ACT, PRE, PREA, RD, RDA, REFA, WR, WRA
+from designgym.simulators.dram.state import ACT, ALL_BANKS, PRE, PREA, RD, RDA, REFA, WR, WRA
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def issue(s, banks, queues, trace, requests, record, command, index, request):
     """Put `command` for `request` on the command bus now, for bank `index` (both -1 for a command to all banks)."""
     now = s.now
@@ -23,13 +24,18 @@ def issue(s, banks, queues, trace, requests, record, command, index, request):
     s.counts[command] += 1
     s.last_command = command
     s.last_command_tick = now
+    s.bank_time_stale = 1
+    if index >= 0:
+        s.stale_banks |= 1 << index
+    else:
+        s.stale_banks = ALL_BANKS
     if command == ACT:
         _activate(s, banks[index], now, trace[request].row)
         requests[request].activated = 1
-    elif command == RD or command == RDA:
+    elif command in (RD, RDA):
         _read(s, banks[index], now, command == RDA)
         _serve(s, banks, queues, trace, requests, request, now + s.read_data_end)
-    elif command == WR or command == WRA:
+    elif command in (WR, WRA):
         _write(s, banks[index], now, command == WRA)
         _serve(s, banks, queues, trace, requests, request, now + s.write_data_end)
     elif command == PRE:
@@ -49,13 +55,13 @@ def issue(s, banks, queues, trace, requests, record, command, index, request):
         note_refresh(s)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _delay(s, command, earliest):
     if s.rank_earliest[command] < earliest:
         s.rank_earliest[command] = earliest
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _activate(s, bank, now, row):
     bank.open_row = row
     bank.activated_at = now
@@ -76,7 +82,7 @@ def _activate(s, bank, now, row):
     s.powered_banks += 1
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _close(s, bank, at):
     """Close a bank's row; `at` is the tick of the (explicit or implicit) precharge."""
     bank.open_row = -1
@@ -86,9 +92,18 @@ def _close(s, bank, at):
     s.all_closed_at = max(s.all_closed_at, at)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
+def _turn_bus(s, is_write):
+    """Note the direction of the data bus; the grouping scheduler may choose differently on every bank when it turns."""
+    if s.last_is_write != is_write:
+        s.last_is_write = is_write
+        if s.scheduler == FR_FCFS_GRP:
+            s.stale_banks = ALL_BANKS
+
+
+@njit(nogil=True, _nrt=False)
 def _read(s, bank, now, auto_precharge):
-    s.last_is_write = 0
+    _turn_bus(s, 0)
     _delay(s, RD, now + s.read_to_read)
     _delay(s, RDA, now + s.read_to_read)
     _delay(s, WR, now + s.read_to_write)
@@ -102,9 +117,9 @@ def _read(s, bank, now, auto_precharge):
         bank.precharge_earliest = max(bank.precharge_earliest, now + s.read_to_precharge)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _write(s, bank, now, auto_precharge):
-    s.last_is_write = 1
+    _turn_bus(s, 1)
     _delay(s, RD, now + s.write_to_read)
     _delay(s, RDA, now + s.write_to_read)
     _delay(s, WR, now + s.write_to_write)
@@ -119,20 +134,20 @@ def _write(s, bank, now, auto_precharge):
         bank.rda_earliest = max(bank.rda_earliest, now + s.write_to_rda_bank)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _close_implicitly(s, bank, at):
     _close(s, bank, at)
     s.implicit_precharge_tick = max(s.implicit_precharge_tick, at)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _serve(s, banks, queues, trace, requests, request, data_end):
     """Free the buffer slot and note when the data will have left the bus; the response is queued by `queue_response`."""
     dequeue(s, banks, queues, trace, request)
     requests[request].data_end = data_end
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def is_access(command):
     """Whether a command moves data."""
     return RD <= command <= WRA and command != REFA

@@ -15,7 +15,7 @@ from designgym.simulators.dram.arbiter import (
 )
 from designgym.simulators.dram.bank_machine import enqueue, has_space, propose
 from designgym.simulators.dram.commands import is_access, issue
-from designgym.simulators.dram.controller import FR_FCFS_GRP, RESPONSES_FIFO
+from designgym.simulators.dram.controller import RESPONSES_FIFO
 from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
 from designgym.simulators.dram.refresh import update_refresh
 from designgym.simulators.dram.state import (
@@ -35,7 +35,7 @@ from designgym.simulators.dram.state import (
 )
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _next_response(s, requests):
     """Return the request whose response leaves the controller next, -1 if it is not known or has no command yet."""
     if s.response_queue == RESPONSES_FIFO:
@@ -44,7 +44,7 @@ def _next_response(s, requests):
     return head if head < s.n_requests and requests[head].data_end >= 0 else -1
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _send_next_response(s, heap, requests, delay):
     request = _next_response(s, requests)
     if request < 0:
@@ -59,7 +59,7 @@ def _send_next_response(s, heap, requests, delay):
     send_response_to_arbiter(s, heap, request, delay)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _handle_responses(s, heap, requests):
     if s.response_under_way:
         if s.response_end == s.now:
@@ -71,7 +71,7 @@ def _handle_responses(s, heap, requests):
         _send_next_response(s, heap, requests, 1 if s.response_end == s.now else 0)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _take_request(s, banks, queues, heap, trace):
     """Take the waiting request into the buffer if its time has come and there is space."""
     if s.waiting < 0 or s.waiting_from > s.now:
@@ -87,7 +87,7 @@ def _take_request(s, banks, queues, heap, trace):
     send_to_arbiter(s, heap, ACCEPTED, request)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _queue_response(s, heap, requests, request):
     requests[s.response_tail].issued = request
     s.response_tail += 1
@@ -96,22 +96,7 @@ def _queue_response(s, heap, requests, request):
         set_alarm(s, heap, ALARM_DATA, requests[following].data_end)
 
 
-@njit(nogil=True)
-def _ready_bank(s, banks):
-    """Return the bank whose proposal is legal now and whose request is the oldest, -1 if there is none."""
-    if s.last_command_tick >= s.now:
-        return -1
-    best = -1
-    oldest = NEVER
-    for i in range(s.n_banks):
-        bank = banks[i]
-        if bank.proposal_time <= s.now and s.rank_earliest[bank.proposal] <= s.now and bank.chosen < oldest:
-            best = i
-            oldest = bank.chosen
-    return best
-
-
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _earliest_proposal(s, banks):
     if s.bank_time_stale:
         earliest = NEVER
@@ -123,13 +108,37 @@ def _earliest_proposal(s, banks):
     return s.bank_time
 
 
-@njit(nogil=True)
-def _propose_all(s, banks, queues, trace):
+@njit(nogil=True, _nrt=False)
+def _ready_bank(s, banks):
+    """Return the bank whose proposal is legal now and whose request is the oldest, -1 if there is none."""
+    if s.last_command_tick >= s.now or _earliest_proposal(s, banks) > s.now:
+        return -1
+    best = -1
+    oldest = NEVER
     for i in range(s.n_banks):
-        propose(s, banks, queues, trace, i)
+        bank = banks[i]
+        if bank.proposal_time <= s.now and s.rank_earliest[bank.proposal] <= s.now and bank.chosen < oldest:
+            best = i
+            oldest = bank.chosen
+    return best
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
+def _propose_stale(s, banks, queues, trace):
+    """Let those banks propose again whose queue, row or permission changed; the others would repeat themselves."""
+    stale = s.stale_banks & ((1 << s.n_banks) - 1)
+    if stale == 0:
+        return
+    s.stale_banks = 0
+    index = 0
+    while stale:
+        if stale & 1:
+            propose(s, banks, queues, trace, index)
+        stale >>= 1
+        index += 1
+
+
+@njit(nogil=True, _nrt=False)
 def _controller_pass(s, banks, queues, heap, trace, requests, record):
     _handle_responses(s, heap, requests)
     _take_request(s, banks, queues, heap, trace)
@@ -149,21 +158,21 @@ def _controller_pass(s, banks, queues, heap, trace, requests, record):
         if is_access(command):
             _take_request(s, banks, queues, heap, trace)
             _queue_response(s, heap, requests, request)
-    _propose_all(s, banks, queues, trace)
+    _propose_stale(s, banks, queues, trace)
     update_refresh(s)
     earliest = min(_earliest_proposal(s, banks), s.refresh_time)
     if earliest < NEVER:
         set_alarm(s, heap, ALARM_SELF, earliest)
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _worker(alarm):
     if alarm < ALARM_ARBITER:
         return CONTROLLER
     return ARBITER if alarm == ALARM_ARBITER else PLAYER
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _append_worker(queue, alarm):
     """Append the worker of `alarm` to a queue of up to three distinct workers, packed two bits each, first in the low bits."""
     worker = _worker(alarm) + 1
@@ -177,7 +186,7 @@ def _append_worker(queue, alarm):
         shift += 2
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _end_round(s):
     """Let the alarms set during the round go off in reverse order of setting; return the queue of woken workers."""
     queue = 0
@@ -190,7 +199,7 @@ def _end_round(s):
     return queue
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
     while queue != 0:
         while queue != 0:
@@ -214,12 +223,12 @@ def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
         queue = _end_round(s)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def run(state, banks, queues, heap, trace, requests, record):
     """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
 
     Args:
-        state: Shape ``(1,)``, `STATE`, prepared by `workspace.prepare`; everything that is not per bank or request.
+        state: Shape ``(1,)``, `STATE`, prepared by `Workspace.configure`; everything that is not per bank or request.
         banks: Shape ``(banks,)``, `BANK`.
         queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
         heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
@@ -228,6 +237,11 @@ def run(state, banks, queues, heap, trace, requests, record):
         record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
     """
     s = state[0]
+    for i in range(requests.size):
+        request = requests[i]
+        request.activated = 0
+        request.data_end = -1
+        request.stored = -1
     _controller_pass(s, banks, queues, heap, trace, requests, record)
     present_request(s, heap, trace, requests, 0, 0)
     _run_rounds(s, banks, queues, heap, trace, requests, record, _end_round(s))

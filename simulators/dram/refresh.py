@@ -3,10 +3,10 @@
 from numba import njit
 
 from designgym.simulators.dram.controller import NO_REFRESH
-from designgym.simulators.dram.state import NEVER, NONE, PREA, REFA
+from designgym.simulators.dram.state import ALL_BANKS, NEVER, NONE, PREA, REFA
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def update_refresh(s):
     """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
     s.refresh_command = NONE
@@ -20,7 +20,9 @@ def update_refresh(s):
         s.n_refresh_decisions += 1
         forced = s.refresh_pulled_in == 0 and s.refresh_counter == s.max_postponed
         if forced:
-            s.blocked = 1
+            if not s.blocked:
+                s.blocked = 1
+                s.stale_banks = ALL_BANKS
         elif s.buffered > 0:
             if s.refresh_pulled_in:
                 s.refresh_pulled_in = 0
@@ -35,10 +37,11 @@ def update_refresh(s):
     s.refresh_time = s.refresh_trigger
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def note_refresh(s):
     """Account for a REFA that was just issued."""
     s.blocked = 0
+    s.stale_banks = ALL_BANKS
     if s.refresh_pulled_in:
         s.refresh_counter -= 1
     else:

@@ -33,6 +33,7 @@ SETTING_MASK = (1 << SETTING_BITS) - 1
 MAX_TICK = 1 << (62 - TIME_SHIFT)
 
 NEVER = 1 << 60
+ALL_BANKS = -1
 
 # The order of the parameters is that of `ControllerConfig.encode`.
 CONFIG_FIELDS = (
@@ -73,14 +74,13 @@ CONSTRAINT_FIELDS = (
     "wra_to_implicit_precharge",
 )
 
+_LIMIT_FIELDS = ("n_banks", "stop_commands", "max_rounds")
+
 _PROGRESS_FIELDS = (
     # the run
     "now",
     "status",
     "n_requests",
-    "n_banks",
-    "stop_commands",
-    "max_rounds",
     "n_rounds",
     # trace player
     "presented",
@@ -121,6 +121,7 @@ _PROGRESS_FIELDS = (
     "act_index",
     "bank_time",
     "bank_time_stale",
+    "stale_banks",
     # refresh
     "refresh_counter",
     "refresh_trigger",
@@ -155,7 +156,7 @@ def _int64(*names: str) -> list[tuple[str, type[np.int64]]]:
 
 STATE = np.dtype(
     [
-        *_int64(*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_PROGRESS_FIELDS),
+        *_int64(*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_LIMIT_FIELDS, *_PROGRESS_FIELDS),
         # Earliest tick of each command as far as the rank decides, and the commands issued.
         ("rank_earliest", np.int64, (N_COMMANDS,)),
         ("counts", np.int64, (N_COMMANDS,)),

@@ -54,8 +54,10 @@ def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
 
 @dataclass
 class Workspace:
-    """One simulation's arrays; see `kernel.run`."""
+    """One simulation's arrays; see `kernel.run`. May be used for one run after another, by one thread at a time."""
 
+    initial_state: NDArray[np.void]
+    initial_banks: NDArray[np.void]
     state: NDArray[np.void]
     banks: NDArray[np.void]
     queues: NDArray[np.int64]
@@ -65,63 +67,57 @@ class Workspace:
     record: NDArray[np.void]
 
     @classmethod
-    def prepare(
-        cls,
-        config: ControllerConfig,
-        trace: NDArray[np.void],
-        memory: MemorySpec,
-        *,
-        stop_commands: int | None = None,
-        record_capacity: int = 0,
-        heap_capacity: int = _HEAP_CAPACITY,
+    def allocate(
+        cls, trace: NDArray[np.void], memory: MemorySpec, *, record_capacity: int = 0, heap_capacity: int = _HEAP_CAPACITY
     ) -> "Workspace":
-        """Returns the arrays at time 0.
+        """Returns the arrays for runs of one trace on one memory.
 
         Args:
-            config: The controller.
             trace: Decoded by `decode_trace`.
             memory: The memory.
-            stop_commands: Stop after the round that issued this many commands.
             record_capacity: Commands to keep, from the first.
             heap_capacity: Timed settings of alarms that fit, dead ones included.
         """
-        n, n_banks = trace.size, memory.organisation.banks
         state = np.zeros(1, dtype=STATE)
-        s = state[0]
-        for name, value in zip(CONFIG_FIELDS, config.encode(), strict=True):
-            s[name] = value
         for name, value in memory.constraints.items():
-            s[name] = value
-        s["n_requests"] = n
-        s["n_banks"] = n_banks
-        s["stop_commands"] = NEVER if stop_commands is None else stop_commands
-        s["max_rounds"] = _round_limit(trace, memory)
+            state[name] = value
+        state["n_banks"] = memory.organisation.banks
+        state["n_requests"] = trace.size
+        state["max_rounds"] = _round_limit(trace, memory)
         for name in _INITIALLY_NONE:
-            s[name] = -1
-        s["last_command_tick"] = -1
-        s["refresh_trigger"] = memory.timings.refi
-        s["bank_time"] = NEVER
-        s["bank_time_stale"] = 1
-        s["recent_acts"] = -NEVER
-        s["alarm_time"] = -1
-        banks = np.zeros(n_banks, dtype=BANK)
+            state[name] = -1
+        state["refresh_trigger"] = memory.timings.refi
+        state["bank_time_stale"] = 1
+        state["recent_acts"] = -NEVER
+        state["alarm_time"] = -1
+        banks = np.zeros(memory.organisation.banks, dtype=BANK)
         banks["open_row"] = -1
         banks["proposal_time"] = NEVER
-        requests = np.zeros(n, dtype=REQUEST_STATE)
-        for name in ("presented", "accepted", "response", "data_end", "issued", "stored"):
-            requests[name] = -1
-        # Bankwise looks at the bank of the last request only, so that a bank can get one more than its share.
-        size = config.RequestBufferSize
-        capacity = {BANKWISE: size + 1, READ_WRITE: 2 * size}.get(int(s["buffer_kind"]), size)
         return cls(
-            state=state,
-            banks=banks,
-            queues=np.zeros((n_banks, min(capacity, n) + 1), dtype=np.int64),
+            initial_state=state,
+            initial_banks=banks,
+            state=state.copy(),
+            banks=banks.copy(),
+            queues=np.zeros((memory.organisation.banks, 0), dtype=np.int64),
             heap=np.zeros(heap_capacity, dtype=np.int64),
             trace=trace,
-            requests=requests,
+            requests=np.zeros(trace.size, dtype=REQUEST_STATE),
             record=np.zeros(record_capacity, dtype=COMMAND_RECORD),
         )
+
+    def configure(self, config: ControllerConfig, *, stop_commands: int | None = None) -> None:
+        """Sets the design to simulate next, and after how many commands to stop (at the end of that round)."""
+        self.state[:] = self.initial_state
+        self.banks[:] = self.initial_banks
+        s = self.state[0]
+        for name, value in zip(CONFIG_FIELDS, config.encode(), strict=True):
+            s[name] = value
+        s["stop_commands"] = NEVER if stop_commands is None else stop_commands
+        # Bankwise looks at the bank of the last request only, so that a bank can get one more than its share.
+        size = config.RequestBufferSize
+        capacity = min({BANKWISE: size + 1, READ_WRITE: 2 * size}.get(int(s["buffer_kind"]), size), self.trace.size) + 1
+        if self.queues.shape[1] < capacity:
+            self.queues = np.zeros((self.banks.size, capacity), dtype=np.int64)
 
 
 _INITIALLY_NONE = (
@@ -134,6 +130,7 @@ _INITIALLY_NONE = (
     "response_due",
     "waiting",
     "response_end",
+    "last_command_tick",
     "implicit_precharge_tick",
 )
 
