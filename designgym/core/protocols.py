@@ -93,7 +93,7 @@ class Lookup:
             ``token``), or ``busy`` (another asker is measuring it: wait, then look again).
         metrics: For a hit, the result (the running mean over several measurements).
         token: For a reservation, what proves ownership.
-        measurements: How many measurements the entry holds already; the next one of a noisy evaluator takes another seed.
+        measurements: How many measurements were made of the key already; the next one of a noisy evaluator takes another seed.
     """
 
     kind: Literal["hit", "reserved", "busy"]
@@ -112,24 +112,27 @@ class EquivalenceCache(Protocol):
         """Return a `Lookup` for each (different) key; what may not be served is reserved for the caller, under a lease."""
         ...
 
-    def fill(self, key: str, token: str, metrics: Metrics) -> Metrics:
-        """Add a measurement, end the reservation, and return the running mean. A token that has expired adds the measurement too."""
+    def fill(self, measured: Sequence[tuple[str, str, Metrics]]) -> list[Metrics]:
+        """Add measurements ``(key, token, metrics)``, end their reservations, and return the running means.
+
+        A token whose lease is over adds its measurement too. Failures and timeouts are refused: see `fail`.
+        """
         ...
 
-    def fail(self, key: str, token: str) -> None:
-        """End the reservation without a result: the next asker measures."""
+    def fail(self, reservations: Mapping[str, str]) -> None:
+        """End reservations (key to token) without results: the next asker measures."""
         ...
 
-    def peek(self, key: str) -> Metrics | None:
-        """Return the result of a key without reserving it."""
+    def peek(self, keys: Sequence[str]) -> list[Metrics | None]:
+        """Return, for each key, what would be served for it, reserving nothing."""
         ...
 
     def link(self, aliases: Mapping[str, str]) -> None:
-        """Let functional keys lead to measured canonical keys; the first link of an alias stays."""
+        """Let functional keys lead to measured canonical keys; the first link of an alias stays for as long as its result does."""
         ...
 
     def resolve(self, aliases: Sequence[str]) -> list[str | None]:
-        """Return, for each functional key, the canonical key that was measured for it, or None."""
+        """Return, for each functional key, the canonical key whose result stands for it, or None."""
         ...
 
     def wait(self, key: str, timeout_s: float) -> None:
@@ -144,8 +147,8 @@ class EquivalenceCache(Protocol):
 class FingerprintPolicy(Protocol):
     """Decides when to probe and whether to believe a functional hit; keeps the evidence."""
 
-    def wants_probe(self) -> bool:
-        """Return whether probing is worth its time and fingerprints are still trusted."""
+    def wants_probes(self, count: int) -> int:
+        """Return how many of ``count`` new designs to probe: 0 where probing does not pay or fingerprints are not trusted."""
         ...
 
     def probed(self, count: int, seconds: float) -> None:
@@ -162,6 +165,10 @@ class FingerprintPolicy(Protocol):
 
     def audited(self, functional_key: str, agreed: bool) -> None:
         """Note whether an audited measurement agreed with what would have been served."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """Probe no more, for a reason that lies outside the policy's evidence (the simulator has no probe)."""
         ...
 
     def statistics(self) -> dict[str, float]:
