@@ -101,9 +101,7 @@ class _Device:
             self.report(i, tick, command, "data-bus", self.bus_free - latency, words)
         self.bus_free = max(self.bus_free, tick + latency + self.timings["BURST"])
 
-    def check_request(
-        self, i: int, tick: int, command: str, bank: int, row: int, request: int, served: ServedRequests
-    ) -> None:
+    def check_request(self, i: int, tick: int, command: str, bank: int, row: int, request: int, served: ServedRequests) -> None:
         if not 0 <= request < len(served.banks):
             self.report(i, tick, command, "request", None, f"request {request} is not in the workload")
             return

@@ -69,7 +69,7 @@ def read_trace(
             form = CsvFormat(header.split(","), clock_ns)
         except LineError as error:
             line = plain.count(b"\n", 0, begin) + 1
-            raise _bad_line(path, line, header, f"{error}; expected for example tick,op,address") from None
+            raise _bad_line(path, line, header.strip(), f"{error}; expected for example tick,op,address") from None
     else:
         form = FORMATS[form_name]()
     chunks = [_parse(path, form, plain[start:end], line) for start, end, line in _chunks(plain, body)]
