@@ -188,7 +188,8 @@ def check_commands(
     Raises:
         ValueError: the arrays do not belong together, a command is unknown, or a timing is missing.
     """
-    names = [c if isinstance(c, str) else command_names[int(c)] for c in commands]
+    by_number = dict(enumerate(command_names))
+    names = [c if isinstance(c, str) else by_number.get(int(c), f"number {c}") for c in commands]
     columns = [np.asarray(column, dtype=np.int64).tolist() for column in (ticks, banks, rows)]
     columns.append([-1] * len(names) if requests is None else np.asarray(requests, dtype=np.int64).tolist())
     if {len(column) for column in columns} != {len(names)}:

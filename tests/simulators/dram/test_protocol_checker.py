@@ -187,6 +187,8 @@ def test_unusable_input_is_refused() -> None:
         check_commands([0, 1], ["ACT"], [0], [0])
     with pytest.raises(ValueError, match="got NOP"):
         check_commands([0], ["NOP"], [0], [0])
+    with pytest.raises(ValueError, match="got number -1, number 8"):
+        check_commands([0, 1], np.array([-1, 8]), [0, 0], [0, 0])
     with pytest.raises(ValueError, match="missing: RFC"):
         check_commands([0], ["ACT"], [0], [0], timings={k: v for k, v in DDR3_1600_TIMINGS.items() if k != "RFC"})
     with pytest.raises(ValueError, match="needs requests"):

@@ -193,7 +193,8 @@ def test_any_trace_survives_a_round_trip(
 ) -> None:
     limit = 10**17 if extension == "stl" else 10**9  # times in ns are doubles
     requests = sorted((tick % limit, is_write, address) for tick, is_write, address in requests)
-    trace = Trace("x", *(list(column) for column in zip(*requests, strict=True)))
+    ticks, directions, addresses = zip(*requests, strict=True)
+    trace = Trace("x", ticks, directions, addresses)
     assert read_trace(write_trace(trace, tmp_path_factory.mktemp("t") / f"x.{extension}")) == trace
 
 
