@@ -5,8 +5,7 @@ There is never more than one delayed request, one delayed response to the arbite
 of its own instead of a list. All requests pass the arbiter in the order of the trace: a request's number is its position.
 """
 
-from numba import njit
-
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import ARBITER_FIFO, ARBITER_SIMPLE
 from designgym.simulators.dram.event_heap import set_alarm
 from designgym.simulators.dram.state import (
@@ -23,9 +22,10 @@ from designgym.simulators.dram.state import (
 )
 
 _KIND_BITS = 2
+_KIND_MASK = (1 << _KIND_BITS) - 1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def send_to_arbiter(s, heap, kind, request):
     """Put a message without delay into the arbiter's inbox."""
     box = 1 - s.round_parity
@@ -34,7 +34,7 @@ def send_to_arbiter(s, heap, kind, request):
     set_alarm(s, heap, ALARM_ARBITER, s.now)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def send_response_to_arbiter(s, heap, request, delay):
     """Put the controller's response into the arbiter's inbox."""
     if delay == 0:
@@ -47,8 +47,8 @@ def send_response_to_arbiter(s, heap, request, delay):
     set_alarm(s, heap, ALARM_ARBITER, s.response_due)
 
 
-@njit(nogil=True, _nrt=False)
-def present_request(s, heap, trace, requests, request, earliest):
+@compiled
+def _present_request(s, heap, trace, requests, request, earliest):
     """Let the player offer `request` to the arbiter at its arrival or at `earliest`, whichever is later."""
     due = max(trace[request].arrival, earliest)
     s.presented = request
@@ -62,7 +62,7 @@ def present_request(s, heap, trace, requests, request, earliest):
     set_alarm(s, heap, ALARM_ARBITER, due)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _send_to_player(s, heap, kind, request, delay):
     if delay == 0:
         box = 1 - s.round_parity
@@ -74,7 +74,7 @@ def _send_to_player(s, heap, kind, request, delay):
     set_alarm(s, heap, ALARM_PLAYER, s.now + delay)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _hand_over(s, heap, request, delay):
     """Give a request to the controller; from its tick on any pass sees it, even one later in this round."""
     s.waiting = request
@@ -82,19 +82,19 @@ def _hand_over(s, heap, request, delay):
     set_alarm(s, heap, ALARM_ARRIVAL, s.now + delay)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _end_response(s, heap):
     s.response_end = s.now
     set_alarm(s, heap, ALARM_ENDED, s.now)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _accept(s, heap, requests, request):
     requests[request].accepted = s.now
     _send_to_player(s, heap, ACCEPTED, request, 0)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _next_stored(s, requests):
     """Return the stored response that can go to the player, -1 if none can."""
     if s.arbiter == ARBITER_FIFO:
@@ -103,7 +103,7 @@ def _next_stored(s, requests):
     return head if head < s.n_requests and requests[head].stored == head else -1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _store(s, requests, request):
     if s.arbiter == ARBITER_FIFO:
         requests[s.stored_tail].stored = request
@@ -112,7 +112,7 @@ def _store(s, requests, request):
         requests[request].stored = request
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _arbiter_simple(s, heap, requests, kind, request):
     if kind == REQUEST:
         _hand_over(s, heap, request, 0)
@@ -124,7 +124,7 @@ def _arbiter_simple(s, heap, requests, kind, request):
         _end_response(s, heap)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _arbiter_queued(s, heap, requests, kind, request):
     if kind == REQUEST:
         if s.active < s.max_active:
@@ -175,7 +175,7 @@ def _arbiter_queued(s, heap, requests, kind, request):
             s.way_busy = 0
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _arbiter_message(s, heap, requests, kind, request):
     if s.arbiter == ARBITER_SIMPLE:
         _arbiter_simple(s, heap, requests, kind, request)
@@ -183,46 +183,66 @@ def _arbiter_message(s, heap, requests, kind, request):
         _arbiter_queued(s, heap, requests, kind, request)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
+def _next_delayed(s, heap):
+    """Take the delayed message that is due from the arbiter's inbox, -1 if none is; re-arm the alarm if one is left."""
+    request_due = s.request_due
+    response_due = s.response_due
+    response_first = response_due >= 0 and (
+        request_due < 0 or response_due < request_due or (response_due == request_due and s.response_put < s.request_put)
+    )
+    due = response_due if response_first else request_due
+    if due < 0:
+        return -1
+    if due > s.now:
+        set_alarm(s, heap, ALARM_ARBITER, due)
+        return -1
+    if response_first:
+        s.response_due = -1
+        return (s.response_request << _KIND_BITS) | RESPONSE
+    s.request_due = -1
+    return (s.presented << _KIND_BITS) | REQUEST
+
+
+@inlined
 def run_arbiter(s, heap, requests):
-    """Read the messages of this round, then the delayed ones that are due; re-arm the alarm for those that are left."""
+    """Read the messages of this round, then the delayed ones that are due."""
     box = s.round_parity
-    for i in range(s.arbiter_messages[box]):
-        message = s.arbiter_inbox[box * INBOX_SIZE + i]
-        _arbiter_message(s, heap, requests, message & ((1 << _KIND_BITS) - 1), message >> _KIND_BITS)
-    s.arbiter_messages[box] = 0
+    read = 0
     while True:
-        request_due = s.request_due
-        response_due = s.response_due
-        response_first = response_due >= 0 and (
-            request_due < 0
-            or response_due < request_due
-            or (response_due == request_due and s.response_put < s.request_put)
-        )
-        due = response_due if response_first else request_due
-        if due < 0:
-            return
-        if due > s.now:
-            set_alarm(s, heap, ALARM_ARBITER, due)
-            return
-        if response_first:
-            s.response_due = -1
-            _arbiter_message(s, heap, requests, RESPONSE, s.response_request)
+        if read < s.arbiter_messages[box]:
+            message = s.arbiter_inbox[box * INBOX_SIZE + read]
+            read += 1
         else:
-            s.request_due = -1
-            _arbiter_message(s, heap, requests, REQUEST, s.presented)
+            message = _next_delayed(s, heap)
+            if message < 0:
+                break
+        _arbiter_message(s, heap, requests, message & _KIND_MASK, message >> _KIND_BITS)
+    s.arbiter_messages[box] = 0
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
+def _receive_response(s, heap, requests, request):
+    requests[request].response = s.now
+    s.n_returned += 1
+    if s.n_returned == s.n_requests:
+        s.status = FINISHED
+        return
+    send_to_arbiter(s, heap, ENDED, request)
+
+
+@inlined
 def run_player(s, heap, trace, requests):
     """Offer the next request once the last is accepted; acknowledge responses at once."""
+    if s.presented < 0:
+        _present_request(s, heap, trace, requests, 0, 0)
     box = s.round_parity
     for i in range(s.player_messages[box]):
         message = s.player_inbox[box * INBOX_SIZE + i]
-        if message & ((1 << _KIND_BITS) - 1) == ACCEPTED:
+        if message & _KIND_MASK == ACCEPTED:
             following = s.presented + 1
             if following < s.n_requests:
-                present_request(s, heap, trace, requests, following, s.now + 1)
+                _present_request(s, heap, trace, requests, following, s.now + 1)
         else:
             _receive_response(s, heap, requests, message >> _KIND_BITS)
     s.player_messages[box] = 0
@@ -232,13 +252,3 @@ def run_player(s, heap, trace, requests):
         else:
             s.player_response_due = -1
             _receive_response(s, heap, requests, s.player_response)
-
-
-@njit(nogil=True, _nrt=False)
-def _receive_response(s, heap, requests, request):
-    requests[request].response = s.now
-    s.n_returned += 1
-    if s.n_returned == s.n_requests:
-        s.status = FINISHED
-        return
-    send_to_arbiter(s, heap, ENDED, request)

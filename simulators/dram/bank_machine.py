@@ -4,8 +4,7 @@ A bank proposes one command for one request. `proposal_time` holds what the bank
 demands change with every command and are added when the controller chooses.
 """
 
-from numba import njit
-
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import (
     BANKWISE,
     CLOSED,
@@ -18,7 +17,7 @@ from designgym.simulators.dram.controller import (
 from designgym.simulators.dram.state import ACT, NEVER, NONE, PRE, RD, RDA, WR, WRA
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def has_space(s, banks):
     """Whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
     if s.buffer_kind == BANKWISE:
@@ -28,7 +27,7 @@ def has_space(s, banks):
     return s.buffered < s.buffer_size
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def enqueue(s, banks, queues, trace, request):
     """Put `request` into the buffer."""
     index = trace[request].bank
@@ -40,7 +39,7 @@ def enqueue(s, banks, queues, trace, request):
     s.last_bank = index
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def dequeue(s, banks, queues, trace, request):
     """Take `request` out of the buffer."""
     index = trace[request].bank
@@ -56,7 +55,7 @@ def dequeue(s, banks, queues, trace, request):
     s.buffered_writes -= trace[request].is_write
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _choose(s, bank, queue, trace):
     """Return the request that the scheduler serves next on a bank with an open row, and whether a further one hits the row."""
     length = bank.queue_length
@@ -87,7 +86,7 @@ def _choose(s, bank, queue, trace):
     return (oldest_hit if oldest_hit >= 0 else queue[0]), hits > 1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def propose(s, banks, queues, trace, index):
     """Let bank `index` decide its next command."""
     bank = banks[index]

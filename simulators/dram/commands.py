@@ -1,14 +1,13 @@
 """Issuing a command: its effect on the timing of later ones, on the state of the banks, and on energy."""
 
-from numba import njit
-
 from designgym.simulators.dram.bank_machine import dequeue
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import FR_FCFS_GRP
 from designgym.simulators.dram.refresh import note_refresh
 from designgym.simulators.dram.state import ACT, ALL_BANKS, PRE, PREA, RD, RDA, REFA, WR, WRA
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def issue(s, banks, queues, trace, requests, record, command, index, request):
     """Put `command` for `request` on the command bus now, for bank `index` (both -1 for a command to all banks)."""
     now = s.now
@@ -55,13 +54,13 @@ def issue(s, banks, queues, trace, requests, record, command, index, request):
         note_refresh(s)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _delay(s, command, earliest):
     if s.rank_earliest[command] < earliest:
         s.rank_earliest[command] = earliest
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _activate(s, bank, now, row):
     bank.open_row = row
     bank.activated_at = now
@@ -82,7 +81,7 @@ def _activate(s, bank, now, row):
     s.powered_banks += 1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _close(s, bank, at):
     """Close a bank's row; `at` is the tick of the (explicit or implicit) precharge."""
     bank.open_row = -1
@@ -92,7 +91,7 @@ def _close(s, bank, at):
     s.all_closed_at = max(s.all_closed_at, at)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _turn_bus(s, is_write):
     """Note the direction of the data bus; the grouping scheduler may choose differently on every bank when it turns."""
     if s.last_is_write != is_write:
@@ -101,7 +100,7 @@ def _turn_bus(s, is_write):
             s.stale_banks = ALL_BANKS
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _read(s, bank, now, auto_precharge):
     _turn_bus(s, 0)
     _delay(s, RD, now + s.read_to_read)
@@ -117,7 +116,7 @@ def _read(s, bank, now, auto_precharge):
         bank.precharge_earliest = max(bank.precharge_earliest, now + s.read_to_precharge)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _write(s, bank, now, auto_precharge):
     _turn_bus(s, 1)
     _delay(s, RD, now + s.write_to_read)
@@ -134,20 +133,20 @@ def _write(s, bank, now, auto_precharge):
         bank.rda_earliest = max(bank.rda_earliest, now + s.write_to_rda_bank)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _close_implicitly(s, bank, at):
     _close(s, bank, at)
     s.implicit_precharge_tick = max(s.implicit_precharge_tick, at)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _serve(s, banks, queues, trace, requests, request, data_end):
     """Free the buffer slot and note when the data will have left the bus; the response is queued by `queue_response`."""
     dequeue(s, banks, queues, trace, request)
     requests[request].data_end = data_end
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def is_access(command):
     """Whether a command moves data."""
     return RD <= command <= WRA and command != REFA

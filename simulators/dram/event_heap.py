@@ -5,8 +5,7 @@ compared by time only. A cancelled or replaced setting stays there until it reac
 times, which the controller's commands depend on, so that removing it early gives a different (wrong) simulation.
 """
 
-from numba import njit
-
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.state import (
     ALARM_BITS,
     HEAP_FULL,
@@ -17,7 +16,7 @@ from designgym.simulators.dram.state import (
 _ALARM_MASK = (1 << ALARM_BITS) - 1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def set_alarm(s, heap, alarm, time):
     """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
     if s.in_next_round[alarm]:
@@ -35,7 +34,7 @@ def set_alarm(s, heap, alarm, time):
         _push(s, heap, (time << TIME_SHIFT) | (setting << ALARM_BITS) | alarm)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _push(s, heap, entry):
     """Insert: append, then move up while the parent is strictly later."""
     i = s.heap_size + 1
@@ -53,7 +52,7 @@ def _push(s, heap, entry):
     heap[i] = entry
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _remove_first(s, heap):
     """Remove the root: the last element takes its place and moves down, to the left child first if both are as early."""
     size = s.heap_size
@@ -81,7 +80,7 @@ def _remove_first(s, heap):
     heap[i] = last
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _is_live(s, entry):
     alarm = entry & _ALARM_MASK
     return (
@@ -89,7 +88,7 @@ def _is_live(s, entry):
     )
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def next_time(s, heap):
     """Drop dead entries at the top; return the time of the first live one, -1 if there is none."""
     while s.heap_size > 0:
@@ -100,7 +99,7 @@ def next_time(s, heap):
     return -1
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def next_alarm(s, heap, time):
     """Remove the next live entry of tick `time` and the dead ones before it; return its alarm, -1 if there is none."""
     while s.heap_size > 0 and heap[1] >> TIME_SHIFT == time:

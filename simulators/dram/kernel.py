@@ -7,7 +7,6 @@ at which an alarm goes off and runs rounds until no worker is awake. Nothing dep
 from numba import njit
 
 from designgym.simulators.dram.arbiter import (
-    present_request,
     run_arbiter,
     run_player,
     send_response_to_arbiter,
@@ -15,6 +14,7 @@ from designgym.simulators.dram.arbiter import (
 )
 from designgym.simulators.dram.bank_machine import enqueue, has_space, propose
 from designgym.simulators.dram.commands import is_access, issue
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import RESPONSES_FIFO
 from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
 from designgym.simulators.dram.refresh import update_refresh
@@ -22,6 +22,7 @@ from designgym.simulators.dram.state import (
     ACCEPTED,
     ALARM_ARBITER,
     ALARM_DATA,
+    ALARM_PLAYER,
     ALARM_SELF,
     ARBITER,
     CONTROLLER,
@@ -35,7 +36,7 @@ from designgym.simulators.dram.state import (
 )
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _next_response(s, requests):
     """Return the request whose response leaves the controller next, -1 if it is not known or has no command yet."""
     if s.response_queue == RESPONSES_FIFO:
@@ -44,7 +45,7 @@ def _next_response(s, requests):
     return head if head < s.n_requests and requests[head].data_end >= 0 else -1
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _send_next_response(s, heap, requests, delay):
     request = _next_response(s, requests)
     if request < 0:
@@ -59,7 +60,7 @@ def _send_next_response(s, heap, requests, delay):
     send_response_to_arbiter(s, heap, request, delay)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _handle_responses(s, heap, requests):
     if s.response_under_way:
         if s.response_end == s.now:
@@ -71,7 +72,7 @@ def _handle_responses(s, heap, requests):
         _send_next_response(s, heap, requests, 1 if s.response_end == s.now else 0)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _take_request(s, banks, queues, heap, trace):
     """Take the waiting request into the buffer if its time has come and there is space."""
     if s.waiting < 0 or s.waiting_from > s.now:
@@ -87,7 +88,7 @@ def _take_request(s, banks, queues, heap, trace):
     send_to_arbiter(s, heap, ACCEPTED, request)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _queue_response(s, heap, requests, request):
     requests[s.response_tail].issued = request
     s.response_tail += 1
@@ -96,7 +97,7 @@ def _queue_response(s, heap, requests, request):
         set_alarm(s, heap, ALARM_DATA, requests[following].data_end)
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _earliest_proposal(s, banks):
     if s.bank_time_stale:
         earliest = NEVER
@@ -108,7 +109,7 @@ def _earliest_proposal(s, banks):
     return s.bank_time
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _ready_bank(s, banks):
     """Return the bank whose proposal is legal now and whose request is the oldest, -1 if there is none."""
     if s.last_command_tick >= s.now or _earliest_proposal(s, banks) > s.now:
@@ -123,7 +124,7 @@ def _ready_bank(s, banks):
     return best
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _propose_stale(s, banks, queues, trace):
     """Let those banks propose again whose queue, row or permission changed; the others would repeat themselves."""
     stale = s.stale_banks & ((1 << s.n_banks) - 1)
@@ -138,7 +139,7 @@ def _propose_stale(s, banks, queues, trace):
         index += 1
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _controller_pass(s, banks, queues, heap, trace, requests, record):
     _handle_responses(s, heap, requests)
     _take_request(s, banks, queues, heap, trace)
@@ -165,14 +166,14 @@ def _controller_pass(s, banks, queues, heap, trace, requests, record):
         set_alarm(s, heap, ALARM_SELF, earliest)
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _worker(alarm):
     if alarm < ALARM_ARBITER:
         return CONTROLLER
     return ARBITER if alarm == ALARM_ARBITER else PLAYER
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def _append_worker(queue, alarm):
     """Append the worker of `alarm` to a queue of up to three distinct workers, packed two bits each, first in the low bits."""
     worker = _worker(alarm) + 1
@@ -186,7 +187,7 @@ def _append_worker(queue, alarm):
         shift += 2
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _end_round(s):
     """Let the alarms set during the round go off in reverse order of setting; return the queue of woken workers."""
     queue = 0
@@ -199,7 +200,7 @@ def _end_round(s):
     return queue
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
     while queue != 0:
         while queue != 0:
@@ -242,10 +243,12 @@ def run(state, banks, queues, heap, trace, requests, record):
         request.activated = 0
         request.data_end = -1
         request.stored = -1
-    _controller_pass(s, banks, queues, heap, trace, requests, record)
-    present_request(s, heap, trace, requests, 0, 0)
-    _run_rounds(s, banks, queues, heap, trace, requests, record, _end_round(s))
-    while s.status == RUNNING:
+    # At time 0 the controller makes a pass, then the player offers the first request.
+    queue = _append_worker(_append_worker(0, ALARM_SELF), ALARM_PLAYER)
+    while True:
+        _run_rounds(s, banks, queues, heap, trace, requests, record, queue)
+        if s.status != RUNNING:
+            return
         time = next_time(s, heap)
         if time < 0:
             s.status = DEADLOCK
@@ -257,4 +260,3 @@ def run(state, banks, queues, heap, trace, requests, record):
             if alarm < 0:
                 break
             queue = _append_worker(queue, alarm)
-        _run_rounds(s, banks, queues, heap, trace, requests, record, queue)

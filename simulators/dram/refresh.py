@@ -1,12 +1,11 @@
 """Refresh logic: when all banks are refreshed, put off or ahead of time within the limits of the design."""
 
-from numba import njit
-
+from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import NO_REFRESH
 from designgym.simulators.dram.state import ALL_BANKS, NEVER, NONE, PREA, REFA
 
 
-@njit(nogil=True, _nrt=False)
+@inlined
 def update_refresh(s):
     """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
     s.refresh_command = NONE
@@ -37,7 +36,7 @@ def update_refresh(s):
     s.refresh_time = s.refresh_trigger
 
 
-@njit(nogil=True, _nrt=False)
+@compiled
 def note_refresh(s):
     """Account for a REFA that was just issued."""
     s.blocked = 0
