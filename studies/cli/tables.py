@@ -1,0 +1,102 @@
+"""Tables, quantities and notes as the command line prints them: for people on a terminal, plain aligned text elsewhere."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+SIGNIFICANT_DIGITS = 6  # what people compare; JSON and Parquet have every digit
+
+
+def format_number(value: float) -> str:
+    """Return a number with thousands separators and about six significant digits; whole numbers are exact."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return "infinite" if value == math.inf else str(value)
+    magnitude = abs(value)
+    if value == 0 or (value == int(value) and magnitude < 1e15):
+        return f"{int(value):,}"
+    if magnitude >= 1e15 or magnitude < 1e-4:
+        return f"{value:.{SIGNIFICANT_DIGITS - 1}g}"
+    decimals = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(magnitude)))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Return a number with its unit, as declared; counts and ratios (unit ``"1"`` or none) stand alone."""
+    number = format_number(value)
+    return number if unit in ("", "1") else f"{number} {unit}"
+
+
+def format_cell(value: Any) -> str:
+    """Return a table cell as text: ``-`` for nothing, readable numbers, sequences joined by commas."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool | int | float):
+        return format_number(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(format_cell(item) for item in value)
+    return str(value)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Return a column title with its unit: ``latency_ns [ns]``."""
+    return name if unit in ("", "1") else f"{name} [{unit}]"
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table on standard output; columns of numbers are aligned at the right.
+
+    Args:
+        title: Shown above; empty for none.
+        columns: Titles of the columns; put units in them with `with_unit`.
+        rows: One sequence of values per row, as many as there are columns. Values are formatted by `format_cell`.
+    """
+    values = [list(row) for row in rows]
+    cells = [[format_cell(value) for value in row] for row in values]
+    numeric = [
+        bool(values) and all(value is None or isinstance(value, int | float) for value in column) for column in zip(*values, strict=True)
+    ]
+    numeric = numeric or [False] * len(columns)
+    if sys.stdout.isatty():
+        _print_rich(title, columns, cells, numeric)
+        return
+    if title:
+        print(title)
+    widths = [max(len(text) for text in column) for column in zip(columns, *cells, strict=True)]
+    for line in [list(columns), *cells]:
+        padded = [text.rjust(w) if right else text.ljust(w) for text, w, right in zip(line, widths, numeric, strict=True)]
+        print("  ".join(padded).rstrip())
+
+
+def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Print ``name  value`` lines with the values aligned; a value that is None or empty is left out."""
+    shown = [(name, format_cell(value)) for name, value in pairs if value not in (None, "", (), [])]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        print(f"{name.ljust(width)}  {value}")
+
+
+def note(message: str) -> None:
+    """Print a remark for people on standard error, so that standard output holds results only."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def _print_rich(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)
