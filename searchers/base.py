@@ -98,15 +98,16 @@ class BaseSearcher:
         """Learn from results, in any order, late, or never asked. A design told again updates the numbers without being learnt twice."""
         for trial in trials:
             design = self.space.validate(trial.design)
-            key = self._key(design)
-            observation = observe(design, trial.metrics, self.objective)
-            self.pending.pop(key, None)
-            known = self.observations.get(key)
-            if known is None or (known.failed and not observation.failed):
-                self.observations[key] = observation
-                self._learn(key, observation)
-            elif not observation.failed:
-                self.observations[key] = observation
+            self._take(self._key(design), observe(design, trial.metrics, self.objective))
+
+    def _take(self, key: str, observation: Observation) -> None:
+        """Remember a result; a result replaces a failure, a failure never replaces a result."""
+        self.pending.pop(key, None)
+        known = self.observations.get(key)
+        if known is None or not observation.failed:
+            self.observations[key] = observation
+        if known is None or (known.failed and not observation.failed):
+            self._learn(key, observation)
 
     def state(self) -> dict[str, Any]:
         """Return everything that later behaviour depends on, as JSON data."""
