@@ -1,0 +1,51 @@
+"""Environments: a simulator, its workloads and its objectives under a versioned id, and as a `gymnasium.Env`.
+
+Built-in environments are registered by name only; a simulator is imported when its environment is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from designgym.core import registry
+from designgym.core.registry import EnvironmentSpec
+
+if TYPE_CHECKING:
+    from designgym.envs.design_env import DesignEnv as DesignEnv
+    from designgym.envs.design_env import make_env as make_env
+    from designgym.envs.evaluators import make_evaluator as make_evaluator
+
+BUILT_IN: dict[str, str] = {
+    "designgym/DramController-v0": "designgym.envs.dram_controller",
+    "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
+}
+"""Ids of our own environments and the module that registers each."""
+
+for _id, _module in BUILT_IN.items():
+    registry.register_lazily(_id, _module)
+
+_HOMES = {"DesignEnv": "design_env", "make_env": "design_env", "make_evaluator": "evaluators"}
+
+__all__ = ["BUILT_IN", "DesignEnv", "environment", "environments", "make_env", "make_evaluator"]
+
+
+def environment(id: str) -> EnvironmentSpec:
+    """Return the environment of that id, built in or registered by the user; raises `UnknownNameError` if there is none."""
+    return registry.spec(id)
+
+
+def environments() -> Iterator[EnvironmentSpec]:
+    """Yield all environments, sorted by id."""
+    return registry.environments()
+
+
+def __getattr__(name: str) -> Any:
+    """Load the Gymnasium view and the evaluator's maker when first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'designgym.envs' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"designgym.envs.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,66 @@
+"""`make_evaluator`: from an environment's id to what evaluates its designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from designgym.core.errors import InputError, NotInstalledError, shorten
+from designgym.core.evaluator import Evaluator, Execute
+from designgym.core.protocols import EquivalenceCache, FingerprintPolicy
+from designgym.core.registry import EnvironmentSpec
+from designgym.core.workload import Workload
+from designgym.envs import environment
+
+Functional = Literal["auto", "on", "off"]
+
+
+def make_evaluator(
+    env: str | EnvironmentSpec,
+    *,
+    workload: str | Workload | None = None,
+    cache: EquivalenceCache | Literal["local"] | None = "local",
+    functional: Functional = "auto",
+    fidelity: float = 1.0,
+    seed: int = 0,
+    execute: Execute | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Evaluator:
+    """Return an evaluator of an environment's designs.
+
+    Args:
+        env: Environment or its id.
+        workload: Workload or its name; the environment's default for None.
+        cache: Where results are shared: ``local`` (in this process), a cache, or None to measure every design.
+        functional: Whether designs are probed and functional hits served: ``auto`` (where it pays), ``on`` or ``off``. Without
+            a cache there is nothing to serve and no probe is made.
+        fidelity: Fraction of full fidelity in (0, 1].
+        seed: Seed of a simulator that is not deterministic.
+        execute: How a batch is run; in this process by default.
+        options: Options of the environment's simulator.
+
+    Raises:
+        UnknownNameError: For an environment, workload or option that does not exist.
+        NotInstalledError: If the simulator cannot run here; the message says how to get it.
+    """
+    spec = environment(env) if isinstance(env, str) else env
+    if functional not in ("auto", "on", "off"):
+        raise InputError(f"functional={functional!r} does not exist: expected 'auto', 'on' or 'off'")
+    if isinstance(cache, str) and cache != "local":
+        raise InputError(f"cache={shorten(cache)} does not exist: expected 'local', a cache object, or None")
+    simulator = spec.simulator(**(options or {}))
+    installed, remedy = spec.installed() if not options else (True, "")  # an option may say where the program is
+    if not installed:
+        raise NotInstalledError(f"{spec.id} is not installed: {remedy}")
+    if cache == "local":
+        from designgym.hashing.local_cache import LocalCache
+
+        cache = LocalCache()
+    fingerprints: FingerprintPolicy | None = None
+    if functional != "off" and cache is not None:
+        from designgym.hashing.fingerprints import AuditedFingerprints
+
+        fingerprints = AuditedFingerprints(functional)
+    return Evaluator(
+        simulator, spec.workload(workload), cache=cache, fingerprints=fingerprints, fidelity=fidelity, seed=seed, execute=execute
+    )
