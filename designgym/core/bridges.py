@@ -23,21 +23,24 @@ def to_gym(space: DesignSpace) -> gymnasium.Space[Any]:
     """Return ``MultiDiscrete`` over the columns' cells, or ``Box`` in [0, 1] if a column is continuous."""
     from gymnasium import spaces
 
-    cells = [column.cells for column in space.columns]
-    if all(cells):
-        return spaces.MultiDiscrete(np.array(cells, dtype=np.int64))
+    cells = space.cells
+    if cells.all():
+        return spaces.MultiDiscrete(cells)
     return spaces.Box(0.0, 1.0, shape=(len(cells),), dtype=np.float32)
 
 
 def from_gym(space: DesignSpace, action: Any) -> Design:
     """Return the design of an action of `to_gym`."""
-    action_space = to_gym(space)
-    array = np.asarray(action, dtype=action_space.dtype) if np.ndim(action) == 1 else np.asarray(action)
-    if not action_space.contains(array):
-        raise InputError(f"action {shorten(action)} is not in {action_space}")
-    if np.issubdtype(array.dtype, np.integer):
-        array = (array + 0.5) / np.array([column.cells for column in space.columns])
-    return space.decode(array.astype(np.float64)[None, :])[0]
+    cells = space.cells
+    discrete = bool(cells.all())
+    try:
+        array = np.asarray(action)
+    except ValueError:  # ragged lists
+        array = np.empty(0)
+    legal = array.shape == cells.shape and array.dtype.kind in ("iu" if discrete else "iuf")
+    if not legal or not ((array >= 0) & (array < cells if discrete else array <= 1)).all():
+        raise InputError(f"action {shorten(action)} is not in {to_gym(space)}")
+    return space.decode(((array + 0.5) / cells if discrete else array)[None, :])[0]
 
 
 def to_optuna(space: DesignSpace, trial: optuna.trial.BaseTrial, prefix: str = "") -> Design:
@@ -72,7 +75,7 @@ def _suggest(parameter: Parameter, trial: optuna.trial.BaseTrial, name: str) -> 
             return trial.suggest_categorical(name, list(parameter.values()))
         case Permutation():
             keys = [trial.suggest_float(column.name, 0.0, 1.0) for column in parameter.columns(name)]
-            return parameter.decode(np.array(keys))
+            return parameter.decode(keys)
         case Repeated():
             length = trial.suggest_int(f"{name}.length", parameter.low, parameter.high)
             return tuple(to_optuna(parameter.space, trial, f"{name}[{i}].") for i in range(length))
@@ -107,5 +110,5 @@ def from_tune(space: DesignSpace, config: Mapping[str, Any]) -> Design:
         keys = [column.name for column in parameter.columns(name)] if structured else [name]
         if missing := [key for key in keys if key not in config]:
             raise InputError(f"configuration lacks {missing[0]!r}: draw it from DesignSpace.to_tune()")
-        values[name] = parameter.decode(np.array([config[key] for key in keys])) if structured else config[name]
+        values[name] = parameter.decode([config[key] for key in keys]) if structured else config[name]
     return space.validate(values)

@@ -17,6 +17,8 @@ from designgym.core.errors import ExpressionError, UnknownNameError, shorten
 
 Environment = Mapping[str, Any]
 _Closure = Callable[[Environment], Any]
+MAX_DEPTH = 100  # nesting; deeper text is not written by people
+MAX_BITS = 512  # of an integer operand
 
 
 def _values(group: Any, name: str) -> tuple[Any, ...]:
@@ -27,17 +29,43 @@ def _values(group: Any, name: str) -> tuple[Any, ...]:
 def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > 64:
         raise ExpressionError(f"exponent {exponent!r} is larger than 64: rewrite the expression without it")
-    return base**exponent
+    result = base**exponent
+    if isinstance(result, complex):
+        raise ValueError(f"{base!r} ** {exponent!r} is not a real number")
+    return result
+
+
+def _arithmetic(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Restrict an operator to numbers of reasonable size: ``'a' * 10**9`` and ``(9**64)**64`` would eat memory or time."""
+
+    def checked(a: Any, b: Any) -> Any:
+        for operand in (a, b):
+            if isinstance(operand, str | tuple):
+                raise TypeError(f"arithmetic needs numbers, got {shorten(operand)}")
+            if isinstance(operand, int) and operand.bit_length() > MAX_BITS:
+                raise ExpressionError(f"an integer of more than {MAX_BITS} bits: use floating-point numbers, such as 1e30")
+        return function(a, b)
+
+    return checked
+
+
+def _round(number: Any, digits: int = 0) -> Any:
+    if abs(digits) > 300:
+        raise ValueError(f"round to {digits} digits")
+    return round(number, digits) if digits else round(number)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs, "ceil": math.ceil, "exp": math.exp, "floor": math.floor, "len": len, "log": math.log, "log2": math.log2,
-    "max": max, "min": min, "round": round, "sqrt": math.sqrt, "sum": sum, "values": _values,
+    "max": max, "min": min, "round": _round, "sqrt": math.sqrt, "sum": sum, "values": _values,
 }  # fmt: skip
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
+    kind: _arithmetic(function)
+    for kind, function in {
+        ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+        ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: _power,
+    }.items()
 }  # fmt: skip
 _UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {ast.Not: operator.not_, ast.USub: operator.neg, ast.UAdd: operator.pos}
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
@@ -66,9 +94,9 @@ class Expression:
         try:
             tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise ExpressionError(f"cannot parse expression {text!r}: {getattr(error, 'msg', error)}") from None
+            raise ExpressionError(f"cannot parse expression {shorten(text)}: {getattr(error, 'msg', error)}") from None
         names: set[str] = set()
-        self._run = _translate(tree, text, names)
+        self._run = _translate(tree, text, names, MAX_DEPTH)
         self.names = frozenset(names)
 
     def __call__(self, environment: Environment) -> Any:
@@ -100,11 +128,13 @@ class Expression:
         return Expression, (self.text,)
 
 
-def _translate(node: ast.AST, text: str, names: set[str]) -> _Closure:
+def _translate(node: ast.AST, text: str, names: set[str], depth: int) -> _Closure:
     """Return a closure that evaluates ``node``; collects the free names on the way."""
+    if not depth:
+        raise ExpressionError(f"expression {shorten(text)} is nested more than {MAX_DEPTH} deep: split it up")
 
     def sub(child: ast.AST) -> _Closure:
-        return _translate(child, text, names)
+        return _translate(child, text, names, depth - 1)
 
     match node:
         case ast.Constant(value=value) if value is None or isinstance(value, bool | int | float | str):

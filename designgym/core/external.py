@@ -66,20 +66,22 @@ def run_program(
         ProgramError: If the exit code is not 0 or an output file is missing; exit code and stderr come first.
     """
     command = tuple(os.fspath(argument) for argument in arguments)
+    if command and os.sep in command[0]:
+        command = (os.path.abspath(command[0]), *command[1:])  # the program runs in another folder
     if not command or timeout_s <= 0:
         raise InputError(f"expected a program and a time limit > 0 s, got {list(command)} and {timeout_s} s")
     with tempfile.TemporaryDirectory(prefix="designgym-") as folder:
         for name, text in (files or {}).items():
             path = _inside(Path(folder), name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         started = time.perf_counter()
         try:
             process = subprocess.Popen(
                 command, cwd=folder, env={**os.environ, **(environment or {})}, start_new_session=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
             )  # fmt: skip
-        except (FileNotFoundError, PermissionError, OSError) as error:
+        except OSError as error:
             raise NotInstalledError(
                 f"cannot start {command[0]!r}: {error.strerror or error}; check the path and that it is executable"
             ) from None
@@ -87,7 +89,7 @@ def run_program(
             stdout, stderr = process.communicate(stdin, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             _kill_group(process)
-            _, stderr = process.communicate()
+            stderr = _rest_of_stderr(process)
             raise ProgramTimeout(f"{command[0]} ran longer than {timeout_s:g} s and was killed; stderr: {_tail(stderr)}") from None
         except BaseException:
             _kill_group(process)
@@ -102,8 +104,17 @@ def run_program(
             path = _inside(Path(folder), name)
             if not path.is_file():
                 raise ProgramError(f"{command[0]} exited with code 0 but did not write {name!r}; stderr: {_tail(stderr)}")
-            outputs[name] = path.read_text(errors="replace")
+            outputs[name] = path.read_text(encoding="utf-8", errors="replace")
         return ProgramResult(command, stdout, stderr, outputs, wall_s)
+
+
+def _rest_of_stderr(process: subprocess.Popen[str]) -> str:
+    """Return what a killed program wrote; descendants in sessions of their own may hold the pipe open and are not waited for."""
+    try:
+        return process.communicate(timeout=1.0)[1]
+    except subprocess.TimeoutExpired as error:
+        text: bytes | str = error.stderr or b""
+        return text.decode(errors="replace") if isinstance(text, bytes) else text
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:

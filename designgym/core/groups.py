@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, InvalidDesignError, shorten
-from designgym.core.parameters import Column, Parameter, Scalar, _check_choices
+from designgym.core.parameters import Column, Encoded, Parameter, Scalar, _check_choices
 
 if TYPE_CHECKING:
     from designgym.core.design import Design
@@ -29,7 +28,9 @@ class Permutation(Parameter):
     unit: str = ""
 
     def __init__(self, *items: Scalar, default: tuple[Scalar, ...] | list[Scalar] | None = None) -> None:
-        object.__setattr__(self, "items", _check_choices(self.kind, items))
+        if len(set(_check_choices(self.kind, items))) != len(items):
+            raise InputError(f"items of a permutation must differ, 1, 1.0 and True being equal, got {list(items)}")
+        object.__setattr__(self, "items", items)
         object.__setattr__(self, "unit", "")
         object.__setattr__(self, "default", items if default is None else self.validate(default))
 
@@ -63,7 +64,7 @@ class Permutation(Parameter):
         positions = {item: i for i, item in enumerate(value)}
         return [(positions[item] + 0.5) / len(self.items) for item in self.items]
 
-    def decode(self, x: NDArray[np.float64]) -> tuple[Scalar, ...]:
+    def decode(self, x: Encoded) -> tuple[Scalar, ...]:
         """Return the items sorted by their keys (ties in declaration order)."""
         return tuple(self.items[i] for i in np.argsort(np.asarray(x), kind="stable"))
 
@@ -163,7 +164,7 @@ class Repeated(Parameter):
             encoded += self.space.encode(value).ravel().tolist()
         return encoded + [0.5] * (width * (self.high - len(value)))
 
-    def decode(self, x: NDArray[np.float64]) -> tuple[Design, ...]:
+    def decode(self, x: Encoded) -> tuple[Design, ...]:
         """Return the elements that the length column says are present."""
         lengths = self.high - self.low + 1
         count = self.low + min(max(int(float(x[0]) * lengths), 0), lengths - 1)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from designgym.core.errors import InputError
 
 Goal = Literal["min", "max"]
@@ -65,14 +67,14 @@ class Metrics:
             ``timeout``.
         reasons: Why the design is infeasible.
         error: What went wrong.
-        cost_s: Seconds that the evaluation took.
+        cost_s: Seconds that the evaluation took; no part of equality.
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
     status: Status = "ok"
     reasons: tuple[str, ...] = ()
     error: str = ""
-    cost_s: float = 0.0
+    cost_s: float = field(default=0.0, compare=False)
 
     @classmethod
     def infeasible(cls, reasons: Sequence[str], cost_s: float = 0.0) -> Metrics:
@@ -106,6 +108,6 @@ class Metrics:
             missing, extra = sorted(declared - self.values.keys()), sorted(self.values.keys() - declared)
             return Metrics.failed(f"simulator returned other metrics than it declares: missing {missing}, undeclared {extra}", self.cost_s)
         for name, value in self.values.items():
-            if isinstance(value, bool) or not math.isfinite(value):
+            if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
                 return Metrics.failed(f"simulator returned {name} = {value!r}, expected a finite number", self.cost_s)
         return self

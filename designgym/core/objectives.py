@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.errors import ExpressionError, InputError, UnknownNameError, shorten
 from designgym.core.expressions import Expression
 from designgym.core.metrics import Goal, Metrics, MetricSpec
 from designgym.core.pareto import hypervolume
@@ -38,8 +38,12 @@ class Term:
 
     def signed(self, values: Mapping[str, float]) -> float:
         """Return the value, negated if lower is better."""
-        value = float(self.expression(values))
+        value = self.value(values)
         return -value if self.goal == "min" else value
+
+    def value(self, values: Mapping[str, float]) -> float:
+        """Return the value in its own direction; raises `ExpressionError` if it is not a finite number."""
+        return _number(self.expression, values)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Bound:
 
     def violation(self, values: Mapping[str, float]) -> float:
         """Return by how much the bound is broken, relative to the limit (absolute for limit 0); 0 if it holds."""
-        value = float(self.expression(values))
+        value = _number(self.expression, values)
         excess = value - self.limit if self.at_most else self.limit - value
         return max(0.0, excess) / (abs(self.limit) or 1.0)
 
@@ -83,7 +87,7 @@ class Objective:
             return -math.inf
         broken = sum(self.violations(metrics).values())
         if broken > 0:
-            return INFEASIBLE_SCORE * (1 + broken / (1 + broken))
+            return INFEASIBLE_SCORE * (2 - 1 / (1 + broken))  # from once to twice the limit, an infinite violation included
         return self._value(metrics.values)
 
     def vector(self, metrics: Metrics) -> tuple[float, ...]:
@@ -105,7 +109,7 @@ class Objective:
 
     def shown(self, metrics: Metrics) -> dict[str, float]:
         """Return the terms' values as people read them, in their own direction and units."""
-        return {term.label: float(term.expression(metrics.values)) for term in self.terms} if metrics.ok else {}
+        return {term.label: term.value(metrics.values) for term in self.terms} if metrics.ok else {}
 
     def describe(self) -> str:
         """Return the objective in words, directions included."""
@@ -128,7 +132,7 @@ class Objective:
         return {
             "kind": type(self).__name__,
             "terms": [[term.expression.text, term.goal, term.name] for term in self.terms],
-            "subject_to": [str(bound) for bound in self.bounds],
+            "subject_to": [[bound.expression.text, "<=" if bound.at_most else ">=", bound.limit] for bound in self.bounds],
         }
 
     def _value(self, values: Mapping[str, float]) -> float:
@@ -159,7 +163,7 @@ class WeightedObjective(Objective):
 
     def _value(self, values: Mapping[str, float]) -> float:
         return -sum(
-            weight * float(term.expression(values)) / self.scales[term.expression.text]
+            weight * term.value(values) / self.scales[term.expression.text]
             for term, weight in zip(self.terms, self.weights.values(), strict=True)
         )
 
@@ -188,7 +192,7 @@ class TargetObjective(Objective):
         self.targets, self.bonus = dict(targets), bonus
 
     def _value(self, values: Mapping[str, float]) -> float:
-        slacks = [1 - float(term.expression(values)) / self.targets[term.expression.text] for term in self.terms]
+        slacks = [1 - term.value(values) / self.targets[term.expression.text] for term in self.terms]
         return sum(slack * (self.bonus if slack > 0 else 1.0) for slack in slacks)
 
     def _words(self) -> str:
@@ -263,7 +267,7 @@ class ArchGymReward(Objective):
         factors = []
         for term in self.terms:
             target = self.targets[term.expression.text]
-            distance = abs(target - float(term.expression(values)) * self.scales[term.expression.text])
+            distance = abs(target - term.value(values) * self.scales[term.expression.text])
             factors.append(target / max(distance, target * 1e-12))
         return math.prod(factors)
 
@@ -315,6 +319,13 @@ def pareto(
     if unknown := [term for term in maximize if term not in terms]:
         raise UnknownNameError("term to maximise", unknown[0], terms)
     return ParetoObjective([Term(Expression(t), "max" if t in maximize else "min") for t in terms], reference, subject_to)
+
+
+def _number(expression: Expression, values: Mapping[str, float]) -> float:
+    value = expression(values)
+    if isinstance(value, bool | int | float | np.number) and math.isfinite(value):
+        return float(value)
+    raise ExpressionError(f"expression {expression.text!r} gives {shorten(value)}, expected a finite number")
 
 
 def _parse_bound(expression: str, bound: str) -> Bound:

@@ -8,17 +8,18 @@ uniform numbers draws uniform values and ``decode(encode(v)) == v``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, shorten, shorten_list
 
 Scalar = str | int | float | bool
 ColumnKind = Literal["categorical", "ordinal", "float", "key"]
+Encoded = Sequence[float]  # the part of an encoded design that belongs to one parameter
+MAX_CELLS = 1 << 50  # so that the cells of an encoding stay apart in double precision
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Parameter:
 
     def sample(self, rng: np.random.Generator) -> Any:
         """Return a value drawn uniformly (log-uniformly if declared so)."""
-        return self.decode(rng.random(len(self.columns(""))))
+        return self.decode(rng.random(len(self.columns(""))).tolist())
 
     def columns(self, name: str) -> list[Column]:
         """Return the columns that this parameter takes in an encoded design."""
@@ -67,7 +68,7 @@ class Parameter:
         """Return the value as numbers in [0, 1], one per column."""
         raise NotImplementedError
 
-    def decode(self, x: NDArray[np.float64]) -> Any:
+    def decode(self, x: Encoded) -> Any:
         """Return the value whose cell holds ``x`` (clipped into [0, 1])."""
         raise NotImplementedError
 
@@ -112,6 +113,10 @@ class DiscreteParameter(Parameter):
         """Return the number of values."""
         return len(self.values())
 
+    def sample(self, rng: np.random.Generator) -> Any:
+        """Return a value drawn uniformly (log-uniformly if declared so)."""
+        return self.decode((rng.random(),))
+
     def columns(self, name: str) -> list[Column]:
         """Return one column with a cell per value."""
         return [Column(name, "ordinal" if self.ordered else "categorical", len(self.values()))]
@@ -120,7 +125,7 @@ class DiscreteParameter(Parameter):
         """Return the middle of the value's cell."""
         return [(self.index(value) + 0.5) / len(self.values())]
 
-    def decode(self, x: NDArray[np.float64]) -> Any:
+    def decode(self, x: Encoded) -> Any:
         """Return the value whose cell holds ``x[0]``."""
         values = self.values()
         return values[min(max(int(float(x[0]) * len(values)), 0), len(values) - 1)]
@@ -225,10 +230,16 @@ class Integer(DiscreteParameter):
     unit: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            object.__setattr__(self, name, _whole(f"{name} of an Integer", getattr(self, name)))
         if not self.low <= self.high or self.step < 1:
             raise InputError(f"`low <= high` and `step >= 1` must hold, got low={self.low}, high={self.high}, step={self.step}")
         if self.log and (self.low < 1 or self.step != 1):
             raise InputError(f"a log integer needs low >= 1 and step 1, got low={self.low}, step={self.step}")
+        if (self.high if self.log else (self.high - self.low) // self.step) >= (1 << 40 if self.log else MAX_CELLS):
+            raise InputError(
+                f"an Integer may have up to 2^50 values, a log one reach up to 2^40, got low={self.low}, high={self.high}: use a Float"
+            )
         object.__setattr__(self, "high", self.low + (self.high - self.low) // self.step * self.step)
         object.__setattr__(self, "default", self.low if self.default is None else self.validate(self.default))
 
@@ -254,7 +265,7 @@ class Integer(DiscreteParameter):
         span = math.log(self.high + 1) - math.log(self.low)
         return [((math.log(value) + math.log(value + 1)) / 2 - math.log(self.low)) / span]
 
-    def decode(self, x: NDArray[np.float64]) -> int:
+    def decode(self, x: Encoded) -> int:
         """Return the integer whose cell holds ``x[0]``."""
         if not self.log:
             return int(super().decode(x))
@@ -283,7 +294,8 @@ class PowerOfTwo(DiscreteParameter):
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            bound = getattr(self, name)
+            bound = _whole(f"{name} of a PowerOfTwo", getattr(self, name))
+            object.__setattr__(self, name, bound)
             if bound < 1 or bound & (bound - 1):
                 raise InputError(f"{name} of a PowerOfTwo must be a power of two, got {bound}")
         if self.low > self.high:
@@ -326,10 +338,10 @@ class Float(Parameter):
     unit: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", float(self.low))
-        object.__setattr__(self, "high", float(self.high))
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise InputError(f"`low <= high`, both finite, must hold, got low={self.low}, high={self.high}")
+        object.__setattr__(self, "low", float(self.low) + 0.0)
+        object.__setattr__(self, "high", float(self.high) + 0.0)
+        if not (self.low <= self.high and math.isfinite(self.high - self.low)):
+            raise InputError(f"`low <= high`, both finite and a finite distance apart, must hold, got low={self.low}, high={self.high}")
         if self.log and self.low <= 0:
             raise InputError(f"a log float needs low > 0, got low={self.low}")
         object.__setattr__(self, "default", self.low if self.default is None else self.validate(self.default))
@@ -354,24 +366,28 @@ class Float(Parameter):
         if self.low == self.high:
             return [0.5]
         if self.log:
-            return [math.log(value / self.low) / math.log(self.high / self.low)]
+            return [(math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))]
         return [(value - self.low) / (self.high - self.low)]
 
-    def decode(self, x: NDArray[np.float64]) -> float:
+    def decode(self, x: Encoded) -> float:
         """Return the number at position ``x[0]`` between the bounds."""
         u = min(max(float(x[0]), 0.0), 1.0)
-        value = self.low * (self.high / self.low) ** u if self.log else self.low + u * (self.high - self.low)
-        return min(max(value, self.low), self.high)
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high)
+            value = math.exp(min(low + u * (high - low), 709.0)) if u < 1 else self.high
+        else:
+            value = self.low + u * (self.high - self.low)
+        return min(max(value, self.low), self.high) + 0.0  # never -0.0
 
     def neighbours(self, value: Any) -> Iterator[float]:
         """Yield the values 1 % of the range below and above."""
         u = self.encode(value)[0]
-        return (self.decode(np.array([v])) for v in (u - 0.01, u + 0.01) if 0 <= v <= 1)
+        return (self.decode((v,)) for v in (u - 0.01, u + 0.01) if 0 <= v <= 1)
 
     def mutate(self, value: Any, rng: np.random.Generator) -> float:
         """Add Gaussian noise of 10 % of the range, reflected at the bounds."""
         u = abs(self.encode(value)[0] + 0.1 * rng.standard_normal()) % 2
-        return self.decode(np.array([2 - u if u > 1 else u]))
+        return self.decode((2 - u if u > 1 else u,))
 
     def describe(self) -> str:
         """Return the range in words."""
@@ -380,6 +396,13 @@ class Float(Parameter):
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         return super().to_json() | {"low": self.low, "high": self.high, "log": self.log}
+
+
+def _whole(what: str, value: Any) -> int:
+    number = _as_int(value)
+    if number is None:
+        raise InputError(f"{what} must be a whole number, got {shorten(value)}")
+    return number
 
 
 def _as_int(value: Any) -> int | None:

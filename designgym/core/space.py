@@ -114,7 +114,11 @@ class DesignSpace:
 
     def violations(self, design: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the reasons why the design is illegal, those of repeated groups included; empty if it is legal."""
-        reasons = [constraint.reason for constraint in self.constraints if not constraint.holds(design)]
+        reasons: list[str] = []
+        if self.constraints:
+            # what an inactive parameter holds has no effect, so it cannot make a design illegal either
+            effective = self._effective(design) if self.conditions else design
+            reasons = [constraint.reason for constraint in self.constraints if not constraint.holds(effective)]
         for name, group in self._groups.items():
             for i, element in enumerate(design[name]):
                 reasons += [f"{name}[{i}]: {reason}" for reason in group.space.violations(element)]
@@ -170,7 +174,8 @@ class DesignSpace:
 
     def size(self) -> float:
         """Return the number of value combinations, conditions and constraints aside; ``math.inf`` with a continuum."""
-        return math.prod(parameter.size() for parameter in self.parameters.values())
+        sizes = [parameter.size() for parameter in self.parameters.values()]
+        return math.inf if math.inf in sizes else math.prod(sizes)
 
     # ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -178,6 +183,17 @@ class DesignSpace:
     def columns(self) -> tuple[Column, ...]:
         """The columns of an encoded design, in order."""
         return tuple(column for name, parameter in self.parameters.items() for column in parameter.columns(name))
+
+    @cached_property
+    def cells(self) -> NDArray[np.int64]:
+        """The columns' numbers of cells, shape ``(len(columns),)``; 0 for a continuous one."""
+        return np.array([column.cells for column in self.columns], dtype=np.int64)
+
+    @cached_property
+    def _slices(self) -> list[tuple[str, Parameter, slice]]:
+        """Where each parameter's columns lie."""
+        ends = np.cumsum([0, *(len(parameter.columns("")) for parameter in self.parameters.values())]).tolist()
+        return [(n, p, slice(a, b)) for (n, p), a, b in zip(self.parameters.items(), ends, ends[1:], strict=False)]
 
     def encode(self, designs: Iterable[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return the designs as an array of shape ``(n, len(columns))`` in [0, 1]."""
@@ -193,11 +209,7 @@ class DesignSpace:
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or x.shape[1] != len(self.columns) or not np.isfinite(x).all():
             raise InputError(f"expected finite numbers of shape (n, {len(self.columns)}), got shape {x.shape}")
-        widths = np.cumsum([0, *(len(parameter.columns("")) for parameter in self.parameters.values())])
-        return [
-            Design({name: p.decode(row[a:b]) for (name, p), a, b in zip(self.parameters.items(), widths, widths[1:], strict=False)})
-            for row in x
-        ]
+        return [Design({name: parameter.decode(row[part]) for name, parameter, part in self._slices}) for row in x.tolist()]
 
     # ---- other libraries ------------------------------------------------------------------------------------------------
 
@@ -268,6 +280,15 @@ class DesignSpace:
     @cached_property
     def _groups(self) -> dict[str, Repeated]:
         return {name: parameter for name, parameter in self.parameters.items() if isinstance(parameter, Repeated)}
+
+    def _effective(self, design: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the design's values, with the default in place of each inactive one."""
+        active = self.active(design)
+        return (
+            design
+            if len(active) == len(self.parameters)
+            else {name: design[name] if name in active else parameter.default for name, parameter in self.parameters.items()}
+        )
 
     def _sample_one(self, rng: np.random.Generator) -> Design:
         for _ in range(SAMPLE_ATTEMPTS):

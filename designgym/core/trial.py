@@ -13,7 +13,7 @@ Obtained = Literal["measured", "exact hit", "functional hit", "audited"]
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from; enough to repeat it.
+    """Where a result comes from; enough to repeat it. Worker and times are no part of equality.
 
     Attributes:
         simulator: Simulator name.
@@ -39,9 +39,9 @@ class Provenance:
     seed: int = 0
     searcher: str = ""
     run: str = ""
-    worker: str = ""
-    started_at_s: float = 0.0
-    wall_s: float = 0.0
+    worker: str = field(default="", compare=False)
+    started_at_s: float = field(default=0.0, compare=False)
+    wall_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Keys:
 class Trial:
     """One design with its result and provenance.
 
+    Two trials are equal if the same design gave the same result in the same place of the same run, however it was obtained.
+
     Attributes:
         design: As proposed.
         metrics: The result; for a hit, that of the equivalent design.
@@ -71,7 +73,7 @@ class Trial:
     design: Design
     metrics: Metrics
     provenance: Provenance
-    keys: Keys
-    obtained: Obtained = "measured"
+    keys: Keys = field(compare=False)  # they follow from design and provenance
+    obtained: Obtained = field(default="measured", compare=False)
     duplicate: bool = False
     number: int = field(default=-1)

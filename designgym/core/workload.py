@@ -51,13 +51,13 @@ def content_digest(data: Any) -> str:
 def _feed(hasher: Any, data: Any) -> None:
     own = getattr(data, "digest", None)
     if isinstance(own, str):
-        hasher.update(b"digest:" + own.encode())
+        hasher.update(b"digest%d:" % len(own) + own.encode())
     elif data is None or isinstance(data, str | int | float | bool):
         hasher.update(json.dumps(data).encode() + b";")
     elif isinstance(data, bytes):
         hasher.update(b"bytes%d:" % len(data) + data)
-    elif isinstance(data, np.ndarray):
-        hasher.update(f"array{data.dtype.str}{data.shape}:".encode() + np.ascontiguousarray(data).tobytes())
+    elif isinstance(data, np.ndarray) and not data.dtype.hasobject:
+        hasher.update(f"array{data.dtype.descr}{data.shape}:".encode() + np.ascontiguousarray(data).tobytes())
     elif isinstance(data, np.generic):
         _feed(hasher, data.item())
     elif isinstance(data, Path):
@@ -66,8 +66,8 @@ def _feed(hasher: Any, data: Any) -> None:
         hasher.update(b"file:" + data.read_bytes())
     elif isinstance(data, Mapping):
         hasher.update(b"map%d:" % len(data))
-        for key in sorted(data, key=str):
-            _feed(hasher, str(key))
+        for key in sorted(data, key=lambda key: (str(key), type(key).__name__)):
+            _feed(hasher, key)
             _feed(hasher, data[key])
     elif isinstance(data, list | tuple | range):
         hasher.update(b"list%d:" % len(data))
