@@ -17,6 +17,7 @@ from designgym.simulators.dram.commands import is_access, issue
 from designgym.simulators.dram.compiled import compiled, inlined
 from designgym.simulators.dram.controller import RESPONSES_FIFO
 from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
+from designgym.simulators.dram.latency import summarise
 from designgym.simulators.dram.refresh import update_refresh
 from designgym.simulators.dram.state import (
     ACCEPTED,
@@ -66,7 +67,10 @@ def _handle_responses(s, heap, requests):
         if s.response_end == s.now:
             s.response_under_way = 0
             s.in_controller -= 1
-            if s.in_controller > 0:
+            s.n_completed += 1
+            if s.in_controller == 0:
+                s.busy_ticks += s.now - s.busy_since
+            else:
                 _send_next_response(s, heap, requests, 1)
     else:
         _send_next_response(s, heap, requests, 1 if s.response_end == s.now else 0)
@@ -83,6 +87,8 @@ def _take_request(s, banks, queues, heap, trace):
     request = s.waiting
     s.waiting = -1
     enqueue(s, banks, queues, trace, request)
+    if s.in_controller == 0:
+        s.busy_since = s.now
     s.in_controller += 1
     propose(s, banks, queues, trace, trace[request].bank)
     send_to_arbiter(s, heap, ACCEPTED, request)
@@ -224,25 +230,8 @@ def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
         queue = _end_round(s)
 
 
-@njit(nogil=True, cache=True, _nrt=False)
-def run(state, banks, queues, heap, trace, requests, record):
-    """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
-
-    Args:
-        state: Shape ``(1,)``, `STATE`, prepared by `Workspace.configure`; everything that is not per bank or request.
-        banks: Shape ``(banks,)``, `BANK`.
-        queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
-        heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
-        trace: Shape ``(n,)``, `TRACE`.
-        requests: Shape ``(n,)``, `REQUEST_STATE`.
-        record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
-    """
-    s = state[0]
-    for i in range(requests.size):
-        request = requests[i]
-        request.activated = 0
-        request.data_end = -1
-        request.stored = -1
+@inlined
+def _simulate(s, banks, queues, heap, trace, requests, record):
     # At time 0 the controller makes a pass, then the player offers the first request.
     queue = _append_worker(_append_worker(0, ALARM_SELF), ALARM_PLAYER)
     while True:
@@ -260,3 +249,34 @@ def run(state, banks, queues, heap, trace, requests, record):
             if alarm < 0:
                 break
             queue = _append_worker(queue, alarm)
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def run(state, banks, queues, heap, trace, requests, record, scratch, latencies):
+    """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
+
+    Args:
+        state: Shape ``(1,)``, `STATE`, prepared by `Workspace.configure`; everything that is not per bank or request.
+        banks: Shape ``(banks,)``, `BANK`.
+        queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
+        heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
+        trace: Shape ``(n,)``, `TRACE`.
+        requests: Shape ``(n,)``, `REQUEST_STATE`.
+        record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
+        scratch: Made by `latency.make_scratch`.
+        latencies: Filled with latency statistics; see `latency.summarise`.
+    """
+    s = state[0]
+    for i in range(requests.size):
+        request = requests[i]
+        request.presented = -1
+        request.accepted = -1
+        request.response = -1
+        request.activated = 0
+        request.data_end = -1
+        request.stored = -1
+    _simulate(s, banks, queues, heap, trace, requests, record)
+    for i in range(requests.size):
+        if requests[i].response >= 0:
+            s.n_activated_answered += requests[i].activated
+    summarise(trace, requests, scratch, latencies)

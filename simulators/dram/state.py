@@ -108,6 +108,9 @@ _PROGRESS_FIELDS = (
     "waiting",
     "waiting_from",
     "in_controller",
+    "n_completed",
+    "busy_since",
+    "busy_ticks",
     "buffered",
     "buffered_writes",
     "last_bank",
@@ -147,6 +150,7 @@ _PROGRESS_FIELDS = (
     "n_arbiter_holds",
     "n_refresh_decisions",
     "n_pull_in_decisions",
+    "n_activated_answered",
 )
 
 

@@ -1,10 +1,12 @@
 """The arrays that a simulation runs on, prepared for one design, trace and memory."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from designgym.simulators.dram import latency
 from designgym.simulators.dram.controller import BANKWISE, READ_WRITE, ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.state import (
@@ -24,6 +26,7 @@ __all__ = ["Workspace", "decode_trace"]
 _HEAP_CAPACITY = 1 << 12
 
 
+@lru_cache(maxsize=16)
 def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
     """Returns the trace with its addresses decoded, as the simulation reads it; shape ``(n,)``, `TRACE`.
 
@@ -52,7 +55,7 @@ def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
     return decoded
 
 
-@dataclass
+@dataclass(eq=False)
 class Workspace:
     """One simulation's arrays; see `kernel.run`. May be used for one run after another, by one thread at a time."""
 
@@ -65,6 +68,8 @@ class Workspace:
     trace: NDArray[np.void]
     requests: NDArray[np.void]
     record: NDArray[np.void]
+    scratch: NDArray[np.int64]
+    latencies: NDArray[np.int64]
 
     @classmethod
     def allocate(
@@ -103,6 +108,8 @@ class Workspace:
             trace=trace,
             requests=np.zeros(trace.size, dtype=REQUEST_STATE),
             record=np.zeros(record_capacity, dtype=COMMAND_RECORD),
+            scratch=latency.make_scratch(trace.size),
+            latencies=np.zeros(latency.STATISTICS_SHAPE, dtype=np.int64),
         )
 
     def configure(self, config: ControllerConfig, *, stop_commands: int | None = None) -> None:
@@ -118,6 +125,15 @@ class Workspace:
         capacity = min({BANKWISE: size + 1, READ_WRITE: 2 * size}.get(int(s["buffer_kind"]), size), self.trace.size) + 1
         if self.queues.shape[1] < capacity:
             self.queues = np.zeros((self.banks.size, capacity), dtype=np.int64)
+
+
+    def grow_heap(self) -> None:
+        """Doubles the room for timed settings of alarms."""
+        self.heap = np.zeros(2 * self.heap.size, dtype=np.int64)
+
+    def grow_record(self, n_commands: int) -> None:
+        """Makes room for this many commands."""
+        self.record = np.zeros(n_commands, dtype=COMMAND_RECORD)
 
 
 _INITIALLY_NONE = (
