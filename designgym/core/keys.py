@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from blake3 import blake3
 
 from designgym.core.design import Design
+from designgym.core.errors import EvaluationError
 from designgym.core.protocols import Simulator
 from designgym.core.trial import Keys
 from designgym.core.workload import Workload
@@ -19,6 +20,7 @@ class KeyMaker:
     """Makes the keys of one context: simulator and version, space version, workload, fidelity, and seed unless it has no effect."""
 
     def __init__(self, simulator: Simulator, workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> None:
+        self._simulator, self._workload, self._seed = simulator, workload, seed
         self._space = simulator.space
         self._traits = workload.traits
         relevant_seed = None if simulator.deterministic else seed
@@ -31,8 +33,19 @@ class KeyMaker:
         canonical = self._space.canonical(design, self._traits)
         return Keys(_digest(self._literal, design.literal.encode()), _digest(self._canonical, canonical.literal.encode()))
 
-    def functional(self, responses: Sequence[bytes]) -> list[str]:
-        """Return the functional keys of probe responses."""
+    def functional(self, designs: Sequence[Design]) -> list[str] | None:
+        """Probe the designs and return their functional keys, or None if the simulator has no probe.
+
+        Raises:
+            EvaluationError: If the probe returns another number of responses than designs.
+        """
+        responses = self._simulator.probe(designs, self._workload, seed=self._seed)
+        if responses is None:
+            return None
+        if len(responses) != len(designs):
+            raise EvaluationError(
+                f"{self._simulator.name} returned {len(responses)} probe responses for {len(designs)} designs, expected one each"
+            )
         return [_digest(self._functional, response) for response in responses]
 
 

@@ -1,0 +1,5 @@
+"""Recognising equal behaviour: the equivalence cache, local and shared, and functional fingerprints with their audit."""
+
+from designgym.hashing.fingerprints import AuditedFingerprints
+from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.shared_cache import SharedCache
