@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
+from designgym.core.validation import ReferenceValidator
 from designgym.core.workload import Workload
 
 ID_PATTERN = re.compile(r"^(?:[\w.-]+/)?[\w.-]+-v\d+$")
@@ -60,6 +61,7 @@ class EnvironmentSpec:
         description: One line.
         installed: Returns whether the simulator can run here, and if not, how to get it.
         options: Names of the keyword options of ``make_simulator``, with a line of documentation each.
+        validator: How the simulator is compared with reference outputs; None if there are none.
     """
 
     id: str
@@ -71,6 +73,7 @@ class EnvironmentSpec:
     description: str = ""
     installed: Callable[[], tuple[bool, str]] = field(default=lambda: (True, ""))
     options: Mapping[str, str] = field(default_factory=dict)
+    validator: ReferenceValidator | None = None
 
     @property
     def default_objective(self) -> str:
@@ -117,6 +120,7 @@ def register(
     description: str = "",
     installed: Callable[[], tuple[bool, str]] | None = None,
     options: Mapping[str, str] | None = None,
+    validator: ReferenceValidator | None = None,
 ) -> EnvironmentSpec:
     """Register an environment, here and with Gymnasium, so that ``gymnasium.make(id)`` works.
 
@@ -131,6 +135,7 @@ def register(
         description: One line; the first line of the simulator's docstring unless given.
         installed: Whether the simulator can run here, and how to get it.
         options: The options of the simulator's maker, documented.
+        validator: How the simulator is compared with reference outputs (``designgym validate``).
 
     Raises:
         InputError: If the id is malformed or taken, or an objective reads a metric that the simulator does not declare.
@@ -152,7 +157,7 @@ def register(
         id, make, library, dict(objectives or {"default": objective}),  # type: ignore[dict-item]
         default_workload if default_workload is not None else names[0], budget,
         description or (getattr(simulator, "__doc__", None) or id).strip().splitlines()[0],
-        installed or (lambda: (True, "")), dict(options or {}),
+        installed or (lambda: (True, "")), dict(options or {}), validator,
     )  # fmt: skip
     example = spec.simulator() if spec.installed()[0] else None
     if example is not None:

@@ -1,0 +1,137 @@
+"""`DramValidator`: tables of DRAMSys outputs, checked row by row and compared with our simulation."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from designgym.core.errors import InputError, shorten, shorten_list
+from designgym.core.validation import ColumnComparison, TableComparison
+
+if TYPE_CHECKING:
+    from designgym.simulators.dram.trace import Trace
+
+TABLES = ("dramsys_ddr3_public.csv", "dramsys_ddr3_oat_public.csv", "dramsys_ddr3_mixed_public.csv")
+TRACES = Path("dramsys") / "traces"
+
+_WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+
+
+class DramValidator:
+    """Compares the DRAM simulation with tables of the columns that DRAMSys prints (a `ReferenceValidator`)."""
+
+    def tables(self, oracle: Path) -> list[Path]:
+        """Return the public tables that are in the folder."""
+        return [oracle / name for name in TABLES if (oracle / name).is_file()]
+
+    def compare(self, reference: Path, *, folders: Sequence[Path], oracle: Path | None) -> TableComparison:
+        """Simulate every row of a table and compare its columns.
+
+        Raises:
+            InputError: If the table cannot be used or a trace is not found, naming the row and the column.
+        """
+        import pandas as pd
+
+        from designgym.simulators.dram.controller import PARAMETER_NAMES
+        from designgym.simulators.dram.validation import COMPARED_COLUMNS, compare_with_reference
+
+        header, rows = _read(reference)
+        required = (*PARAMETER_NAMES, "trace")
+        if missing := [name for name in required if name not in header]:
+            raise InputError(f"{reference} lacks the columns {', '.join(missing)}: it needs the ten parameters and the name of the trace")
+        compared = [name for name in COMPARED_COLUMNS if name in header]
+        if not compared:
+            raise InputError(f"{reference} has no column to compare: expected one or more of {', '.join(COMPARED_COLUMNS)}")
+        searched = [*folders, *([oracle / TRACES] if oracle is not None and (oracle / TRACES).is_dir() else [])]
+        find = cache(partial(_find, folders=searched))
+        records: dict[int, dict[str, object]] = {}
+        for index, (line, row) in enumerate(rows):
+            if row.get("status", "ok") == "ok":
+                records[index] = _checked(f"{reference} row {index + 1} (line {line})", row, compared, find)
+        if not records:
+            raise InputError(f"{reference} has no row to compare" + (": none has status 'ok'" if rows else ""))
+        frame = pd.DataFrame.from_dict(records, orient="index")
+        result = compare_with_reference(frame, find, threads=len(os.sched_getaffinity(0)))
+        ours: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
+        for name in compared:
+            for index, value in result.table[f"ours_{name}"].items():
+                ours[name][int(str(index))] = None if math.isnan(value) else float(value)
+        columns = tuple(ColumnComparison(**vars(error)) for error in result.errors)
+        return TableComparison(columns, ours, result.equal_rows, len(records))
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Return the header and, for each row, the number of its line and its cells by column."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if not header:
+                raise InputError(f"{path} is empty: expected a table (CSV) whose first line names the columns")
+            if repeated := sorted({name for name in header if header.count(name) > 1}):
+                raise InputError(f"{path} line 1: column {repeated[0]!r} is there twice")
+            rows = []
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise InputError(f"{path} row {len(rows) + 1} (line {reader.line_num}): {len(cells)} cells, expected {len(header)}")
+                rows.append((reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))))
+    except OSError as error:
+        raise InputError(f"cannot read the reference table {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text: expected a table (CSV)") from None
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: not CSV: {error}") from None
+    return header, rows
+
+
+def _checked(place: str, row: dict[str, str], compared: Sequence[str], find: Callable[[str], Trace]) -> dict[str, object]:
+    """Return a row with its numbers as numbers, or raise `InputError` naming the place and the column."""
+    from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
+
+    values: dict[str, object] = dict(row)
+    for name in PARAMETER_NAMES:
+        if isinstance(getattr(ControllerConfig, name), int):
+            if not _WHOLE.fullmatch(row[name]):
+                raise InputError(f"{place}, column {name}: got {shorten(row[name], 40)}, expected a whole number")
+            values[name] = int(row[name].partition(".")[0])
+    try:
+        ControllerConfig.from_mapping(values)
+    except ValueError as error:
+        raise InputError(f"{place}: {error}") from None
+    for name in compared:
+        values[name] = _number(f"{place}, column {name}", row[name])
+    try:
+        find(row["trace"])
+    except InputError as error:
+        raise InputError(f"{place}, column trace: {error}") from None
+    return values
+
+
+def _number(place: str, text: str) -> float:
+    """Return a cell's number, NaN for an empty cell."""
+    if not text:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{place}: got {shorten(text, 40)}, expected a finite number, or nothing where the reference has none")
+    return value
+
+
+def _find(name: str, *, folders: Sequence[Path]) -> Trace:
+    from designgym.simulators.dram.workloads.library import find_workload
+
+    if not name:
+        raise InputError(f"it is empty: expected the name of a trace in {shorten_list([str(folder) for folder in folders]) or 'a folder'}")
+    # as DRAMSys reads them: a time that goes back counts as the latest so far
+    return find_workload(name, directories=folders, clamp_times=True)
