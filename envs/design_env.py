@@ -138,7 +138,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         """
         return self._actions.masks()
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the last design with its metrics and units in ``ansi`` mode."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() does nothing without a render mode: pass render_mode='ansi' to gymnasium.make")

@@ -26,7 +26,7 @@ UNCHOSEN = -1.0
 class ActionForm(Protocol):
     """How actions become designs. One instance belongs to one environment and holds what was chosen so far."""
 
-    action_space: spaces.Space[Any]
+    action_space: Any
     choices: NDArray[np.float64]
 
     def reset(self) -> None:
@@ -74,8 +74,10 @@ class WholeDesign:
         parts = []
         for name, parameter in self._space.parameters.items():
             for column in parameter.columns(name):
-                alone = isinstance(parameter, DiscreteParameter)
-                parts.append(look.allowed(name, list(parameter.values()), {}) if alone else np.ones(column.cells, np.bool_))
+                if isinstance(parameter, DiscreteParameter):
+                    parts.append(look.allowed(name, list(parameter.values()), {}))
+                else:
+                    parts.append(np.ones(column.cells, np.bool_))
         return np.concatenate(parts)
 
 
@@ -83,8 +85,8 @@ class ColumnByColumn:
     """One action chooses one column of the encoded design; parameters come after those that their conditions read.
 
     All steps share one ``Discrete`` space, as large as the column with the most cells; in a smaller column actions count
-    modulo its cells, and the mask offers each cell once. Continuous columns are cut into ``levels`` equal cells. Columns without effect (inactive parameters, absent elements of
-    a repeated group) offer one choice.
+    modulo its cells, and the mask offers each cell once. Continuous columns are cut into ``levels`` equal cells. Columns
+    without effect (inactive parameters, absent elements of a repeated group) offer one choice.
     """
 
     def __init__(self, space: DesignSpace, levels: int) -> None:
@@ -122,7 +124,7 @@ class ColumnByColumn:
         if len(self._part) == len(parameter.columns(name)):
             active = name in self._active()
             # an inactive parameter has no effect: it keeps its default, whichever cell was named
-            self._chosen[name] = parameter.decode(np.array(self._part)) if active else parameter.default
+            self._chosen[name] = parameter.decode(self._part) if active else parameter.default
             self._part = []
         if self._position < len(self._steps):
             return None

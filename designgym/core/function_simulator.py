@@ -87,7 +87,7 @@ def simulator(
         raise InputError(f"expected one or more different metrics, got {[spec.name for spec in specs]}")
 
     def decorate(function: Callable[..., Mapping[str, float] | Metrics]) -> FunctionSimulator:
-        title = name or getattr(function, "__name__", "simulator")
+        title = name or str(getattr(function, "__name__", "simulator"))
         return FunctionSimulator(function, space, specs, str(version), deterministic, resources or Resources(), title)
 
     return decorate

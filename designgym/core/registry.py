@@ -149,13 +149,16 @@ def register(
     if (objective is None) == (not objectives):
         raise InputError(f"environment {id!r} needs either objective= or objectives=")
     library = FixedWorkloads(workloads) if isinstance(workloads, Mapping) else workloads
-    if default_workload is None and not (names := library.names()):
-        raise InputError(f"environment {id!r} needs at least one workload; for one without, pass workloads={{'none': None}}")
+    if default_workload is None:
+        names = library.names()
+        if not names:
+            raise InputError(f"environment {id!r} needs at least one workload; for one without, pass workloads={{'none': None}}")
+        default_workload = names[0]
     is_instance = isinstance(simulator, Simulator) and not isinstance(simulator, type)
     make: Callable[..., Simulator] = (lambda: simulator) if is_instance else simulator  # type: ignore[assignment,return-value]
     spec = EnvironmentSpec(
         id, make, library, dict(objectives or {"default": objective}),  # type: ignore[dict-item]
-        default_workload if default_workload is not None else names[0], budget,
+        default_workload, budget,
         description or (getattr(simulator, "__doc__", None) or id).strip().splitlines()[0],
         installed or (lambda: (True, "")), dict(options or {}), validator,
     )  # fmt: skip
@@ -205,7 +208,7 @@ def searcher_class(name: str) -> Callable[..., Searcher]:
         entry = getattr(importlib.import_module(module), attribute)
     if entry is None:
         raise UnknownNameError("searcher", name, _searchers)
-    return entry  # type: ignore[return-value]
+    return entry
 
 
 def searchers() -> list[str]:

@@ -291,6 +291,7 @@ class DesignSpace:
         )
 
     def _sample_one(self, rng: np.random.Generator) -> Design:
+        broken: tuple[str, ...] = ()
         for _ in range(SAMPLE_ATTEMPTS):
             design = Design({name: parameter.sample(rng) for name, parameter in self.parameters.items()})
             if not (broken := self.violations(design)):
