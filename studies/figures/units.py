@@ -143,3 +143,16 @@ def words(name: str, unit: str = "") -> str:
         suffix = suffix[: -len(parts[-1])]
         parts = parts[:-1]
     return " ".join(part for part in parts if part) or name
+
+
+def column(values: Iterable[float], digits: int = 4) -> list[str]:
+    """Return the numbers of a table column with equally many decimals, so that they line up; about ``digits`` significant ones."""
+    numbers = np.asarray(list(values), dtype=float)
+    finite = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    if not len(finite):
+        return [number(float(value)) for value in numbers]
+    magnitude = math.floor(math.log10(float(np.median(finite))))
+    if magnitude < -4 or finite.max() >= 1e12:
+        return [number(float(value), digits) for value in numbers]
+    decimals = 0 if (numbers[np.isfinite(numbers)] % 1 == 0).all() else min(max(0, digits - 1 - magnitude), 9)
+    return [f"{value:,.{decimals}f}" if math.isfinite(value) else "–" for value in numbers]

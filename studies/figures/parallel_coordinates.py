@@ -1,0 +1,173 @@
+"""All parameters and the metrics that matter, one line per design, the best designs in colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.sampling import sample_rows
+from designgym.studies.figures.style import BEST_SCALE, empty, finish, safe
+from designgym.studies.figures.units import number
+
+MAX_LINES = 1500
+MAX_PARAMETERS = 12  # axes; beyond 20 parameters only these are drawn
+MANY = 20
+MAX_TICKS = 12
+MAX_METRICS = 3
+
+
+def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = False) -> go.Figure:
+    """Draw parallel coordinates.
+
+    Args:
+        data: The study.
+        order: Parameters from the most to the least important; with more than 20 parameters only the first 12 of them are drawn.
+        dark: Whether it will stand on a dark ground.
+    """
+    title = "Designs in parallel coordinates"
+    target = data.target
+    usable = data.feasible & np.isfinite(target.values)
+    usable &= ~(data.frame["key_canonical"].fillna("").astype(str).duplicated() & (data.frame["key_canonical"].fillna("") != "")).to_numpy()
+    if not usable.any() or not data.parameters:
+        return empty(title, "No feasible result yet, so there is no design to draw.", dark=dark)
+    ranks = np.full(len(usable), np.nan)
+    ranks[usable] = _fractional_ranks(target.signed[usable])
+    top = np.flatnonzero(usable & (ranks <= 0.05))
+    rows = sample_rows(usable, MAX_LINES, top[np.argsort(ranks[top], kind="stable")])
+    rows = rows[np.argsort(-ranks[rows], kind="stable")]  # the best are drawn last, on top
+    names, note = _parameters(data, order)
+    dimensions = [_parameter_axis(data, name, rows) for name in names]
+    dimensions += [_metric_axis(quantity, rows) for quantity in _metrics(data)]
+    fig = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={"color": ranks[rows], "colorscale": [list(stop) for stop in BEST_SCALE], "cmin": 0, "cmax": 1, "showscale": True, "colorbar": _colorbar(target, ranks)},
+            labelfont={"size": 12}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
+            unselected={"line": {"color": "#B7C4CF", "opacity": 0.08}},
+        )
+    )  # fmt: skip
+    left_out = int(usable.sum()) - len(rows)
+    caption = f"One line per distinct behaviour ({number(float(usable.sum()))} feasible), coloured by rank: the best 5 % stand out. Drag along an axis to select.{note}"
+    caption += f" {left_out:,} lines are left out of the drawing (a seeded sample is shown)." if left_out else ""
+    finish(fig, title, caption, dark=dark, height=470)
+    fig.update_layout(margin={"l": 64, "r": 24, "b": 28})
+    return fig
+
+
+def _parameters(data: StudyData, order: Sequence[str] | None) -> tuple[list[str], str]:
+    varying = [name for name in data.parameters if data.frame[f"design.{name}"].map(shown_value).nunique() > 1] or data.parameters[:1]
+    constant = len(data.parameters) - len(varying)
+    note = (
+        f" {constant} parameter{'s' if constant > 1 else ''} with one value only {'are' if constant > 1 else 'is'} left out."
+        if constant
+        else ""
+    )
+    if len(varying) <= MANY:
+        return varying, note
+    ranked = [name for name in order or () if name in varying]
+    chosen = (ranked + [name for name in varying if name not in ranked])[:MAX_PARAMETERS]
+    by = "most important" if ranked else "first"
+    return chosen, f"{note} Of {len(varying)} parameters the {len(chosen)} {by} are drawn."
+
+
+def _metrics(data: StudyData) -> list[Quantity]:
+    """Return the objective's quantities, and the metrics that a combined one is made of."""
+    from designgym.core.expressions import Expression
+
+    parts = [
+        name for term in data.terms if term.name not in data.metrics for name in sorted(Expression(term.name).names) if name in data.metrics
+    ]
+    quantities = [data.metric(name) for name in parts] + [*data.terms, data.target]
+    unique = {quantity.name: quantity for quantity in quantities if np.isfinite(quantity.values).any()}
+    return list(unique.values())[:MAX_METRICS] if len(unique) <= MAX_METRICS else [*list(unique.values())[: MAX_METRICS - 1], data.target]
+
+
+def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64]) -> dict[str, Any]:
+    column = data.frame[f"design.{name}"]
+    unit = data.unit(f"design.{name}")
+    label = wrapped(name) + (f"<br>({safe(unit)})" if unit != "1" else "")
+    numeric = pd.to_numeric(column, errors="coerce") if not _is_text(column) else None
+    distinct = sorted(set(numeric.dropna())) if numeric is not None else []
+    if numeric is not None and (len(distinct) > MAX_TICKS and not _powers(distinct)):
+        return {"label": label, "values": numeric.fillna(numeric.min()).to_numpy()[rows], "tickformat": "~s"}
+    texts = column.map(shown_value)
+    if numeric is not None:
+        names = [shown_value(value) for value in _typed(column, distinct)]
+    else:
+        declared = [shown_value(choice) for choice in data.meta.choices.get(name, ())]
+        names = [text for text in declared if text in set(texts)] or sorted(set(texts))
+        names += sorted(set(texts) - set(names))
+    codes = texts.map({text: i for i, text in enumerate(names)}).fillna(0).to_numpy(dtype=float)
+    step = -(-len(names) // MAX_TICKS)
+    return {
+        "label": label, "values": codes[rows], "tickvals": list(range(0, len(names), step)),
+        "ticktext": [safe(text, 16) for text in names[::step]], "range": [-0.15, len(names) - 0.85],
+    }  # fmt: skip
+
+
+def _metric_axis(quantity: Quantity, rows: NDArray[np.int64]) -> dict[str, Any]:
+    scale = quantity.scale
+    values = quantity.values[rows] * scale.factor
+    values = np.where(np.isfinite(values), values, np.nanmax(values))
+    low, high = float(values.min()), float(values.max())
+    ticks = np.linspace(low, high, 6)
+    arrow = {"min": "↓ better", "max": "↑ better"}.get(quantity.goal or "", "")
+    unit = f" ({safe(scale.unit)})" if scale.unit else ""
+    label = f"<b>{wrapped(quantity.label, 16)}</b><br>{unit.strip()} {arrow}".rstrip()
+    digits = 3 if high - low > 0.02 * max(abs(high), abs(low)) else 5
+    return {"label": label, "values": values, "tickvals": ticks.tolist(), "ticktext": [number(float(tick), digits) for tick in ticks]}
+
+
+def _colorbar(target: Quantity, ranks: NDArray[np.float64]) -> dict[str, Any]:
+    known = np.isfinite(ranks)
+    ordered = np.sort(target.signed[known])[::-1]
+    stops = [(0.0, "best"), (0.05, "best 5 %"), (0.2, "20 %"), (0.5, "median"), (1.0, "worst")]
+    values = [abs(float(ordered[min(round(q * (len(ordered) - 1)), len(ordered) - 1)])) for q, _ in stops]
+    sign = -1 if target.goal != "min" and (target.signed[known] < 0).any() else 1
+    return {
+        "title": {"text": f"rank by<br>{wrapped(target.label, 18)}" + (f"<br>({safe(target.scale.unit)})" if target.scale.unit else ""), "side": "top", "font": {"size": 12}},
+        "tickvals": [q for q, _ in stops],
+        "ticktext": [f"{word}: {number(sign * value * target.scale.factor, 3)}" if sign == 1 else word for (_, word), value in zip(stops, values, strict=True)],
+        "thickness": 12, "len": 0.9, "outlinewidth": 0, "tickfont": {"size": 11}, "x": 1.03,
+    }  # fmt: skip
+
+
+def _fractional_ranks(signed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ranks from 0 (highest) to 1 (lowest); equal values share the best rank."""
+    ordered = np.sort(-signed)
+    return np.searchsorted(ordered, -signed, side="left") / max(len(signed) - 1, 1)
+
+
+def wrapped(name: str, width: int = 13) -> str:
+    """Return a label broken at words, underscores and capitals, escaped, lines joined by ``<br>``."""
+    parts = [part for part in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)|\s+", name) if part]
+    spaced = " " in name
+    lines: list[str] = []
+    for part in parts:
+        glue = " " if spaced else ""
+        if lines and len(lines[-1]) + len(glue) + len(part) <= width:
+            lines[-1] += glue + part
+        else:
+            lines.append(part)
+    return "<br>".join(safe(line, 24) for line in lines[:4])
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return not all(isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in column.dropna())
+
+
+def _powers(values: Sequence[float]) -> bool:
+    return all(value > 0 and float(np.log2(value)).is_integer() for value in values)
+
+
+def _typed(column: pd.Series[Any], values: Sequence[float]) -> list[Any]:
+    """Return the distinct numbers as they are in the column, so that whole numbers stay whole."""
+    found = {float(value): value for value in column.dropna().unique()}
+    return [found[float(value)] for value in values]

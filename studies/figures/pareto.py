@@ -1,0 +1,200 @@
+"""Two metrics against each other, with the front of designs that no other beats in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from designgym.core.expressions import Expression
+from designgym.core.pareto import non_dominated
+from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.sampling import sample_rows
+from designgym.studies.figures.style import ACCENT, MUTED, axis_title, better, empty, finish, safe
+
+MAX_POINTS = 2500  # drawn; the front and the best design are always among them
+MAX_HOVER = 14  # parameters listed on hover
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """The two quantities of the plot and why they were chosen."""
+
+    x: Quantity
+    y: Quantity
+    reason: str
+
+
+def figure(data: StudyData, *, x: str | None = None, y: str | None = None, dark: bool = False) -> go.Figure:
+    """Draw two metrics, the Pareto front, and what breaks a constraint.
+
+    Args:
+        data: The study.
+        x: Metric on the horizontal axis; chosen from the objective unless given.
+        y: Metric on the vertical axis; likewise.
+        dark: Whether it will stand on a dark ground.
+    """
+    title = "Trade-off"
+    axes = choose_axes(data, x, y)
+    if axes is None:
+        return empty(title, "There is no second metric that varies, so there is no trade-off to draw.", dark=dark)
+    a, b = axes.x, axes.y
+    drawable = np.isfinite(a.values) & np.isfinite(b.values) & data.ok
+    if not drawable.any():
+        return empty(title, "No trial has metrics yet, so there is no trade-off to draw.", dark=dark)
+    front = front_rows(data, axes)
+    top = data.best["position"].to_numpy(dtype=int)[:1]
+    first = drawable & ~_repeats(data)  # one point per behaviour
+    shown = sample_rows(first & data.feasible, MAX_POINTS, np.concatenate([front, top]))
+    broken = sample_rows(first & ~data.feasible, MAX_POINTS // 4)
+    fa, fb = a.scale.factor, b.scale.factor
+    fig = go.Figure()
+    if len(broken):
+        fig.add_scatter(
+            x=a.values[broken] * fa, y=b.values[broken] * fb, mode="markers", name="breaks a constraint",
+            marker={"symbol": "x-thin", "size": 6, "line": {"color": MUTED, "width": 1.2}, "opacity": 0.6},
+            text=_hover(data, broken, axes), hovertemplate="%{text}<extra>breaks a constraint</extra>",
+        )  # fmt: skip
+    for label in data.labels:
+        rows = shown[data.label[shown] == label]
+        if len(rows):
+            style = data.styles[label]
+            fig.add_scatter(
+                x=a.values[rows] * fa, y=b.values[rows] * fb, mode="markers", name=safe(label),
+                marker={"color": style.color, "symbol": style.symbol, "size": 6.5, "opacity": 0.6, "line": {"width": 0}},
+                text=_hover(data, rows, axes), hovertemplate=f"%{{text}}<extra>{safe(label)}</extra>",
+            )  # fmt: skip
+    if len(front):
+        _draw_front(fig, a.values[front] * fa, b.values[front] * fb, a, b)
+    if len(top) and drawable[top[0]]:
+        fig.add_scatter(
+            x=a.values[top] * fa, y=b.values[top] * fb, mode="markers", name="best by the objective",
+            marker={"symbol": "star", "size": 16, "color": ACCENT, "line": {"color": "white", "width": 1.2}},
+            text=_hover(data, top, axes), hovertemplate="%{text}<extra>best by the objective</extra>",
+        )  # fmt: skip
+    _shade_bounds(fig, data, axes)
+    fig.update_xaxes(title_text=axis_title(a.label, a.scale.unit, better(a.goal)))
+    fig.update_yaxes(title_text=axis_title(b.label, b.scale.unit, better(b.goal)))
+    _zoom(fig, a.values[shown] * fa, b.values[shown] * fb, a, b)
+    left_out = int((first & data.feasible).sum()) - len(shown)
+    caption = f"{_count(len(np.unique(np.column_stack([a.values[front], b.values[front]]), axis=0)))} on the front. {axes.reason}"
+    caption += " One point per behaviour; hover for the design."
+    illegal = int((data.frame["status"] == "infeasible").sum())
+    caption += f" {illegal:,} infeasible designs have no metrics and are not drawn." if illegal else ""
+    caption += f" {left_out:,} points inside the cloud are left out of the drawing (a seeded sample is shown)." if left_out else ""
+    return finish(fig, title, caption, dark=dark, height=500)
+
+
+def choose_axes(data: StudyData, x: str | None = None, y: str | None = None) -> Axes | None:
+    """Return two varying metrics: those asked for, the objective's, or the objective's and the declared one least like it."""
+    if x is not None and y is not None:
+        return Axes(data.metric(x), data.metric(y), "")
+    varying = {name: data.metric(name) for name in data.metrics}
+    varying = {name: quantity for name, quantity in varying.items() if len(np.unique(quantity.values[np.isfinite(quantity.values)])) > 1}
+    if len(data.terms) >= 2:
+        a, b = data.terms[:2]
+        more = f" (the first two of {len(data.terms)} objectives)" if len(data.terms) > 2 else ""
+        return Axes(a, b, f"The axes are the objectives{more}.")
+    named = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in varying]
+    if len(named) >= 2:
+        return Axes(_directed(varying[named[1]]), _directed(varying[named[0]]), "The axes are the metrics that the objective combines.")
+    if not varying or not named:
+        return None
+    main = _directed(varying[named[0]], data.terms[0].goal)
+    second = _least_alike(main, [quantity for name, quantity in varying.items() if name != named[0]])
+    if second is None:
+        return None
+    return Axes(
+        _directed(second), main, f"The study has one objective; {second.label} is the declared metric that runs least in parallel with it."
+    )
+
+
+def front_rows(data: StudyData, axes: Axes) -> NDArray[np.int64]:
+    """Return the rows of feasible trials on the front, in the order of the horizontal axis."""
+    vectors = np.column_stack([axes.x.signed, axes.y.signed])
+    vectors[~data.feasible | ~np.isfinite(vectors).all(axis=1)] = -np.inf
+    rows = np.flatnonzero(non_dominated(vectors))
+    return rows[np.argsort(axes.x.values[rows], kind="stable")]
+
+
+def _directed(quantity: Quantity, goal: str | None = None) -> Quantity:
+    return Quantity(quantity.values, quantity.label, quantity.unit, goal or quantity.goal or "min", quantity.name)
+
+
+def _least_alike(main: Quantity, others: list[Quantity]) -> Quantity | None:
+    """Return the metric with a declared goal whose ranks correlate least with the main one in the wanted directions."""
+    usable = np.isfinite(main.values)
+    best: tuple[float, Quantity] | None = None
+    for other in [quantity for quantity in others if quantity.goal] or others:
+        both = usable & np.isfinite(other.values)
+        if both.sum() < 3:
+            continue
+        ranks = np.array([_ranks(main.signed[both]), _ranks(_directed(other).signed[both])])
+        correlation = float(np.corrcoef(ranks)[0, 1]) if (ranks.std(axis=1) > 0).all() else 1.0
+        if best is None or correlation < best[0]:
+            best = (correlation, other)
+    return None if best is None else best[1]
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.unique(values, return_inverse=True)[1].astype(float)
+
+
+def _repeats(data: StudyData) -> NDArray[np.bool_]:
+    keys = data.frame["key_canonical"].fillna("").astype(str)
+    return (keys.duplicated() & (keys != "")).to_numpy()
+
+
+def _draw_front(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], a: Quantity, b: Quantity) -> None:
+    """Draw the staircase of what the front dominates."""
+    shape = "hv" if a.goal == "min" else "vh"
+    fig.add_scatter(
+        x=x, y=y, mode="lines+markers", name="Pareto front", line={"color": MUTED, "width": 1.6, "shape": shape},
+        marker={"symbol": "circle-open", "size": 11, "color": MUTED, "line": {"width": 1.6}}, hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _shade_bounds(fig: go.Figure, data: StudyData, axes: Axes) -> None:
+    """Shade what a constraint on one of the axes forbids."""
+    for bound in data.meta.bounds:
+        expression, sign, limit = bound.rpartition(" ")[0].rpartition(" ")[0], bound.split(" ")[-2], float(bound.split(" ")[-1])
+        for quantity, add in ((axes.x, fig.add_vrect), (axes.y, fig.add_hrect)):
+            if expression != quantity.name or not np.isfinite(quantity.values).any():
+                continue
+            finite = quantity.values[np.isfinite(quantity.values)]
+            edge = max(finite.max(), limit) if sign == "<=" else min(finite.min(), limit)
+            if edge != limit:
+                ends = {"x0": limit, "x1": edge} if add == fig.add_vrect else {"y0": limit, "y1": edge}
+                add(**{k: v * quantity.scale.factor for k, v in ends.items()}, fillcolor=MUTED, opacity=0.12, line_width=0, layer="below")
+
+
+def _zoom(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], a: Quantity, b: Quantity) -> None:
+    """Cut far outliers on the bad side off the view (they are a double click away)."""
+    for values, quantity, update in ((x, a, fig.update_xaxes), (y, b, fig.update_yaxes)):
+        values = values[np.isfinite(values)]
+        if len(values) < 20:
+            continue
+        low, high = np.quantile(values, [0.03, 0.97])
+        lowest, highest, span = values.min(), values.max(), high - low
+        if span > 0 and quantity.goal == "min" and highest - high > 1.5 * span:
+            update(range=[lowest - 0.06 * span, high + 0.5 * span])
+        elif span > 0 and quantity.goal == "max" and low - lowest > 1.5 * span:
+            update(range=[low - 0.5 * span, highest + 0.06 * span])
+
+
+def _hover(data: StudyData, rows: NDArray[np.int64], axes: Axes) -> list[str]:
+    texts = []
+    for row in data.frame.iloc[rows].assign(_row=rows).to_dict("records"):
+        lines = [f"<b>{safe(q.label)}: {safe(q.scale.text(float(q.values[row['_row']])))}</b>" for q in (axes.x, axes.y)]
+        if data.target.name not in (axes.x.name, axes.y.name):
+            lines.append(f"{safe(data.target.label)}: {safe(data.target.scale.text(float(data.target.values[row['_row']])))}")
+        lines += [f"{safe(name, 40)}: {safe(shown_value(row[f'design.{name}']), 40)}" for name in data.parameters[:MAX_HOVER]]
+        more = len(data.parameters) - MAX_HOVER
+        texts.append("<br>".join(lines + ([f"… and {more} more"] if more > 0 else [])))
+    return texts
+
+
+def _count(n: int) -> str:
+    return "1 design" if n == 1 else f"{n:,} designs"

@@ -1,0 +1,253 @@
+"""The parts of a report in words and tables; every text from outside is escaped where it enters."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.duplicates import Split, splits_of
+from designgym.studies.figures.style import better
+from designgym.studies.figures.units import column, duration, number
+from designgym.studies.report_template import escape, facts, table
+
+BEST_ROWS = 10
+MAX_RUNS = 200
+MAX_REASONS = 8
+
+GLOSSARY = (
+    ("Design", "one point of the design space: a value for each parameter"),
+    ("Evaluation", "a proposal whose behaviour was new to its search run, whoever measured it first; this is what a budget counts"),
+    ("Duplicate", "a proposal whose behaviour its run had met before; it costs no budget"),
+    ("Exact hit", "a proposal answered from a result with the same canonical key: declared equivalent, so its metrics are equal"),
+    ("Functional hit", "a proposal answered from a result that behaved the same on a small probe: very probably equivalent, and audited"),
+    ("Audited", "a functional hit that was measured all the same, to check the fingerprint"),
+    ("Infeasible", "a design that the space forbids (it is not run), or one whose result breaks a constraint"),
+    ("Pareto front", "the designs that no other design beats in both quantities"),
+    ("Interquartile mean", "the mean of the middle half of the runs, so that one lucky or unlucky seed counts little"),
+    (
+        "R², out of fold",
+        "the share of variance that the model explains on designs that it was not fitted to; 1 is perfect, 0 no better than the mean",
+    ),
+    ("SHAP value", "how far one parameter's value moves the model's prediction for one design"),
+    ("Hypervolume", "the share of the box between the reference point and zero that is dominated by the designs found"),
+)
+
+
+def header(data: StudyData) -> str:
+    """Return the title, the headline in words and the tiles."""
+    meta, frame = data.meta, data.frame
+    splits = list(splits_of(data).values())
+    parts = [
+        f'<p class="eyebrow">designgym report · {escape(meta.env)} · workload {escape(meta.workload)}</p>',
+        f"<h1>{escape(meta.name)}</h1>",
+    ]
+    parts.append(f'<p class="lead">{_headline(data)}</p>')
+    if len(data.best):
+        row = data.best.iloc[0]
+        items = "".join(
+            f"<li><span>{escape(name)}</span> {escape(shown_value(row[f'design.{name}']))}</li>" for name in data.parameters[:40]
+        )
+        parts.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
+    parts.append(_tiles(data, splits, len(frame)))
+    return "\n".join(parts)
+
+
+def _headline(data: StudyData) -> str:
+    meta, frame = data.meta, data.frame
+    n_runs, n_labels = frame["run"].nunique(), len(data.labels)
+    what = f"{_plural(n_labels, 'searcher')} in {_plural(n_runs, 'run')}" if len(frame) else "This study"
+    objective = f"to {escape(meta.objective)}" if meta.kind != "ArchGymReward" else f"({escape(meta.objective)})"
+    if not len(frame):
+        return f"This study has no trials yet. It searches {escape(meta.env)} on workload {escape(meta.workload)} {objective}."
+    if not len(data.best):
+        failed = int(frame["status"].isin(["failed", "timeout"]).sum())
+        return f"{what} made {_plural(len(frame), 'proposal')} {objective}, and none is feasible ({failed:,} failed). The reasons are listed below."
+    row = data.best.iloc[0]
+    best = data.target.scale.text(float(row["target"]), 4)
+    parts = [q for q in key_quantities(data) if q.name != data.target.name]
+    with_parts = ", ".join(f"{escape(q.label)} {escape(q.scale.text(float(q.values[int(row['position'])])))}" for q in parts[:3])
+    lead = f"{what} searched {escape(meta.env)} {objective}. The best design reaches <strong>{escape(data.target.label)} {escape(best)}</strong>"
+    found = f"found by {escape(data.label[int(row['position'])])} (seed {escape(row['run_seed'])}) after {_plural(int(data.evaluation[int(row['position'])]), 'evaluation')}"
+    return f"{lead}{f' ({with_parts})' if with_parts else ''}, {found}."
+
+
+def _tiles(data: StudyData, splits: list[Split], proposals: int) -> str:
+    evaluations = int((~data.duplicate).sum())
+    duplicates = sum(split.duplicates for split in splits)
+    hits = sum(split.hits for split in splits)
+    saved = sum(split.saved_s for split in splits)
+    measured = sum(split.counts["measured"] + split.counts["audited"] for split in splits)
+    best = data.target.scale.text(float(data.best.iloc[0]["target"])) if len(data.best) else "–"
+    shares = f"{100 * duplicates / proposals:.1f} % of the proposals" if proposals else ""
+    tiles = [
+        (f"Best {data.target.label}", best, better(data.target.goal)),
+        ("Evaluations", f"{evaluations:,}", f"{measured:,} simulated, {proposals:,} proposed"),
+        ("Duplicates skipped", f"{duplicates:,}", shares),
+        ("Time saved", duration(max(saved, 0.0)), f"{hits:,} results served without simulating"),
+    ]
+    cells = "".join(
+        f'<div><dt>{escape(a)}</dt><dd><span class="value">{escape(b)}</span><span class="note">{escape(c)}</span></dd></div>'
+        for a, b, c in tiles
+    )
+    return f'<dl class="tiles">{cells}</dl>'
+
+
+def key_quantities(data: StudyData) -> list[Quantity]:
+    """Return what a table of designs should show: the target, the terms, and the metrics that they are made of."""
+    from designgym.core.expressions import Expression
+
+    names = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in data.metrics]
+    quantities = [data.target, *data.terms, *(data.metric(name) for name in names)]
+    if len({q.name for q in quantities}) < 3:
+        quantities += [data.metric(name) for name in data.metrics if data.meta.goals.get(name)]
+    unique: dict[str, Quantity] = {}
+    for quantity in quantities:
+        unique.setdefault(quantity.name, quantity)
+    return list(unique.values())[:6]
+
+
+def best_designs(data: StudyData) -> str:
+    """Return the table of the best designs of distinct behaviour."""
+    top = data.best.head(BEST_ROWS)
+    if not len(top):
+        return '<p class="note">No feasible result yet.</p>'
+    positions = top["position"].to_numpy(dtype=int)
+    varying = [name for name in data.parameters if top[f"design.{name}"].map(shown_value).nunique() > 1]
+    same = [name for name in data.parameters if name not in varying]
+    head: list[tuple[str, str, bool]] = [("#", "", True)]
+    columns: list[list[str]] = [[str(i + 1) for i in range(len(top))]]
+    for q in key_quantities(data):
+        head.append((q.label, f"({q.scale.unit})" if q.scale.unit else "", True))
+        columns.append(column(q.values[positions] * q.scale.factor))
+    for name in varying:
+        unit = data.unit(f"design.{name}")
+        values = top[f"design.{name}"]
+        numeric = all(isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in values)
+        head.append((name, f"({unit})" if unit != "1" else "", numeric))
+        columns.append([shown_value(value) for value in values])
+    head += [("searcher", "", False), ("alike", "proposals", True)]
+    columns += [[str(data.label[i]) for i in positions], [f"{count:,}" for count in top["alike"]]]
+    text = table(head, list(zip(*columns, strict=True)), label="The best designs", first=True)
+    notes = [
+        f"One row per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}); “alike” counts the proposals that behaved the same."
+    ]
+    if same and len(top) > 1:
+        row = top.iloc[0]
+        listed = ", ".join(f"{name} = {shown_value(row[f'design.{name}'])}" for name in same[:30])
+        notes.append(f"The same in all {len(top)}: {listed}.")
+    return text + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+def runs(data: StudyData) -> str:
+    """Return the table of search runs."""
+    frame, target = data.frame, data.target
+    ended = {run.run: run for run in data.meta.runs}
+    names = list(dict.fromkeys([*ended, *frame["run"]]))
+    groups = {run: rows.to_numpy() for run, rows in pd.Series(np.arange(len(frame))).groupby(frame["run"].to_numpy(), sort=False)}
+    best, rest = [], []
+    for name in names:
+        rows = groups.get(name, np.array([], dtype=int))
+        signed = np.where(data.feasible[rows], target.signed[rows], np.nan)
+        found = bool(np.isfinite(signed).any())
+        best.append(float(target.values[rows[int(np.nanargmax(signed))]]) * target.scale.factor if found else float("nan"))
+        run = ended.get(name)
+        status = frame["status"].to_numpy()[rows]
+        reason = "; ".join(part for part in ((run.stop_reason, run.error) if run else ()) if part)
+        wall = run.wall_s if run and run.wall_s else float(np.nansum(frame["wall_s"].to_numpy(dtype=float)[rows]))
+        rest.append([
+            f"{int((~data.duplicate[rows]).sum()):,}", f"{len(rows):,}", f"{int(data.duplicate[rows].sum()):,}",
+            f"{int((status == 'infeasible').sum()):,}", f"{int(np.isin(status, ['failed', 'timeout']).sum()):,}", duration(wall), reason or "–",
+        ])  # fmt: skip
+    head = [
+        ("run", "", False), (f"best {target.label}", f"({target.scale.unit})" if target.scale.unit else "", True), ("evaluations", "", True),
+        ("proposals", "", True), ("duplicates", "", True), ("infeasible", "", True), ("failed", "", True), ("time", "", True), ("why it stopped", "", False),
+    ]  # fmt: skip
+    cells = [[name, value, *more] for name, value, more in zip(names, column(np.array(best)), rest, strict=True)]
+    note = f'<p class="note">The first {MAX_RUNS} of {len(cells):,} runs.</p>' if len(cells) > MAX_RUNS else ""
+    return (table(head, cells[:MAX_RUNS], label="The search runs") if cells else '<p class="note">No run has started.</p>') + note
+
+
+def problems(data: StudyData) -> str:
+    """Return what went wrong, by frequency; empty if nothing did."""
+    frame = data.frame
+    failed = Counter(str(error) for error in frame.loc[frame["status"].isin(["failed", "timeout"]), "error"])
+    reasons: Counter[str] = Counter()
+    for text in frame.loc[frame["status"] == "infeasible", "reasons"]:
+        reasons.update(_reasons(text))
+    broken = int((data.ok & ~data.feasible).sum())
+    parts = []
+    for title, counter in (("Failures and timeouts", failed), ("Why designs were infeasible", reasons)):
+        if counter:
+            rows = [[f"{count:,}", text or "(no message)"] for text, count in counter.most_common(MAX_REASONS)]
+            parts.append(f"<h3>{title}</h3>" + table([("trials", "", True), ("message", "", False)], rows, label=title))
+            if len(counter) > MAX_REASONS:
+                parts.append(f'<p class="note">{len(counter) - MAX_REASONS:,} rarer messages are left out.</p>')
+    if broken:
+        parts.append(f"<p>{broken:,} measured trials break a constraint ({escape(', '.join(data.meta.bounds))}).</p>")
+    return "".join(parts)
+
+
+def provenance(data: StudyData) -> str:
+    """Return versions, seeds, digests and the commands that repeat the study."""
+    meta, frame = data.meta, data.frame
+    started = pd.to_numeric(frame["started_at_s"], errors="coerce").dropna()
+    when = f"{_utc(started.min())} to {_utc(started.max())} UTC" if len(started) else ""
+    simulators = sorted({f"{a} {b}" for a, b in zip(_texts(frame, "simulator"), _texts(frame, "simulator_version"), strict=True) if a})
+    pairs = [
+        ("Environment", f"{meta.env}{' – ' + meta.description if meta.description else ''}"),
+        ("Simulator", ", ".join(f"{text}" for text in simulators)),
+        ("Space version", ", ".join(sorted(set(_texts(frame, "space_version")) - {""}))),
+        ("Workload", f"{meta.workload}{f', digest {meta.workload_digest}' if meta.workload_digest else ''}"),
+        ("Objective", meta.objective),
+        ("Fidelity", ", ".join(sorted(set(_texts(frame, "fidelity")) - {""}))),
+        ("Budget", f"{meta.budget:,} evaluations per run" if meta.budget else ""),
+        ("Searcher seeds", ", ".join(sorted({str(seed) for seed in frame["run_seed"]}, key=lambda text: (len(text), text))[:60])),
+        ("Measured", when),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in meta.versions.items())),
+    ]
+    commands = "".join(f"<p>To repeat it:</p><pre><code>{escape(chr(10).join(meta.commands))}</code></pre>" if meta.commands else "")
+    return (
+        facts(pairs)
+        + commands
+        + "<p class=note>The same seeds give the same designs and results on any machine if the simulator is deterministic.</p>"
+    )
+
+
+def glossary(data: StudyData) -> str:
+    """Return the terms used, and the definition of each metric with its unit."""
+    metrics = [(name, data.metric(name)) for name in data.metrics]
+    rows = [
+        [name, q.unit if q.unit != "1" else "1 (count or ratio)", better(q.goal) or "–", data.meta.docs.get(name, "") or "–"]
+        for name, q in metrics
+    ]
+    parts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in GLOSSARY)
+    head = [("metric", "", False), ("unit", "", False), ("direction", "", False), ("definition", "", False)]
+    return f'<dl class="glossary">{parts}</dl>' + (table(head, rows, label="Metrics", caption="Metrics") if rows else "")
+
+
+def _reasons(text: Any) -> list[str]:
+    if isinstance(text, list | tuple | np.ndarray):
+        return [str(reason) for reason in text]
+    try:
+        parsed = json.loads(text) if text else []
+    except (TypeError, ValueError):
+        return [str(text)]
+    return [str(reason) for reason in parsed] if isinstance(parsed, list) else [str(text)]
+
+
+def _texts(frame: pd.DataFrame, name: str) -> list[str]:
+    return [number(value) if isinstance(value, float) else str(value) for value in frame[name]] if name in frame else [""] * len(frame)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(float(seconds), UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
