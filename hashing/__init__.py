@@ -2,4 +2,7 @@
 
 from designgym.hashing.fingerprints import AuditedFingerprints
 from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.report import EquivalenceReport, KeyReport, equivalence_report
 from designgym.hashing.shared_cache import SharedCache
+
+__all__ = ["AuditedFingerprints", "EquivalenceReport", "KeyReport", "LocalCache", "SharedCache", "equivalence_report"]

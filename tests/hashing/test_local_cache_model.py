@@ -1,0 +1,144 @@
+"""`LocalCache` against a model that is too simple to be wrong: dictionaries, no locks, no bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from designgym.core.metrics import Metrics
+from designgym.hashing.local_cache import LocalCache
+
+KEYS = st.sampled_from("abcdef")
+ALIASES = st.sampled_from("stuv")
+LEASE_S = 10.0
+
+
+@dataclass
+class ModelEntry:
+    values: list[float] = field(default_factory=list)
+
+
+class CacheModel(RuleBasedStateMachine):
+    @initialize(measurements=st.integers(1, 3), room=st.integers(1, 6))
+    def start(self, measurements: int, room: int) -> None:
+        self.now = 0.0
+        self.measurements, self.room = measurements, room
+        probe = LocalCache()
+        probe.preload([("a", Metrics({"x": 0.0}))])
+        entry_bytes = probe.statistics()["bytes"]
+        # entries with several measurements are a little larger, so the model leaves eviction's exact moment to the cache
+        self.cache = LocalCache(
+            measurements=measurements, max_bytes=int(entry_bytes * (room + 0.5)), lease_s=LEASE_S, clock=lambda: self.now
+        )  # fmt: skip
+        self.entries: dict[str, list[float]] = {}  # least recently used first
+        self.reservations: dict[str, tuple[str, float]] = {}
+        self.tokens: list[tuple[str, str]] = []  # every token ever handed out
+        self.aliases: dict[str, str] = {}
+
+    def _touch(self, key: str) -> None:
+        self.entries[key] = self.entries.pop(key)
+
+    def _live(self, key: str) -> bool:
+        return key in self.reservations and self.reservations[key][1] > self.now
+
+    def _follow_evictions(self) -> None:
+        """The cache may only have dropped a prefix of the least recently used keys."""
+        held = {entry["key"] for entry in self.cache.snapshot()["entries"]}
+        assert held <= self.entries.keys()
+        order = list(self.entries)
+        dropped = [key for key in order if key not in held]
+        assert dropped == order[: len(dropped)]
+        for key in dropped:
+            del self.entries[key]
+
+    @rule(keys=st.lists(KEYS, unique=True, min_size=1, max_size=4))
+    def lookup(self, keys: list[str]) -> None:
+        for key, answer in zip(keys, self.cache.lookup(keys), strict=True):
+            values = self.entries.get(key, [])
+            if len(values) >= self.measurements:
+                assert answer.kind == "hit"
+                assert answer.metrics is not None
+                assert abs(answer.metrics["x"] - sum(values) / len(values)) < 1e-9
+                self._touch(key)
+            elif self._live(key):
+                assert answer.kind == "busy"
+            else:
+                assert (answer.kind, answer.measurements) == ("reserved", len(values))
+                assert (key, answer.token) not in self.tokens
+                self.reservations[key] = (answer.token, self.now + LEASE_S)
+                self.tokens.append((key, answer.token))
+
+    def _token(self, data: Any) -> tuple[str, str] | None:
+        return data.draw(st.sampled_from(self.tokens)) if self.tokens else None
+
+    def _end(self, key: str, token: str) -> None:
+        if self._live(key) and self.reservations[key][0] == token:
+            del self.reservations[key]
+
+    @rule(data=st.data(), value=st.integers(-100, 100))
+    def fill_with_any_token(self, data: Any, value: int) -> None:
+        if (drawn := self._token(data)) is None:
+            return
+        key, token = drawn
+        (mean,) = self.cache.fill([(key, token, Metrics({"x": float(value)}))])
+        self.entries.setdefault(key, []).append(float(value))
+        values = self.entries[key]
+        assert abs(mean["x"] - sum(values) / len(values)) < 1e-9
+        self._touch(key)
+        self._end(key, token)
+        self._follow_evictions()
+
+    @rule(data=st.data())
+    def fail_with_any_token(self, data: Any) -> None:
+        if (drawn := self._token(data)) is not None:
+            self.cache.fail(dict([drawn]))
+            self._end(*drawn)
+
+    @rule(seconds=st.sampled_from([1.0, 4.0, LEASE_S]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(alias=ALIASES, key=KEYS)
+    def link(self, alias: str, key: str) -> None:
+        self.cache.link({alias: key})
+        if self.aliases.get(alias) not in self.entries:
+            self.aliases[alias] = key
+
+    @rule(aliases=st.lists(ALIASES, max_size=4))
+    def resolve(self, aliases: list[str]) -> None:
+        expected = [self.aliases.get(alias) for alias in aliases]
+        servable = [key if key is not None and len(self.entries.get(key, [])) >= self.measurements else None for key in expected]
+        assert self.cache.resolve(aliases) == servable
+
+    @rule(keys=st.lists(KEYS, max_size=4))
+    def peek(self, keys: list[str]) -> None:
+        assert [m is not None for m in self.cache.peek(keys)] == [len(self.entries.get(key, [])) >= self.measurements for key in keys]
+
+    @rule(key=KEYS)
+    def wait_ends_at_once_where_nothing_is_reserved(self, key: str) -> None:
+        if not self._live(key):
+            self.cache.wait(key, 1000)
+
+    @rule()
+    def snapshot_and_load_give_the_same_cache(self) -> None:
+        copy = LocalCache(measurements=self.measurements)
+        copy.load(self.cache.snapshot())
+        assert copy.snapshot() == self.cache.snapshot()
+
+    @invariant()
+    def counts_are_right(self) -> None:
+        if hasattr(self, "cache"):
+            figures = self.cache.statistics()
+            assert figures["entries"] == len(self.entries)
+            assert figures["reservations"] == sum(map(self._live, self.reservations))
+            assert figures["aliases"] == len(self.aliases)
+            assert 0 <= figures["bytes"] <= self.cache._max_bytes
+            assert (figures["bytes"] == 0) == (not self.entries)
+
+
+CacheModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+test_cache_model = CacheModel.TestCase

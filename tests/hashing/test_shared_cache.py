@@ -1,0 +1,130 @@
+"""`SharedCache`: one cache for many workers, waiting that blocks nobody, and an actor's death that loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from designgym.core.errors import InputError
+from designgym.core.metrics import Metrics
+from designgym.hashing.shared_cache import SharedCache
+
+ray: Any = pytest.importorskip("ray")
+
+
+def result(value: float) -> Metrics:
+    return Metrics({"x": value})
+
+
+def test_without_a_cluster_the_remedy_is_named() -> None:
+    if ray.is_initialized():
+        pytest.skip("another test left a Ray cluster running")
+    with pytest.raises(InputError, match=r"call ray.init\(\) first, or use LocalCache"):
+        SharedCache()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def cache(cluster: None, request: pytest.FixtureRequest) -> Iterator[SharedCache]:
+    cache = SharedCache(request.node.name)
+    yield cache
+    cache.shut_down()
+
+
+def test_the_protocol(cache: SharedCache) -> None:
+    first, second = cache.lookup(["a", "b"])
+    assert (first.kind, second.kind) == ("reserved", "reserved")
+    assert cache.fill([("a", first.token, result(1.0))]) == [result(1.0)]
+    cache.fail({"b": second.token})
+    cache.link({"f": "a"})
+    assert cache.resolve(["f", "g"]) == ["a", None]
+    assert cache.peek(["a", "b"]) == [result(1.0), None]
+    assert [answer.kind for answer in cache.lookup(["a", "b"])] == ["hit", "reserved"]
+    assert cache.lookup([]) == cache.fill([]) == cache.peek([]) == cache.resolve([]) == []
+    assert cache.preload((f"k{i}", result(float(i))) for i in range(25)) == 25
+    assert cache.statistics()["entries"] == 26
+    with pytest.raises(InputError, match="cannot be cached"):
+        cache.fill([("b", "", Metrics.failed("no"))])
+
+
+def test_clients_of_one_name_share_and_of_another_do_not(cache: SharedCache) -> None:
+    cache.preload([("a", result(1.0))])
+    assert SharedCache(cache.name).peek(["a"]) == [result(1.0)]
+    assert pickle.loads(pickle.dumps(cache)).peek(["a"]) == [result(1.0)]
+    other = SharedCache("of another name")
+    assert other.peek(["a"]) == [None]
+    other.shut_down()
+
+
+def test_a_waiting_caller_blocks_nobody_and_wakes_with_the_result(cache: SharedCache) -> None:
+    (answer,) = cache.lookup(["a"])
+    waiters = [threading.Thread(target=SharedCache(cache.name).wait, args=("a", 60)) for _ in range(5)]
+    for thread in waiters:
+        thread.start()
+    while cache.statistics()["waits"] < 5:
+        time.sleep(0.01)
+    assert all(thread.is_alive() for thread in waiters)
+    cache.fill([("a", answer.token, result(1.0))])
+    for thread in waiters:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in waiters)
+    cache.wait("a", 60)
+    cache.lookup(["b"])
+    cache.wait("b", 0.05)  # ends by its time
+
+
+def test_single_flight_between_processes(cache: SharedCache) -> None:
+    @ray.remote(num_cpus=1)
+    def worker(cache: SharedCache, number: int) -> int:
+        measured = 0
+        for key in map(str, range(20)):
+            while (answer := cache.lookup([key])[0]).kind != "hit":
+                if answer.kind == "busy":
+                    cache.wait(key, 10)
+                else:
+                    measured += 1
+                    cache.fill([(key, answer.token, Metrics({"x": float(key)}))])
+        return measured
+
+    assert sum(ray.get([worker.remote(cache, number) for number in range(2)])) == 20
+
+
+def test_a_resumed_owner_takes_its_predecessors_reservations_back(cache: SharedCache) -> None:
+    SharedCache(cache.name, owner="run 1").lookup(["a"])
+    SharedCache(cache.name, owner="run 2").lookup(["b"])
+    assert [answer.kind for answer in cache.lookup(["a", "b"])] == ["busy", "busy"]
+    resumed = SharedCache(cache.name, owner="run 1")
+    assert [answer.kind for answer in resumed.lookup(["a", "b"])] == ["reserved", "busy"]
+    pickle.loads(pickle.dumps(resumed))  # a copy of a client is no successor
+    assert [answer.kind for answer in cache.lookup(["a"])] == ["busy"]
+
+
+def test_a_dead_actor_is_replaced_and_reloaded_and_that_is_logged(cluster: None, caplog: pytest.LogCaptureFixture) -> None:
+    cache = SharedCache("to be killed", reload=lambda: [("stored", result(7.0))])
+    (answer,) = cache.lookup(["a"])
+    other = SharedCache("to be killed")
+    cache.shut_down()
+    with caplog.at_level(logging.WARNING, "designgym.hashing"):
+        assert cache.peek(["stored"]) == [result(7.0)]
+    assert "'to be killed' was lost" in caplog.text
+    assert "creating it anew" in caplog.text
+    assert cache.fill([("a", answer.token, result(1.0))]) == [result(1.0)]  # a result that was under way is not lost
+    assert other.peek(["a", "stored"]) == [result(1.0), result(7.0)]
+    cache.shut_down()
+
+
+def test_bad_options_are_refused_by_the_client(cluster: None) -> None:
+    with pytest.raises(InputError, match="measurements"):
+        SharedCache("never made", measurements=0)
