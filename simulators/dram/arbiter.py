@@ -5,7 +5,7 @@ There is never more than one delayed request, one delayed response to the arbite
 of its own instead of a list. All requests pass the arbiter in the order of the trace: a request's number is its position.
 """
 
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
 from designgym.simulators.dram.controller import ARBITER_FIFO, ARBITER_SIMPLE
 from designgym.simulators.dram.event_heap import set_alarm
 from designgym.simulators.dram.state import (
@@ -26,7 +26,7 @@ _KIND_MASK = (1 << _KIND_BITS) - 1
 
 
 @compiled
-def send_to_arbiter(s, heap, kind, request):
+def send_to_arbiter(s: Record, heap: Array, kind: int, request: int) -> None:
     """Put a message without delay into the arbiter's inbox."""
     box = 1 - s.round_parity
     s.arbiter_inbox[box * INBOX_SIZE + s.arbiter_messages[box]] = (request << _KIND_BITS) | kind
@@ -35,7 +35,7 @@ def send_to_arbiter(s, heap, kind, request):
 
 
 @compiled
-def send_response_to_arbiter(s, heap, request, delay):
+def send_response_to_arbiter(s: Record, heap: Array, request: int, delay: int) -> None:
     """Put the controller's response into the arbiter's inbox."""
     if delay == 0:
         send_to_arbiter(s, heap, RESPONSE, request)
@@ -48,7 +48,7 @@ def send_response_to_arbiter(s, heap, request, delay):
 
 
 @compiled
-def _present_request(s, heap, trace, requests, request, earliest):
+def _present_request(s: Record, heap: Array, trace: Array, requests: Array, request: int, earliest: int) -> None:
     """Let the player offer `request` to the arbiter at its arrival or at `earliest`, whichever is later."""
     due = max(trace[request].arrival, earliest)
     s.presented = request
@@ -63,7 +63,7 @@ def _present_request(s, heap, trace, requests, request, earliest):
 
 
 @inlined
-def _send_to_player(s, heap, kind, request, delay):
+def _send_to_player(s: Record, heap: Array, kind: int, request: int, delay: int) -> None:
     if delay == 0:
         box = 1 - s.round_parity
         s.player_inbox[box * INBOX_SIZE + s.player_messages[box]] = (request << _KIND_BITS) | kind
@@ -75,7 +75,7 @@ def _send_to_player(s, heap, kind, request, delay):
 
 
 @inlined
-def _hand_over(s, heap, request, delay):
+def _hand_over(s: Record, heap: Array, request: int, delay: int) -> None:
     """Give a request to the controller; from its tick on any pass sees it, even one later in this round."""
     s.waiting = request
     s.waiting_from = s.now + delay
@@ -83,19 +83,19 @@ def _hand_over(s, heap, request, delay):
 
 
 @inlined
-def _end_response(s, heap):
+def _end_response(s: Record, heap: Array) -> None:
     s.response_end = s.now
     set_alarm(s, heap, ALARM_ENDED, s.now)
 
 
 @inlined
-def _accept(s, heap, requests, request):
+def _accept(s: Record, heap: Array, requests: Array, request: int) -> None:
     requests[request].accepted = s.now
     _send_to_player(s, heap, ACCEPTED, request, 0)
 
 
 @inlined
-def _next_stored(s, requests):
+def _next_stored(s: Record, requests: Array) -> int:
     """Return the stored response that can go to the player, -1 if none can."""
     if s.arbiter == ARBITER_FIFO:
         return requests[s.stored_head].stored if s.stored_head < s.stored_tail else -1
@@ -104,7 +104,7 @@ def _next_stored(s, requests):
 
 
 @compiled
-def _store(s, requests, request):
+def _store(s: Record, requests: Array, request: int) -> None:
     if s.arbiter == ARBITER_FIFO:
         requests[s.stored_tail].stored = request
         s.stored_tail += 1
@@ -113,7 +113,7 @@ def _store(s, requests, request):
 
 
 @inlined
-def _arbiter_simple(s, heap, requests, kind, request):
+def _arbiter_simple(s: Record, heap: Array, requests: Array, kind: int, request: int) -> None:
     if kind == REQUEST:
         _hand_over(s, heap, request, 0)
     elif kind == ACCEPTED:
@@ -125,7 +125,7 @@ def _arbiter_simple(s, heap, requests, kind, request):
 
 
 @inlined
-def _arbiter_queued(s, heap, requests, kind, request):
+def _arbiter_queued(s: Record, heap: Array, requests: Array, kind: int, request: int) -> None:
     if kind == REQUEST:
         if s.active < s.max_active:
             s.active += 1
@@ -176,7 +176,7 @@ def _arbiter_queued(s, heap, requests, kind, request):
 
 
 @inlined
-def _arbiter_message(s, heap, requests, kind, request):
+def _arbiter_message(s: Record, heap: Array, requests: Array, kind: int, request: int) -> None:
     if s.arbiter == ARBITER_SIMPLE:
         _arbiter_simple(s, heap, requests, kind, request)
     else:
@@ -184,7 +184,7 @@ def _arbiter_message(s, heap, requests, kind, request):
 
 
 @compiled
-def _next_delayed(s, heap):
+def _next_delayed(s: Record, heap: Array) -> int:
     """Take the delayed message that is due from the arbiter's inbox, -1 if none is; re-arm the alarm if one is left."""
     request_due = s.request_due
     response_due = s.response_due
@@ -205,7 +205,7 @@ def _next_delayed(s, heap):
 
 
 @inlined
-def run_arbiter(s, heap, requests):
+def run_arbiter(s: Record, heap: Array, requests: Array) -> None:
     """Read the messages of this round, then the delayed ones that are due."""
     box = s.round_parity
     read = 0
@@ -222,7 +222,7 @@ def run_arbiter(s, heap, requests):
 
 
 @compiled
-def _receive_response(s, heap, requests, request):
+def _receive_response(s: Record, heap: Array, requests: Array, request: int) -> None:
     requests[request].response = s.now
     s.n_returned += 1
     if s.n_returned == s.n_requests:
@@ -232,7 +232,7 @@ def _receive_response(s, heap, requests, request):
 
 
 @inlined
-def run_player(s, heap, trace, requests):
+def run_player(s: Record, heap: Array, trace: Array, requests: Array) -> None:
     """Offer the next request once the last is accepted; acknowledge responses at once."""
     if s.presented < 0:
         _present_request(s, heap, trace, requests, 0, 0)

@@ -4,7 +4,7 @@ A bank proposes one command for one request. `proposal_time` holds what the bank
 demands change with every command and are added when the controller chooses.
 """
 
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
 from designgym.simulators.dram.controller import (
     BANKWISE,
     CLOSED,
@@ -18,7 +18,7 @@ from designgym.simulators.dram.state import ACT, NEVER, NONE, PRE, RD, RDA, WR, 
 
 
 @compiled
-def has_space(s, banks):
+def has_space(s: Record, banks: Array) -> bool:
     """Whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
     if s.buffer_kind == BANKWISE:
         return banks[s.last_bank].queue_length < s.buffer_size
@@ -28,7 +28,7 @@ def has_space(s, banks):
 
 
 @inlined
-def enqueue(s, banks, queues, trace, request):
+def enqueue(s: Record, banks: Array, queues: Array, trace: Array, request: int) -> None:
     """Put `request` into the buffer."""
     index = trace[request].bank
     bank = banks[index]
@@ -40,7 +40,7 @@ def enqueue(s, banks, queues, trace, request):
 
 
 @inlined
-def dequeue(s, banks, queues, trace, request):
+def dequeue(s: Record, banks: Array, queues: Array, trace: Array, request: int) -> None:
     """Take `request` out of the buffer."""
     index = trace[request].bank
     bank = banks[index]
@@ -56,7 +56,7 @@ def dequeue(s, banks, queues, trace, request):
 
 
 @inlined
-def _choose(s, bank, queue, trace):
+def _choose(s: Record, bank: Record, queue: Array, trace: Array) -> tuple[int, bool]:
     """Return the request that the scheduler serves next on a bank with an open row, and whether a further one hits the row."""
     length = bank.queue_length
     open_row = bank.open_row
@@ -87,7 +87,7 @@ def _choose(s, bank, queue, trace):
 
 
 @compiled
-def propose(s, banks, queues, trace, index):
+def propose(s: Record, banks: Array, queues: Array, trace: Array, index: int) -> None:
     """Let bank `index` decide its next command."""
     bank = banks[index]
     s.bank_time_stale = 1

@@ -1,14 +1,16 @@
 """Issuing a command: its effect on the timing of later ones, on the state of the banks, and on energy."""
 
 from designgym.simulators.dram.bank_machine import dequeue
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
 from designgym.simulators.dram.controller import FR_FCFS_GRP
 from designgym.simulators.dram.refresh import note_refresh
 from designgym.simulators.dram.state import ACT, ALL_BANKS, PRE, PREA, RD, RDA, REFA, WR, WRA
 
 
 @inlined
-def issue(s, banks, queues, trace, requests, record, command, index, request):
+def issue(
+    s: Record, banks: Array, queues: Array, trace: Array, requests: Array, record: Array, command: int, index: int, request: int
+) -> None:
     """Put `command` for `request` on the command bus now, for bank `index` (both -1 for a command to all banks)."""
     now = s.now
     position = s.n_commands
@@ -55,13 +57,13 @@ def issue(s, banks, queues, trace, requests, record, command, index, request):
 
 
 @compiled
-def _delay(s, command, earliest):
+def _delay(s: Record, command: int, earliest: int) -> None:
     if s.rank_earliest[command] < earliest:
         s.rank_earliest[command] = earliest
 
 
 @inlined
-def _activate(s, bank, now, row):
+def _activate(s: Record, bank: Record, now: int, row: int) -> None:
     bank.open_row = row
     bank.activated_at = now
     bank.access_earliest = now + s.act_to_access_bank
@@ -82,7 +84,7 @@ def _activate(s, bank, now, row):
 
 
 @compiled
-def _close(s, bank, at):
+def _close(s: Record, bank: Record, at: int) -> None:
     """Close a bank's row; `at` is the tick of the (explicit or implicit) precharge."""
     bank.open_row = -1
     s.open_banks -= 1
@@ -92,7 +94,7 @@ def _close(s, bank, at):
 
 
 @compiled
-def _turn_bus(s, is_write):
+def _turn_bus(s: Record, is_write: int) -> None:
     """Note the direction of the data bus; the grouping scheduler may choose differently on every bank when it turns."""
     if s.last_is_write != is_write:
         s.last_is_write = is_write
@@ -101,7 +103,7 @@ def _turn_bus(s, is_write):
 
 
 @inlined
-def _read(s, bank, now, auto_precharge):
+def _read(s: Record, bank: Record, now: int, auto_precharge: bool) -> None:
     _turn_bus(s, 0)
     _delay(s, RD, now + s.read_to_read)
     _delay(s, RDA, now + s.read_to_read)
@@ -117,7 +119,7 @@ def _read(s, bank, now, auto_precharge):
 
 
 @inlined
-def _write(s, bank, now, auto_precharge):
+def _write(s: Record, bank: Record, now: int, auto_precharge: bool) -> None:
     _turn_bus(s, 1)
     _delay(s, RD, now + s.write_to_read)
     _delay(s, RDA, now + s.write_to_read)
@@ -134,19 +136,19 @@ def _write(s, bank, now, auto_precharge):
 
 
 @compiled
-def _close_implicitly(s, bank, at):
+def _close_implicitly(s: Record, bank: Record, at: int) -> None:
     _close(s, bank, at)
     s.implicit_precharge_tick = max(s.implicit_precharge_tick, at)
 
 
 @inlined
-def _serve(s, banks, queues, trace, requests, request, data_end):
+def _serve(s: Record, banks: Array, queues: Array, trace: Array, requests: Array, request: int, data_end: int) -> None:
     """Free the buffer slot and note when the data will have left the bus; the response is queued by `queue_response`."""
     dequeue(s, banks, queues, trace, request)
     requests[request].data_end = data_end
 
 
 @compiled
-def is_access(command):
+def is_access(command: int) -> bool:
     """Whether a command moves data."""
     return RD <= command <= WRA and command != REFA

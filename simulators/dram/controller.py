@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any
 
-__all__ = ["ControllerConfig"]
+__all__ = ["CHOICES", "PARAMETER_NAMES", "ControllerConfig"]
 
-PagePolicy = Literal["Open", "OpenAdaptive", "Closed", "ClosedAdaptive"]
-Scheduler = Literal["Fifo", "FrFcfs", "FrFcfsGrp"]
-SchedulerBuffer = Literal["Bankwise", "ReadWrite", "Shared"]
-RespQueue = Literal["Fifo", "Reorder"]
-RefreshPolicy = Literal["NoRefresh", "AllBank"]
-Arbiter = Literal["Simple", "Fifo", "Reorder"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "PagePolicy": ("Open", "OpenAdaptive", "Closed", "ClosedAdaptive"),
+    "Scheduler": ("Fifo", "FrFcfs", "FrFcfsGrp"),
+    "SchedulerBuffer": ("Bankwise", "ReadWrite", "Shared"),
+    "RespQueue": ("Fifo", "Reorder"),
+    "RefreshPolicy": ("NoRefresh", "AllBank"),
+    "Arbiter": ("Simple", "Fifo", "Reorder"),
+}
 
 # Positions of the values above, as the compiled simulation sees them.
 OPEN, OPEN_ADAPTIVE, CLOSED, CLOSED_ADAPTIVE = range(4)
@@ -20,15 +22,6 @@ BANKWISE, READ_WRITE, SHARED = range(3)
 RESPONSES_FIFO, RESPONSES_REORDER = range(2)
 NO_REFRESH, ALL_BANK = range(2)
 ARBITER_SIMPLE, ARBITER_FIFO, ARBITER_REORDER = range(3)
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "PagePolicy": get_args(PagePolicy),
-    "Scheduler": get_args(Scheduler),
-    "SchedulerBuffer": get_args(SchedulerBuffer),
-    "RespQueue": get_args(RespQueue),
-    "RefreshPolicy": get_args(RefreshPolicy),
-    "Arbiter": get_args(Arbiter),
-}
 
 
 @dataclass(frozen=True)
@@ -50,21 +43,21 @@ class ControllerConfig:
         MaxActiveTransactions: Requests the arbiter admits at a time, 1 or more; `Simple` ignores it.
     """
 
-    PagePolicy: PagePolicy = "Open"
-    Scheduler: Scheduler = "Fifo"
-    SchedulerBuffer: SchedulerBuffer = "Bankwise"
+    PagePolicy: str = "Open"
+    Scheduler: str = "Fifo"
+    SchedulerBuffer: str = "Bankwise"
     RequestBufferSize: int = 8
-    RespQueue: RespQueue = "Fifo"
-    RefreshPolicy: RefreshPolicy = "AllBank"
+    RespQueue: str = "Fifo"
+    RefreshPolicy: str = "AllBank"
     RefreshMaxPostponed: int = 8
     RefreshMaxPulledin: int = 8
-    Arbiter: Arbiter = "Simple"
+    Arbiter: str = "Simple"
     MaxActiveTransactions: int = 16
 
     def __post_init__(self) -> None:
         """Refuses values that the controller does not know, naming all of them at once."""
         problems = []
-        for name, choices in _CHOICES.items():
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 problems.append(f"{name} must be one of {', '.join(choices)}, but is {getattr(self, name)!r}")
         for name, least in _LEAST.items():
@@ -75,7 +68,7 @@ class ControllerConfig:
             raise ValueError("; ".join(problems) + ".")
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> "ControllerConfig":
+    def from_mapping(cls, values: Mapping[Any, Any]) -> "ControllerConfig":
         """Returns the controller with these parameters; other names in `values` are ignored, all ten must be there.
 
         Raises:
@@ -84,9 +77,8 @@ class ControllerConfig:
         missing = [name for name in PARAMETER_NAMES if name not in values]
         if missing:
             raise ValueError(f"A controller needs all ten parameters, but {', '.join(missing)} is missing.")
-        return cls(
-            **{name: str(values[name]) if name in _CHOICES else _as_int(values[name]) for name in PARAMETER_NAMES}
-        )
+        plain: dict[str, Any] = {name: str(values[name]) if name in CHOICES else _as_int(values[name]) for name in PARAMETER_NAMES}
+        return cls(**plain)
 
     def to_dict(self) -> dict[str, str | int]:
         """Returns the ten parameters by name."""
@@ -94,10 +86,7 @@ class ControllerConfig:
 
     def encode(self) -> tuple[int, ...]:
         """Returns the parameters as integers, in the order of the fields: positions of choices, and numbers as they are."""
-        return tuple(
-            _CHOICES[name].index(getattr(self, name)) if name in _CHOICES else getattr(self, name)
-            for name in PARAMETER_NAMES
-        )
+        return tuple(CHOICES[name].index(getattr(self, name)) if name in CHOICES else getattr(self, name) for name in PARAMETER_NAMES)
 
 
 _LEAST = {"RequestBufferSize": 1, "RefreshMaxPostponed": 0, "RefreshMaxPulledin": 0, "MaxActiveTransactions": 1}

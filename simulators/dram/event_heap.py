@@ -5,7 +5,7 @@ compared by time only. A cancelled or replaced setting stays there until it reac
 times, which the controller's commands depend on, so that removing it early gives a different (wrong) simulation.
 """
 
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
 from designgym.simulators.dram.state import (
     ALARM_BITS,
     HEAP_FULL,
@@ -17,7 +17,7 @@ _ALARM_MASK = (1 << ALARM_BITS) - 1
 
 
 @compiled
-def set_alarm(s, heap, alarm, time):
+def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
     """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
     if s.in_next_round[alarm]:
         return
@@ -35,7 +35,7 @@ def set_alarm(s, heap, alarm, time):
 
 
 @inlined
-def _push(s, heap, entry):
+def _push(s: Record, heap: Array, entry: int) -> None:
     """Insert: append, then move up while the parent is strictly later."""
     i = s.heap_size + 1
     if i >= heap.size:
@@ -53,7 +53,7 @@ def _push(s, heap, entry):
 
 
 @inlined
-def _remove_first(s, heap):
+def _remove_first(s: Record, heap: Array) -> None:
     """Remove the root: the last element takes its place and moves down, to the left child first if both are as early."""
     size = s.heap_size
     last = heap[size]
@@ -81,15 +81,13 @@ def _remove_first(s, heap):
 
 
 @inlined
-def _is_live(s, entry):
+def _is_live(s: Record, entry: int) -> bool:
     alarm = entry & _ALARM_MASK
-    return (
-        s.alarm_time[alarm] == entry >> TIME_SHIFT and s.alarm_setting[alarm] == (entry >> ALARM_BITS) & SETTING_MASK
-    )
+    return s.alarm_time[alarm] == entry >> TIME_SHIFT and s.alarm_setting[alarm] == (entry >> ALARM_BITS) & SETTING_MASK
 
 
 @inlined
-def next_time(s, heap):
+def next_time(s: Record, heap: Array) -> int:
     """Drop dead entries at the top; return the time of the first live one, -1 if there is none."""
     while s.heap_size > 0:
         entry = heap[1]
@@ -100,7 +98,7 @@ def next_time(s, heap):
 
 
 @inlined
-def next_alarm(s, heap, time):
+def next_alarm(s: Record, heap: Array, time: int) -> int:
     """Remove the next live entry of tick `time` and the dead ones before it; return its alarm, -1 if there is none."""
     while s.heap_size > 0 and heap[1] >> TIME_SHIFT == time:
         entry = heap[1]

@@ -4,7 +4,7 @@ One pass of the controller sends a response, takes a request, and issues at most
 at which an alarm goes off and runs rounds until no worker is awake. Nothing depends on the trace but the trace.
 """
 
-from numba import njit
+from collections.abc import Callable
 
 from designgym.simulators.dram.arbiter import (
     run_arbiter,
@@ -14,7 +14,7 @@ from designgym.simulators.dram.arbiter import (
 )
 from designgym.simulators.dram.bank_machine import enqueue, has_space, propose
 from designgym.simulators.dram.commands import is_access, issue
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, compiled, entry_point, inlined, source_digest
 from designgym.simulators.dram.controller import RESPONSES_FIFO
 from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
 from designgym.simulators.dram.latency import summarise
@@ -38,7 +38,7 @@ from designgym.simulators.dram.state import (
 
 
 @inlined
-def _next_response(s, requests):
+def _next_response(s: Record, requests: Array) -> int:
     """Return the request whose response leaves the controller next, -1 if it is not known or has no command yet."""
     if s.response_queue == RESPONSES_FIFO:
         return requests[s.response_head].issued if s.response_head < s.response_tail else -1
@@ -47,7 +47,7 @@ def _next_response(s, requests):
 
 
 @compiled
-def _send_next_response(s, heap, requests, delay):
+def _send_next_response(s: Record, heap: Array, requests: Array, delay: int) -> None:
     request = _next_response(s, requests)
     if request < 0:
         return
@@ -62,7 +62,7 @@ def _send_next_response(s, heap, requests, delay):
 
 
 @inlined
-def _handle_responses(s, heap, requests):
+def _handle_responses(s: Record, heap: Array, requests: Array) -> None:
     if s.response_under_way:
         if s.response_end == s.now:
             s.response_under_way = 0
@@ -77,7 +77,7 @@ def _handle_responses(s, heap, requests):
 
 
 @inlined
-def _take_request(s, banks, queues, heap, trace):
+def _take_request(s: Record, banks: Array, queues: Array, heap: Array, trace: Array) -> None:
     """Take the waiting request into the buffer if its time has come and there is space."""
     if s.waiting < 0 or s.waiting_from > s.now:
         return
@@ -95,7 +95,7 @@ def _take_request(s, banks, queues, heap, trace):
 
 
 @inlined
-def _queue_response(s, heap, requests, request):
+def _queue_response(s: Record, heap: Array, requests: Array, request: int) -> None:
     requests[s.response_tail].issued = request
     s.response_tail += 1
     following = _next_response(s, requests)
@@ -104,7 +104,7 @@ def _queue_response(s, heap, requests, request):
 
 
 @inlined
-def _earliest_proposal(s, banks):
+def _earliest_proposal(s: Record, banks: Array) -> int:
     if s.bank_time_stale:
         earliest = NEVER
         for i in range(s.n_banks):
@@ -116,7 +116,7 @@ def _earliest_proposal(s, banks):
 
 
 @inlined
-def _ready_bank(s, banks):
+def _ready_bank(s: Record, banks: Array) -> int:
     """Return the bank whose proposal is legal now and whose request is the oldest, -1 if there is none."""
     if s.last_command_tick >= s.now or _earliest_proposal(s, banks) > s.now:
         return -1
@@ -131,7 +131,7 @@ def _ready_bank(s, banks):
 
 
 @inlined
-def _propose_stale(s, banks, queues, trace):
+def _propose_stale(s: Record, banks: Array, queues: Array, trace: Array) -> None:
     """Let those banks propose again whose queue, row or permission changed; the others would repeat themselves."""
     stale = s.stale_banks & ((1 << s.n_banks) - 1)
     if stale == 0:
@@ -146,7 +146,7 @@ def _propose_stale(s, banks, queues, trace):
 
 
 @inlined
-def _controller_pass(s, banks, queues, heap, trace, requests, record):
+def _controller_pass(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array) -> None:
     _handle_responses(s, heap, requests)
     _take_request(s, banks, queues, heap, trace)
     update_refresh(s)
@@ -173,14 +173,14 @@ def _controller_pass(s, banks, queues, heap, trace, requests, record):
 
 
 @compiled
-def _worker(alarm):
+def _worker(alarm: int) -> int:
     if alarm < ALARM_ARBITER:
         return CONTROLLER
     return ARBITER if alarm == ALARM_ARBITER else PLAYER
 
 
 @compiled
-def _append_worker(queue, alarm):
+def _append_worker(queue: int, alarm: int) -> int:
     """Append the worker of `alarm` to a queue of up to three distinct workers, packed two bits each, first in the low bits."""
     worker = _worker(alarm) + 1
     shift = 0
@@ -194,7 +194,7 @@ def _append_worker(queue, alarm):
 
 
 @inlined
-def _end_round(s):
+def _end_round(s: Record) -> int:
     """Let the alarms set during the round go off in reverse order of setting; return the queue of woken workers."""
     queue = 0
     for i in range(s.n_next_round - 1, -1, -1):
@@ -207,7 +207,7 @@ def _end_round(s):
 
 
 @inlined
-def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
+def _run_rounds(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array, queue: int) -> None:
     while queue != 0:
         while queue != 0:
             worker = (queue & 3) - 1
@@ -231,7 +231,7 @@ def _run_rounds(s, banks, queues, heap, trace, requests, record, queue):
 
 
 @inlined
-def _simulate(s, banks, queues, heap, trace, requests, record):
+def _simulate(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array) -> None:
     # At time 0 the controller makes a pass, then the player offers the first request.
     queue = _append_worker(_append_worker(0, ALARM_SELF), ALARM_PLAYER)
     while True:
@@ -251,32 +251,55 @@ def _simulate(s, banks, queues, heap, trace, requests, record):
             queue = _append_worker(queue, alarm)
 
 
-@njit(nogil=True, cache=True, _nrt=False)
-def run(state, banks, queues, heap, trace, requests, record, scratch, latencies):
-    """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
+def _compile_run(sources: int) -> Callable[..., None]:
+    """Return `run`. Numba keeps the compiled code on disk under a key that covers the variables a function closes over.
 
-    Args:
-        state: Shape ``(1,)``, `STATE`, prepared by `Workspace.configure`; everything that is not per bank or request.
-        banks: Shape ``(banks,)``, `BANK`.
-        queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
-        heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
-        trace: Shape ``(n,)``, `TRACE`.
-        requests: Shape ``(n,)``, `REQUEST_STATE`.
-        record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
-        scratch: Made by `latency.make_scratch`.
-        latencies: Filled with latency statistics; see `latency.summarise`.
+    Of the source files, however, it only watches the one that a function is defined in: hence `sources`.
     """
-    s = state[0]
-    for i in range(requests.size):
-        request = requests[i]
-        request.presented = -1
-        request.accepted = -1
-        request.response = -1
-        request.activated = 0
-        request.data_end = -1
-        request.stored = -1
-    _simulate(s, banks, queues, heap, trace, requests, record)
-    for i in range(requests.size):
-        if requests[i].response >= 0:
-            s.n_activated_answered += requests[i].activated
-    summarise(trace, requests, scratch, latencies)
+
+    @entry_point
+    def run(
+        state: Array,
+        banks: Array,
+        queues: Array,
+        heap: Array,
+        trace: Array,
+        requests: Array,
+        record: Array,
+        scratch: Array,
+        latencies: Array,
+    ) -> None:
+        """Simulate from time 0 until the last response, or until `stop_commands` or a guard ends the run; sets `status`.
+
+        Args:
+            state: Shape ``(1,)``, `STATE`, prepared by `Workspace.configure`; everything that is not per bank or request.
+            banks: Shape ``(banks,)``, `BANK`.
+            queues: Requests buffered per bank, oldest first; int64, shape ``(banks, capacity)``.
+            heap: Timed settings of alarms; int64, shape ``(capacity,)``, index 0 unused.
+            trace: Shape ``(n,)``, `TRACE`.
+            requests: Shape ``(n,)``, `REQUEST_STATE`.
+            record: Commands as they are issued, as far as they fit; shape ``(capacity,)``, `COMMAND_RECORD`.
+            scratch: Made by `latency.make_scratch`.
+            latencies: Filled with latency statistics; see `latency.summarise`.
+        """
+        s = state[0]
+        if sources == 0:
+            return
+        for i in range(requests.size):
+            request = requests[i]
+            request.presented = -1
+            request.accepted = -1
+            request.response = -1
+            request.activated = 0
+            request.data_end = -1
+            request.stored = -1
+        _simulate(s, banks, queues, heap, trace, requests, record)
+        for i in range(requests.size):
+            if requests[i].response >= 0:
+                s.n_activated_answered += requests[i].activated
+        summarise(trace, requests, scratch, latencies)
+
+    return run
+
+
+run = _compile_run(source_digest())

@@ -99,9 +99,7 @@ def latency_statistics(ticks: NDArray[np.int64], clock_ns: float) -> tuple[Laten
         if n == 0:
             statistics.append(LatencyStatistics(*[float("nan")] * 4))
         else:
-            statistics.append(
-                LatencyStatistics(total * clock_ns / n, p50 * clock_ns, p99 * clock_ns, longest * clock_ns)
-            )
+            statistics.append(LatencyStatistics(total * clock_ns / n, p50 * clock_ns, p99 * clock_ns, longest * clock_ns))
     return tuple(statistics)
 
 

@@ -1,12 +1,12 @@
 """Refresh logic: when all banks are refreshed, put off or ahead of time within the limits of the design."""
 
-from designgym.simulators.dram.compiled import compiled, inlined
+from designgym.simulators.dram.compiled import Record, compiled, inlined
 from designgym.simulators.dram.controller import NO_REFRESH
 from designgym.simulators.dram.state import ALL_BANKS, NEVER, NONE, PREA, REFA
 
 
 @inlined
-def update_refresh(s):
+def update_refresh(s: Record) -> None:
     """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
     s.refresh_command = NONE
     if s.refresh_policy == NO_REFRESH:
@@ -37,7 +37,7 @@ def update_refresh(s):
 
 
 @compiled
-def note_refresh(s):
+def note_refresh(s: Record) -> None:
     """Account for a REFA that was just issued."""
     s.blocked = 0
     s.stale_banks = ALL_BANKS

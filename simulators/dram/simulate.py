@@ -41,9 +41,7 @@ def simulate(
     Raises:
         ValueError: If the trace does not fit the memory.
     """
-    return simulate_batch(
-        [config], trace, memory, record_commands=record_commands, stop_commands=stop_commands, keep_requests=True
-    )[0]
+    return simulate_batch([config], trace, memory, record_commands=record_commands, stop_commands=stop_commands, keep_requests=True)[0]
 
 
 def simulate_batch(
@@ -86,9 +84,7 @@ def simulate_batch(
             config = configs[index]
             while not _run(workspace, config, stop_commands, record_commands):
                 pass
-            runs[index] = summarise_run(
-                workspace, config, memory, keep_requests=keep_requests, keep_commands=record_commands
-            )
+            runs[index] = summarise_run(workspace, config, memory, keep_requests=keep_requests, keep_commands=record_commands)
 
     if threads == 1 or len(configs) < 2:
         work()

@@ -32,9 +32,7 @@ class Trace:
     addresses: NDArray[np.int64]
     clock_ns: float = 1.25
 
-    def __init__(
-        self, name: str, arrival_ticks: ArrayLike, is_write: ArrayLike, addresses: ArrayLike, clock_ns: float = 1.25
-    ) -> None:
+    def __init__(self, name: str, arrival_ticks: ArrayLike, is_write: ArrayLike, addresses: ArrayLike, clock_ns: float = 1.25) -> None:
         """Copies and checks the arrays.
 
         Raises:
@@ -47,9 +45,7 @@ class Trace:
         }
         shapes = {field: array.shape for field, array in arrays.items()}
         if len(set(shapes.values())) != 1 or arrays["addresses"].ndim != 1 or not arrays["addresses"].size:
-            raise ValueError(
-                f"The arrays of a trace must be one-dimensional, equally long and not empty, but {name!r} has {shapes}."
-            )
+            raise ValueError(f"The arrays of a trace must be one-dimensional, equally long and not empty, but {name!r} has {shapes}.")
         for field in ("arrival_ticks", "addresses"):
             if arrays[field].min() < 0:
                 raise ValueError(f"{field} must be >= 0, but the smallest of {name!r} is {arrays[field].min()}.")

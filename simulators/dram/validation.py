@@ -38,9 +38,7 @@ _COLUMNS: dict[str, _Column] = {
     "energy_pJ": _Column(lambda run, memory: run.energy_pj, 0.01),
     "power_mW": _Column(lambda run, memory: run.power_mw, 0.005001),
     "avg_bw_Gbps": _Column(lambda run, memory: _bandwidth(run, memory, run.total_time_ns), 0.005001),
-    "avg_bw_pct": _Column(
-        lambda run, memory: 100 * _bandwidth(run, memory, run.total_time_ns) / memory.peak_bandwidth_gbps, 0.005001
-    ),
+    "avg_bw_pct": _Column(lambda run, memory: 100 * _bandwidth(run, memory, run.total_time_ns) / memory.peak_bandwidth_gbps, 0.005001),
     "avg_bw_noidle_Gbps": _Column(lambda run, memory: _bandwidth(run, memory, run.busy_time_ns), 0.005001),
     "max_bw_Gbps": _Column(lambda run, memory: memory.peak_bandwidth_gbps, 0.005001),
     "lat_avg_ns": _Column(lambda run, memory: run.latency.avg_ns, 5.01e-7),
@@ -129,9 +127,7 @@ def compare_with_reference(
     memory = default_memory() if memory is None else memory
     missing = [name for name in (*PARAMETER_NAMES, "trace") if name not in reference.columns]
     if missing:
-        raise ValueError(
-            f"The reference lacks the columns {', '.join(missing)}. It needs the ten parameters and the name of the trace."
-        )
+        raise ValueError(f"The reference lacks the columns {', '.join(missing)}. It needs the ten parameters and the name of the trace.")
     columns = [name for name in COMPARED_COLUMNS if name in reference.columns]
     if not columns:
         raise ValueError(f"The reference has none of the columns that can be compared: {', '.join(COMPARED_COLUMNS)}.")
@@ -141,9 +137,7 @@ def compare_with_reference(
         trace = find_trace(str(trace_name))
         configs = [ControllerConfig.from_mapping(row) for row in rows[list(PARAMETER_NAMES)].to_dict("records")]
         runs = simulate_batch(configs, trace, memory, threads=threads)
-        ours.loc[rows.index] = [
-            [np.nan if run.failed else _COLUMNS[name].value(run, memory) for name in columns] for run in runs
-        ]
+        ours.loc[rows.index] = [[np.nan if run.failed else _COLUMNS[name].value(run, memory) for name in columns] for run in runs]
     table = pd.concat([table, ours], axis=1)
     limits = {name: (tolerances or {}).get(name, _COLUMNS[name].tolerance) for name in columns}
     return Comparison(table, tuple(_column_error(table, name, limits[name]) for name in columns))

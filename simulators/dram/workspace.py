@@ -126,7 +126,6 @@ class Workspace:
         if self.queues.shape[1] < capacity:
             self.queues = np.zeros((self.banks.size, capacity), dtype=np.int64)
 
-
     def grow_heap(self) -> None:
         """Doubles the room for timed settings of alarms."""
         self.heap = np.zeros(2 * self.heap.size, dtype=np.int64)
