@@ -1,0 +1,25 @@
+"""A study without Ray: one run after the other, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from designgym.core.protocols import EquivalenceCache
+from designgym.hashing.local_cache import LocalCache
+from designgym.studies.loop import SearchRun
+from designgym.studies.preparation import Prepared
+from designgym.studies.run_report import RunReport
+
+
+def local_sweep(prepared: Prepared, progress: Callable[[RunReport], None] | None = None) -> None:
+    """Run what is pending; all runs share one cache, unless the study says otherwise."""
+    shared = LocalCache()
+    for stored in prepared.pending:
+        setting = prepared.settings[stored.plan.workload]
+        choice = prepared.definition.choice(stored.plan)
+        cache: EquivalenceCache = shared if setting.reuse else LocalCache()
+        SearchRun(
+            prepared.store, prepared.definition.name, stored.plan.run, setting,
+            lambda choice=choice, setting=setting, seed=stored.plan.seed: choice.make(setting.simulator.space, setting.objective, seed),
+            cache=cache,
+        ).run(progress)  # fmt: skip

@@ -1,0 +1,250 @@
+"""`SearchRun`: ask, evaluate, store, tell. Killed at any instant it goes on as if nothing had happened.
+
+A batch is durable before the searcher is told of it. With some batches goes a checkpoint: the searcher's state between ask and tell
+of that batch. To go on, the state is restored, the batch is told from the store, and batches stored since then are asked again (a
+deterministic searcher proposes the same designs, which is checked) and told from the store too. So how often a checkpoint is
+written is only a matter of cost, and a batch that was asked but not stored is simply asked again; of its measurements those that had come
+back are in the store already (see `measuring`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from designgym.core.design import Design
+from designgym.core.errors import StoreError
+from designgym.core.evaluator import AGREEMENT, Evaluator
+from designgym.core.measuring import agree
+from designgym.core.metrics import Metrics
+from designgym.core.objectives import Objective
+from designgym.core.protocols import EquivalenceCache, Searcher, Simulator
+from designgym.core.trial import Trial
+from designgym.core.workload import Workload
+from designgym.hashing.fingerprints import AuditedFingerprints
+from designgym.hashing.local_cache import LocalCache
+from designgym.studies.measuring import InProcess, Runner, SharedMeasuring
+from designgym.studies.processes import new_owner
+from designgym.studies.records import Record, StoredRun
+from designgym.studies.run_report import RunReport, RunTally
+from designgym.studies.store import Store
+
+CHECKPOINT_SHARE = 0.05  # of the run's time may go into writing checkpoints
+
+
+@dataclass(frozen=True)
+class RunSetting:
+    """What all runs of a study on one workload share.
+
+    Attributes:
+        simulator: What measures.
+        workload: What it measures on.
+        objective: What is searched for.
+        budget: Behaviours that each run may try.
+        batch: Designs asked for at once; part of the definition, never of the machine.
+        duplicate_cap: Consecutive duplicates after which a run has converged.
+        functional: Whether functional keys are made (run-local, so that runs do not depend on each other).
+        fidelity: Fraction of full fidelity.
+        simulator_seed: Seed handed to the simulator.
+        reuse: Whether results that the store holds from other studies are used.
+    """
+
+    simulator: Simulator
+    workload: Workload
+    objective: Objective
+    budget: int
+    batch: int
+    duplicate_cap: int
+    functional: bool
+    fidelity: float = 1.0
+    simulator_seed: int = 0
+    reuse: bool = True
+
+
+class SearchRun:
+    """One search run of a study, here and now.
+
+    Args:
+        store: Where its trials go; the run must be entered there.
+        study: Name of the study.
+        run: Identifier of the run.
+        setting: What it shares with other runs.
+        make_searcher: Returns the searcher, in its first state.
+        cache: What it shares with other runs while they run.
+        runner: Where the simulator runs; in this process unless given.
+    """
+
+    def __init__(
+        self, store: Store, study: str, run: str, setting: RunSetting, make_searcher: Callable[[], Searcher], *, cache: EquivalenceCache,
+        runner: Runner | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._study, self._name, self._setting = store, study, run, setting
+        self._owner = new_owner()
+        self._stored: StoredRun = store.claim(study, run, self._owner)
+        self._searcher = make_searcher()
+        self._seen: set[str] = set()
+        self._behaviours: dict[str, Metrics] = {}
+        self._tally = RunTally(run, setting.budget, setting.objective)
+        self._batches = 0
+        self._checkpoint_s, self._began = 0.0, time.perf_counter()
+        simulator, workload = setting.simulator, setting.workload
+        seed = 0 if simulator.deterministic else setting.simulator_seed
+        self._measuring = SharedMeasuring(
+            simulator, workload, fidelity=setting.fidelity, seed=seed, runner=runner or InProcess(simulator), cache=cache, store=store,
+            reuse=setting.reuse, run_id=self._stored.id, owner=self._owner,
+        )  # fmt: skip
+        # What this run itself has met: kept apart from what others know, so that its course does not depend on them
+        self._memory = LocalCache(max_bytes=1 << 50, max_alias_bytes=1 << 50)
+        self._fingerprints = AuditedFingerprints("on" if setting.functional else "off")
+        self._evaluator = Evaluator(
+            simulator, workload, cache=self._memory, fingerprints=self._fingerprints, fidelity=setting.fidelity, seed=seed,
+            execute=self._measuring,
+        )  # fmt: skip
+        self._history = store.trials(self._stored, simulator.space)
+
+    # ---- what is known -------------------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> list[list[Record]]:
+        """The stored trials by batch."""
+        batches: list[list[Record]] = []
+        for record in self._history:
+            if record.batch == len(batches):
+                batches.append([])
+            batches[-1].append(record)
+        return batches
+
+    def run(self, on_batch: Callable[[RunReport], None] | None = None, *, retell: bool = False) -> RunReport:
+        """Search until the budget is spent, the searcher has converged, or it has nothing more to propose.
+
+        Args:
+            on_batch: Receives a report after each batch; what it raises ends the run, which can be resumed.
+            retell: Whether ``on_batch`` also receives the reports of batches that were stored before.
+        """
+        report = on_batch or (lambda _: None)
+        status, reason = "interrupted", ""
+        try:
+            self._recall(report if retell else lambda _: None)
+            while not (reason := self._stop_reason()):
+                if not self._step():
+                    reason = "the searcher has nothing more to propose"
+                    break
+                report(self._tally.report())
+            status = "finished"
+        except SystemExit:  # how Ray Tune ends a run that its scheduler stops: in the middle of a report
+            status, reason = "stopped", f"stopped early by the scheduler after {self._tally.evaluations} evaluations"
+            raise
+        except BaseException as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise
+        finally:
+            # a store that fails while another error is on its way must not hide that error
+            self._finish(status, reason, quietly=status == "interrupted")
+        final = self._tally.report(reason)
+        report(final)
+        return final
+
+    # ---- the loop ------------------------------------------------------------------------------------------------------
+
+    def _step(self) -> bool:
+        setting = self._setting
+        designs = self._searcher.ask(min(setting.batch, setting.budget - self._tally.evaluations))
+        if not designs:
+            return False
+        records = self._evaluate(designs)
+        self._store.append(self._stored.id, self._owner, records, progress=self._progress(), checkpoint=self._checkpoint(records))
+        self._batches += 1
+        self._tally.add(records)
+        self._searcher.tell([record.trial for record in records])
+        return True
+
+    def _progress(self) -> dict[str, object]:
+        return {"fingerprints": self._fingerprints.state(), "budget": self._setting.budget}
+
+    def _evaluate(self, designs: Sequence[Design]) -> list[Record]:
+        self._measuring.served.clear()
+        trials = self._evaluator.evaluate(designs, searcher=self._stored.plan.searcher, run=self._name)
+        number = self._tally.trials
+        records = []
+        for offset, trial in enumerate(trials):
+            if trial.obtained == "measured" and trial.keys.canonical in self._measuring.served:
+                trial = replace(trial, obtained="exact hit", provenance=replace(trial.provenance, wall_s=0.0))
+            trial = replace(trial, number=number + offset, duplicate=self._is_duplicate(trial))
+            records.append(Record.of(trial, self._setting.objective, self._batches))
+        return records
+
+    def _is_duplicate(self, trial: Trial) -> bool:
+        """Return whether this run has met the behaviour before, and note it. A fingerprint that an audit refuted does not count."""
+        keys = trial.keys
+        duplicate = keys.canonical in self._seen
+        if keys.functional is not None:
+            first = self._behaviours.setdefault(keys.functional, trial.metrics)
+            duplicate |= first is not trial.metrics and agree(first, trial.metrics, AGREEMENT)
+        self._seen.add(keys.canonical)
+        return duplicate
+
+    def _stop_reason(self) -> str:
+        setting, tally = self._setting, self._tally
+        if tally.evaluations >= setting.budget:
+            return f"budget of {setting.budget} evaluations spent"
+        if tally.duplicates_in_a_row >= setting.duplicate_cap:
+            return f"converged: {tally.duplicates_in_a_row} proposals in a row repeated behaviours that this run had met"
+        return ""
+
+    def _checkpoint(self, records: Sequence[Record]) -> dict[str, object] | None:
+        """Return the searcher's state, unless checkpoints have taken more than their share of the time."""
+        began = time.perf_counter()
+        if self._batches and self._checkpoint_s > CHECKPOINT_SHARE * (began - self._began):
+            return None
+        state = {"batches": self._batches + 1, "told": records[0].trial.number, "searcher": self._searcher.state()}
+        self._checkpoint_s += 2 * (time.perf_counter() - began)  # as much again to write it
+        return state
+
+    def _finish(self, status: str, reason: str, *, quietly: bool) -> None:
+        try:
+            checkpoint = None
+            if status != "interrupted" and self._batches:
+                checkpoint = {"batches": self._batches, "told": self._tally.trials, "searcher": self._searcher.state()}
+            self._store.finish(self._stored.id, self._owner, status, reason, progress=self._progress(), checkpoint=checkpoint)
+        except StoreError:
+            if not quietly:
+                raise
+
+    # ---- going on ------------------------------------------------------------------------------------------------------
+
+    def _recall(self, report: Callable[[RunReport], None]) -> None:
+        """Bring searcher, memory, fingerprints and counts to where the stored trials end."""
+        batches, checkpoint = self.history, self._stored.checkpoint
+        start = 0
+        if checkpoint is not None and batches:
+            self._searcher.restore(checkpoint["searcher"])
+            start = checkpoint["batches"]
+            self._searcher.tell([r.trial for batch in batches[:start] for r in batch if r.trial.number >= checkpoint["told"]])
+        budget = self._stored.progress["budget"] if self._stored.progress else 0  # which may have grown since
+        for i, records in enumerate(batches):
+            if i >= start:
+                self._ask_again(records, budget)
+            self._remember(records)
+            self._tally.add(records)
+            report(self._tally.report())
+        self._batches = len(batches)
+        if self._stored.progress is not None:
+            self._fingerprints.restore(self._stored.progress["fingerprints"])
+
+    def _ask_again(self, records: Sequence[Record], budget: int) -> None:
+        designs = self._searcher.ask(min(self._setting.batch, budget - self._tally.evaluations))
+        if [design.literal for design in designs] != [record.trial.design.literal for record in records]:
+            raise StoreError(
+                f"run {self._name!r} of study {self._study!r} cannot go on: its searcher, in the state stored, proposes other designs than it "
+                "did (another version of a library?); start the study afresh, or under another name"
+            )
+        self._searcher.tell([record.trial for record in records])
+
+    def _remember(self, records: Sequence[Record]) -> None:
+        own = [record.trial for record in records if record.trial.obtained != "functional hit"]
+        results = [trial for trial in own if trial.metrics.status in ("ok", "infeasible")]
+        self._memory.preload([(trial.keys.canonical, trial.metrics) for trial in results])
+        self._memory.link({trial.keys.functional: trial.keys.canonical for trial in reversed(results) if trial.keys.functional})
+        for record in records:
+            self._is_duplicate(record.trial)

@@ -1,0 +1,150 @@
+"""How the runs of a study measure: what another run, or an earlier study, knows already is taken from there.
+
+Every result is written down as soon as the simulator has returned it, before it is shared and before the batch is complete: a kill
+loses at most the simulator call in progress. That costs a transaction per call, so cheap designs are sent in calls of about
+`CALL_S`, and the last call of a cheap batch is written together with the batch itself, microseconds later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from designgym.core.design import Design
+from designgym.core.errors import EvaluationError, shorten
+from designgym.core.function_simulator import FunctionSimulator
+from designgym.core.keys import KeyMaker
+from designgym.core.metrics import Metrics
+from designgym.core.protocols import EquivalenceCache, Simulator
+from designgym.core.workload import Workload
+from designgym.studies.store import Store
+
+CALL_S = 0.01  # simulator time per call: a transaction (0.6 ms) per call stays small beside it
+WAIT_S = 5.0  # longest sleep on another run's measurement before looking again
+
+OnResults = Callable[[Sequence[int], Sequence[Metrics]], None]
+
+
+class Runner(Protocol):
+    """Where simulator calls run: here, or on a pool of workers."""
+
+    def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int, on_results: OnResults) -> None:
+        """Measure the designs; ``on_results`` receives positions and results as they come."""
+        ...
+
+
+class InProcess:
+    """Calls the simulator in this process, in calls short enough that little is lost if the process is killed."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        # a plain function is called once per design anyway; others may use all cores for one call
+        self._at_least = 1 if isinstance(simulator, FunctionSimulator) else os.cpu_count() or 1
+        self._design_s = CALL_S
+
+    def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int, on_results: OnResults) -> None:
+        """See `Runner`."""
+        start = 0
+        while start < len(designs):
+            part = designs[start : start + max(self._at_least, int(CALL_S / self._design_s))]
+            began = time.perf_counter()
+            results = checked_results(self._simulator, part, self._simulator.evaluate(part, workload, fidelity=fidelity, seed=seed))
+            self._design_s = max((time.perf_counter() - began) / len(part), 1e-6)
+            on_results(range(start, start + len(part)), results)
+            start += len(part)
+
+
+def checked_results(simulator: Simulator, designs: Sequence[Design], returned: object) -> list[Metrics]:
+    """Return a simulator's answer; raises `EvaluationError` if it is not one `Metrics` per design."""
+    if not isinstance(returned, list | tuple) or not all(isinstance(result, Metrics) for result in returned):
+        raise EvaluationError(f"{simulator.name} returned {shorten(returned)}, expected a list of Metrics, one per design")
+    if len(returned) != len(designs):
+        raise EvaluationError(f"{simulator.name} returned {len(returned)} results for {len(designs)} designs, expected one each")
+    return [result.checked(simulator.metrics) for result in returned]
+
+
+class SharedMeasuring:
+    """Measures what neither the other runs' cache nor the store holds (the ``execute`` of an `Evaluator`).
+
+    Args:
+        simulator: What measures.
+        workload: What it measures on.
+        fidelity: Fraction of full fidelity.
+        seed: Seed of the simulator.
+        runner: Where it runs.
+        cache: What the runs share.
+        store: Where results are written down and looked up.
+        reuse: Whether results of other studies in the store count.
+        run_id: The run that measures; None for a calibration.
+        owner: Its writer.
+
+    Attributes:
+        served: Canonical keys of the last batch whose results came from elsewhere.
+    """
+
+    def __init__(
+        self, simulator: Simulator, workload: Workload, *, fidelity: float, seed: int, runner: Runner, cache: EquivalenceCache, store: Store,
+        reuse: bool, run_id: int | None = None, owner: str = "",
+    ) -> None:  # fmt: skip
+        self._simulator, self._runner, self._cache, self._store = simulator, runner, cache, store
+        self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=seed)
+        self._reuse, self._run_id, self._owner = reuse, run_id, owner
+        self.served: set[str] = set()
+
+    def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int) -> list[Metrics]:
+        """Return one result per design, in order."""
+        keys = [self._keys.keys(design).canonical for design in designs]
+        todo = dict(zip(keys, designs, strict=True))
+        known: dict[str, Metrics] = {}
+        while missing := [key for key in todo if key not in known]:
+            answers = dict(zip(missing, self._cache.lookup(missing), strict=True))
+            known |= {key: answer.metrics for key, answer in answers.items() if answer.metrics is not None}
+            self.served.update(known)
+            reserved = {key: answer.token for key, answer in answers.items() if answer.kind == "reserved"}
+            try:
+                known |= self._from_store(reserved)
+                if new := [key for key in reserved if key not in known]:
+                    known |= self._measure(new, [todo[key] for key in new], reserved, workload, fidelity, seed)
+            finally:
+                self._cache.fail(reserved)
+            busy = [key for key, answer in answers.items() if answer.kind == "busy"]
+            if busy and len(busy) == len(missing):
+                self._cache.wait(busy[0], WAIT_S)
+        return [known[key] for key in keys]
+
+    def _from_store(self, reserved: dict[str, str]) -> dict[str, Metrics]:
+        stored = {
+            key: (metrics, noted_by)
+            for key, (metrics, noted_by) in self._store.measured(list(reserved)).items()
+            if self._reuse or (noted_by is not None and noted_by == self._run_id)
+        }
+        # what this run noted before it was killed is its own measurement, not a hit
+        self.served.update(key for key, (_, noted_by) in stored.items() if noted_by is None or noted_by != self._run_id)
+        results = {key: metrics for key, (metrics, _) in stored.items()}
+        self._share(results, reserved)
+        return results
+
+    def _measure(
+        self, keys: Sequence[str], designs: Sequence[Design], reserved: dict[str, str], workload: Workload, fidelity: float, seed: int
+    ) -> dict[str, Metrics]:
+        results: dict[str, Metrics] = {}
+        last = time.perf_counter()
+
+        def keep(positions: Sequence[int], metrics: Sequence[Metrics]) -> None:
+            nonlocal last
+            seconds, last = time.perf_counter() - last, time.perf_counter()
+            checked = [result if result.cost_s else replace(result, cost_s=seconds / len(metrics)) for result in metrics]
+            new = {keys[position]: result for position, result in zip(positions, checked, strict=True)}
+            results.update(new)
+            if len(results) < len(keys) or seconds > CALL_S or self._run_id is None:
+                self._store.note(new, self._run_id, self._owner)
+            self._share({key: result for key, result in new.items() if result.status in ("ok", "infeasible")}, reserved)
+
+        self._runner(designs, workload, fidelity, seed, keep)
+        return results
+
+    def _share(self, results: dict[str, Metrics], reserved: dict[str, str]) -> None:
+        self._cache.fill([(key, reserved.pop(key), metrics) for key, metrics in results.items()])

@@ -1,0 +1,273 @@
+"""`StudyResult`: what a study found, read from its store alone."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError
+from designgym.core.metrics import Metrics, MetricSpec
+from designgym.core.objectives import Objective, ParetoObjective
+from designgym.core.pareto import non_dominated
+from designgym.core.space import DesignSpace
+from designgym.studies.frames import study_frame
+from designgym.studies.objective_json import objective_from_json
+from designgym.studies.records import StoredRun
+from designgym.studies.run_report import RunReport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from designgym.studies.figures.meta import StudyMeta
+    from designgym.studies.figures.plots import Plots
+    from designgym.studies.store import Store
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """A good design.
+
+    Attributes:
+        design: The design.
+        metrics: Its metrics, in ``units``.
+        units: Unit by metric.
+        score: Its score, higher is better.
+        shown: The objective's terms as people read them.
+        feasible: Whether it keeps all constraints.
+        obtained: How its result was obtained.
+        run: The run that found it first.
+        number: Its number there.
+    """
+
+    design: Design
+    metrics: Mapping[str, float]
+    units: Mapping[str, str]
+    score: float
+    shown: Mapping[str, float]
+    feasible: bool
+    obtained: str
+    run: str
+    number: int
+
+    def __str__(self) -> str:
+        design = ", ".join(f"{name}={value}" for name, value in self.design.to_dict().items())
+        metrics = ", ".join(f"{name} = {value:.6g} {_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
+        goal = ", ".join(f"{label} = {value:.6g}" for label, value in self.shown.items())
+        note = "" if self.feasible else ", breaks a constraint"
+        return f"{goal}{note}\n  design   {design}\n  metrics  {metrics}\n  found by {self.run}, trial {self.number}, {self.obtained}"
+
+
+class BestTrials(tuple[BestTrial, ...]):
+    """The best designs, best first; ``design``, ``metrics`` and ``score`` are those of the first."""
+
+    __slots__ = ()
+
+    @property
+    def design(self) -> Design:
+        """The best design."""
+        return self[0].design
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Its metrics."""
+        return self[0].metrics
+
+    @property
+    def score(self) -> float:
+        """Its score."""
+        return self[0].score
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) or "no result yet"
+
+    __repr__ = __str__
+
+
+class StudyResult:
+    """What the store holds of a study at one moment; made by `Study.run`, `Study.result` or `load`.
+
+    Attributes:
+        name: Name of the study.
+        definition: Its definition, as JSON data.
+        objective: What it searches for.
+        space: Where it searches.
+        runs: Its runs.
+        frame: Its trials (see `frames.study_frame`).
+    """
+
+    def __init__(self, definition: dict[str, Any], runs: list[StoredRun], frame: pd.DataFrame) -> None:
+        self.name: str = definition["name"]
+        self.definition, self.runs, self.frame = definition, runs, frame
+
+    @classmethod
+    def load(cls, store: Store, study: str) -> StudyResult:
+        """Return what a store holds; raises `UnknownNameError` for a study that it does not."""
+        return cls(store.definition(study), store.runs(study), study_frame(store, study))
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What the study searches for."""
+        return objective_from_json(self.definition["objective"])
+
+    @cached_property
+    def space(self) -> DesignSpace:
+        """Where it searches."""
+        return DesignSpace.from_json(self.definition["space"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run has ended."""
+        return all(run.status in ("finished", "stopped") for run in self.runs)
+
+    def best(self, n: int = 1) -> BestTrials:
+        """Return the ``n`` best different behaviours, best first: feasible ones before others, failures never."""
+        if n < 1:
+            raise InputError(f"best(n) needs n >= 1, got {n!r}")
+        good = self.frame[self.frame["status"] == "ok"]
+        good = good.sort_values("score", ascending=False, kind="stable").drop_duplicates("key_canonical").head(n)
+        return BestTrials(self._trial(row) for row in good.to_dict("records"))
+
+    def front(self) -> BestTrials:
+        """Return the feasible trade-offs that no other dominates, best in the first term first; for one term, the best design."""
+        good = self.frame[self.frame["feasible"]].drop_duplicates("key_canonical")
+        trials = [self._trial(row) for row in good.to_dict("records")]
+        if not trials:
+            return BestTrials()
+        vectors = np.array([[term.signed(trial.metrics) for term in self.objective.terms] for trial in trials])
+        keep = np.flatnonzero(non_dominated(vectors))
+        return BestTrials(trials[i] for i in keep[np.argsort(-vectors[keep, 0], kind="stable")])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the trials as a frame of one's own, units in ``attrs["units"]``."""
+        return self.frame.copy()
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+        """Write the trials as Parquet, the unit of each column in its field's metadata (key ``unit``)."""
+        from designgym.studies.exports import write_parquet
+
+        return write_parquet(self, Path(path))
+
+    def to_optuna(self, url: str) -> str:
+        """Write the trials to an Optuna storage; see `exports_optuna.export_optuna`."""
+        from designgym.studies.exports_optuna import export_optuna
+
+        return export_optuna(self, url)
+
+    @cached_property
+    def _reports(self) -> list[RunReport]:
+        return [self._report(run) for run in self.runs]
+
+    def summary(self, by: str = "run") -> pd.DataFrame:
+        """Return a table of the runs, or of the searchers (``by="searcher"``: medians and ranges over seeds and workloads)."""
+        import pandas as pd
+
+        rows = []
+        for run, report in zip(self.runs, self._reports, strict=True):
+            shown = {f"best {label}": value for label, value in report.best_shown.items()}
+            counts = {
+                name: value for name, value in report.to_json().items() if name not in ("run", "best_shown", "elapsed_s", "stop_reason")
+            }
+            rows.append(
+                {"run": run.plan.run, "searcher": run.plan.searcher, "options": dict(run.plan.options), "workload": run.plan.workload,
+                 "seed": run.plan.seed, "status": run.status, "stop_reason": run.stop_reason, **counts, **shown}
+            )  # fmt: skip
+        table = pd.DataFrame(rows)
+        if by == "run":
+            return table
+        if by != "searcher":
+            raise InputError(f"summary by {by!r} does not exist: expected 'run' or 'searcher'")
+        table["label"] = [run.plan.run.removesuffix(f"-s{run.plan.seed}") for run in self.runs]
+        numbers = [name for name in table.select_dtypes("number").columns if name not in ("seed", "budget")]
+        grouped = table.groupby("label", sort=False)
+        parts = {"runs": grouped.size()} | {name: grouped[name].median() for name in numbers}
+        parts |= {"worst best_score": grouped["best_score"].min(), "best best_score": grouped["best_score"].max()}
+        return pd.DataFrame(parts).rename_axis("searcher").reset_index()
+
+    @cached_property
+    def meta(self) -> StudyMeta:
+        """The study in words and units, for figures and reports."""
+        from designgym.studies.figures.meta import RunMeta, StudyMeta
+
+        definition = self.definition
+        runs = [
+            RunMeta(
+                run.plan.run, run.plan.searcher, run.plan.seed, run.stop_reason, report.elapsed_s,
+                float((run.progress or {}).get("fingerprints", {}).get("_probe_s", 0.0)), run.stop_reason if run.status == "failed" else "",
+            )
+            for run, report in zip(self.runs, self._reports, strict=True)
+        ]  # fmt: skip
+        return StudyMeta.of(
+            self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,
+            [MetricSpec(**spec) for spec in definition["metrics"]], space=self.space, runs=runs, budget=definition["budget"],
+            workload_digest=", ".join(digest for _, digest in definition["workloads"]),
+        )  # fmt: skip
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: ``result.plot.pareto().show()``."""
+        from designgym.studies.figures import Plots
+
+        return Plots(self.frame, self.meta)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a self-contained HTML report."""
+        from designgym.studies.report import write_report
+
+        return write_report(self, Path(path))
+
+    def _trial(self, row: Mapping[Any, Any]) -> BestTrial:
+        specs = self.definition["metrics"]
+        metrics = {spec["name"]: row[f"metrics.{spec['name']}"] for spec in specs}
+        design = self.space.validate({name: row[f"design.{name}"] for name in self.space.parameters})
+        shown = {term.label: float(term.expression(metrics)) for term in self.objective.terms}
+        units = {spec["name"]: spec["unit"] for spec in specs}
+        return BestTrial(design, metrics, units, row["score"], shown, row["feasible"], row["obtained"], row["run"], row["number"])
+
+    def _report(self, run: StoredRun) -> RunReport:
+        frame = self.frame[self.frame["run"] == run.plan.run]
+        hits = frame["obtained"].isin(["exact hit", "functional hit"])
+        feasible = frame[frame["feasible"] & ~frame["duplicate"]]
+        best = frame.loc[frame["score"].idxmax()] if len(frame) else None
+        metrics = self._metrics_of(best) if best is not None and best["status"] == "ok" else None
+        return RunReport(
+            run.plan.run, self.definition["budget"], int((~frame["duplicate"]).sum()), len(frame), int(frame["duplicate"].sum()),
+            int(frame["obtained"].isin(["measured", "audited"]).sum()), int((frame["obtained"] == "exact hit").sum()),
+            int((frame["obtained"] == "functional hit").sum()), int(frame["status"].isin(["failed", "timeout"]).sum()),
+            -math.inf if best is None else float(best["score"]), {} if metrics is None else self.objective.shown(metrics),
+            self.objective.hypervolume([self._metrics_of(row) for _, row in feasible.iterrows()])
+            if isinstance(self.objective, ParetoObjective) else None,
+            float((frame["cost_s"] - frame["wall_s"]).clip(lower=0)[hits].sum()), self._wall_s(frame), run.stop_reason,
+        )  # fmt: skip
+
+    def _metrics_of(self, row: Mapping[Any, Any]) -> Metrics:
+        return Metrics({spec["name"]: float(row[f"metrics.{spec['name']}"]) for spec in self.definition["metrics"]})
+
+    @staticmethod
+    def _wall_s(frame: pd.DataFrame) -> float:
+        """Seconds from the first batch to the last: pauses between sessions count, since nothing tells them from work."""
+        return float(frame["started_at_s"].max() - frame["started_at_s"].min()) if len(frame) else 0.0
+
+    def __repr__(self) -> str:
+        done = sum(run.status in ("finished", "stopped") for run in self.runs)
+        lines = [
+            f"study {self.name!r} on {self.definition['env']}: {self.definition['objective']['words']}",
+            f"{len(self.frame)} trials in {len(self.runs)} runs, {done} finished; {int(self.frame['duplicate'].sum())} duplicates skipped",
+        ]
+        return "\n".join([*lines, f"best: {self.best()}"])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>{self.summary().to_html(index=False)}"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
