@@ -1,5 +1,6 @@
 """Generated traces: legal, reproducible everywhere, and alike to what they are named after."""
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.simulators.dram.controller import ControllerConfig
+from designgym.simulators.dram.simulate import simulate_batch
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import CATALOGUE, generate, read_trace
 from designgym.simulators.dram.workloads.generators import bursts, cloud_like, mixed, pointer_chase, random, stream, strided
 
-CLOUD_1 = Path(__file__).parents[4] / "shared" / "oracle" / "dramsys" / "traces" / "cloud-1.stl"
+ORACLE = Path(__file__).parents[4] / "shared" / "oracle"
+CLOUD_1 = ORACLE / "dramsys" / "traces" / "cloud-1.stl"
 
 # Pinned, because results are stored under these digests: a change of a generator needs another workload name.
 DIGESTS = {
@@ -130,6 +134,33 @@ def test_cloud_like_resembles_cloud_1(seed: int) -> None:
     assert len(np.unique(ours.addresses >> 13)) == pytest.approx(len(np.unique(theirs.addresses >> 13)), rel=0.2)
     assert np.array_equal(ours.arrival_ticks, theirs.arrival_ticks)
     assert ours.read_only == theirs.read_only
+
+
+@pytest.mark.skipif(not ORACLE.is_dir(), reason="the reference tables are not here (../shared/oracle)")
+@pytest.mark.parametrize(("ours", "theirs"), [("cloud-like", "cloud-1"), ("random-like", "random"), ("stream-like", "stream")])
+def test_designs_fare_alike_on_the_generated_trace(ours: str, theirs: str) -> None:
+    with (ORACLE / "dramsys_ddr3_public.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["trace"] == theirs]
+    configs = [ControllerConfig.from_mapping({k: int(v) if v.isdigit() else v for k, v in row.items()}) for row in rows]
+    runs = simulate_batch(configs, generate(ours))
+    for mine, table in (("total_time_ns", "time_ns"), ("energy_pj", "energy_pJ")):
+        ratios = np.array([getattr(run, mine) / float(row[table]) for run, row in zip(runs, rows, strict=True)])
+        assert 0.97 < ratios.min() <= ratios.max() < 1.03
+
+
+def test_bursts_tell_all_refresh_parameters_apart() -> None:
+    trace = generate("bursts")
+    base = ControllerConfig(
+        PagePolicy="OpenAdaptive",
+        Scheduler="FrFcfs",
+        RefreshMaxPostponed=4,
+        RefreshMaxPulledin=4,
+        Arbiter="Fifo",
+        MaxActiveTransactions=32,
+    )
+    for name in ("RefreshMaxPostponed", "RefreshMaxPulledin"):
+        configs = [ControllerConfig.from_mapping(base.to_dict() | {name: n}) for n in range(1, 9)]
+        assert len({(run.total_time_ns, run.energy_pj) for run in simulate_batch(configs, trace)}) == 8
 
 
 def test_bursts_have_long_bursts_and_gaps_longer_than_the_refresh_interval() -> None:
