@@ -35,7 +35,7 @@ class SharedCache:
         name: Which cache; studies that share results use the same name.
         owner: Who asks, for instance the run's id. A client with the same owner that starts later (the run was killed and resumed)
             ends the reservations that its predecessor left behind. Empty: they lapse with their lease.
-        reload: Returns the results ``(key, metrics)`` that a cache created anew begins with.
+        reload: Returns the results ``(key, metrics)`` that a cache created anew begins with; to be pickled where a client is.
         **options: Options of `LocalCache` for the client that creates it; ``lease_s`` is 60 unless given.
 
     Raises:
@@ -55,7 +55,7 @@ class SharedCache:
         if not ray.is_initialized():
             raise InputError("a shared cache lives in a Ray cluster: call ray.init() first, or use LocalCache")
         self.name, self.owner = name, owner
-        self._options = {"lease_s": LEASE_S} | options
+        self._options: dict[str, Any] = {"lease_s": LEASE_S} | options
         self._reload = reload
         LocalCache(**self._options)  # refuse bad options here rather than in the actor
         self._actor = self._find_or_create()
@@ -121,10 +121,15 @@ class SharedCache:
 
     def _find_or_create(self) -> Any:
         import ray
+        import ray.exceptions
 
-        maker = ray.remote(num_cpus=0, max_concurrency=CALLS_AT_ONCE, max_restarts=0)(_CacheActor)
+        maker: Any = ray.remote(_CacheActor)
+        created = maker.options(
+            name=self.name, namespace=NAMESPACE, get_if_exists=True, lifetime="detached",
+            num_cpus=0, max_restarts=0, max_concurrency=CALLS_AT_ONCE,
+        )  # fmt: skip
         for attempt in itertools.count(1):
-            actor = maker.options(name=self.name, namespace=NAMESPACE, get_if_exists=True, lifetime="detached").remote(self._options)
+            actor = created.remote(self._options)
             try:
                 ray.get(actor.statistics.remote())
                 return actor
@@ -135,20 +140,24 @@ class SharedCache:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         import ray
+        import ray.exceptions
 
-        try:
-            return ray.get(getattr(self._actor, method).remote(*arguments))
-        except ray.exceptions.RayActorError as error:
-            log.warning(
-                "shared cache %r was lost (%s); creating it anew. Measured results are in the store, nothing needs to be repeated by hand",
-                self.name, type(error).__name__,
-            )  # fmt: skip
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        self._actor = self._find_or_create()
-        if self._reload is not None:
-            self.preload(self._reload())
-        return ray.get(getattr(self._actor, method).remote(*arguments))
+        for lost_before in (False, True):
+            try:
+                return ray.get(getattr(self._actor, method).remote(*arguments))
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except ray.exceptions.RayActorError as error:
+                if lost_before:
+                    raise EvaluationError(f"shared cache {self.name!r} died again right after it was created anew: {error}") from None
+                log.warning(
+                    "shared cache %r was lost (%s); creating it anew. Measured results are in the store, nothing needs to be done",
+                    self.name, type(error).__name__,
+                )  # fmt: skip
+                self._actor = self._find_or_create()
+                if self._reload is not None:
+                    self.preload(self._reload())
+        raise AssertionError("unreachable")
 
 
 def _rebuild(name: str, owner: str, reload: Any, options: dict[str, Any]) -> SharedCache:
