@@ -60,8 +60,8 @@ class DramValidator:
         result = compare_with_reference(frame, find, threads=len(os.sched_getaffinity(0)))
         ours: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
         for name in compared:
-            for index, value in result.table[f"ours_{name}"].items():
-                ours[name][int(str(index))] = None if math.isnan(value) else float(value)
+            for number, value in zip(records, result.table[f"ours_{name}"], strict=True):
+                ours[name][number] = None if math.isnan(value) else float(value)
         columns = tuple(ColumnComparison(**vars(error)) for error in result.errors)
         return TableComparison(columns, ours, result.equal_rows, len(records))
 
@@ -76,7 +76,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 raise InputError(f"{path} is empty: expected a table (CSV) whose first line names the columns")
             if repeated := sorted({name for name in header if header.count(name) > 1}):
                 raise InputError(f"{path} line 1: column {repeated[0]!r} is there twice")
-            rows = []
+            rows: list[tuple[int, dict[str, str]]] = []
             for cells in reader:
                 if not cells:
                     continue

@@ -54,7 +54,9 @@ def _shared_options(
     ] = None,
     debug: Annotated[
         bool,
-        typer.Option("--debug", callback=_note_debug, expose_value=False, rich_help_panel=SHARED_PANEL, help="Show the traceback of an error."),
+        typer.Option(
+            "--debug", callback=_note_debug, expose_value=False, rich_help_panel=SHARED_PANEL, help="Show the traceback of an error."
+        ),
     ] = False,
 ) -> None:  # fmt: skip
     """Declare the options; only their declarations are used."""
@@ -80,7 +82,7 @@ class Application(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help from the catalogue alone."""
         real = self.commands
-        self.commands = {name: TyperCommand(name=name, help=entry.summary) for name, entry in COMMANDS.items()}  # type: ignore[misc]
+        self.commands = {name: TyperCommand(name=name, help=entry.summary) for name, entry in COMMANDS.items()}
         try:
             super().format_help(ctx, formatter)
         finally:

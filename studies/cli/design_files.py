@@ -71,13 +71,15 @@ class DesignFile:
         else:
             yield "the only design", self._whole(self.text, 1)
 
-    def validate(self, space: DesignSpace) -> Iterator[Design]:
-        """Return the designs of a space; all are checked before the first is returned.
+    def validate(self, space: DesignSpace) -> tuple[Iterator[Design], int]:
+        """Return the designs of a space and their number; all are checked before the first is returned.
 
         Raises:
             InputError: For JSON that is not strict, or listing every problem of every invalid design with its place.
         """
-        total, problems, further = 0, [], []
+        total = 0
+        problems: list[str] = []
+        further: list[str] = []
         for place, value in self:
             total += 1
             try:
@@ -93,7 +95,7 @@ class DesignFile:
             count = f"{len(problems) + len(further)} of {total} designs" if total > 1 else "the design"
             rest = f" | and {len(further)} more: {', '.join(further)}" if further else ""
             raise InputError(f"{self.name}: {count} cannot be used, nothing was evaluated\n{' | '.join(problems)}{rest}")
-        return (space.validate(value) for _, value in self)
+        return (space.validate(value) for _, value in self), total
 
     def _is_lines(self) -> bool:
         """Return whether the first line that is not blank is a complete JSON value with more after it."""

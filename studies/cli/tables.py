@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -79,8 +81,11 @@ def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
     """Print ``name  value`` lines with the values aligned; a value that is None or empty is left out."""
     shown = [(name, format_cell(value)) for name, value in pairs if value not in (None, "", (), [])]
     width = max((len(name) for name, _ in shown), default=0)
+    room = shutil.get_terminal_size().columns - width - 2 if sys.stdout.isatty() else 0
     for name, value in shown:
-        print(f"{name.ljust(width)}  {value}")
+        lines = textwrap.wrap(value, max(room, 30), break_on_hyphens=False, break_long_words=False) if room else [value]
+        for number, line in enumerate(lines):
+            print(f"{'' if number else name:<{width}}  {line}")
 
 
 def note(message: str) -> None:

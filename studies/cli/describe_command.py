@@ -1,0 +1,100 @@
+"""``designgym describe``: everything about one environment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from designgym.studies.cli.options import EnvironmentArgument, JsonOption, find_environment
+from designgym.studies.cli.tables import format_cell, format_number, print_pairs, print_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("describe", epilog="Example: designgym describe designgym/DramController-v0")(describe)
+
+
+def describe(env_id: EnvironmentArgument, as_json: JsonOption = False) -> None:
+    """Explain one environment.
+
+    Its parameters and when each has an effect, what is legal and why, what is equivalent, metrics with units, workloads, objectives
+    with their direction, and the simulator with its options.
+    """
+    from designgym.studies.cli.entries import environment_details
+
+    details = environment_details(find_environment(env_id))
+    if as_json:
+        print(json.dumps(details, indent=2, allow_nan=False))
+        return
+    _print_summary(details)
+    if details["parameters"] is not None:
+        _print_space(details)
+        rows = [(metric["name"], metric["unit"], {"min": "lower is better", "max": "higher is better"}.get(metric["goal"]), metric["doc"])
+                for metric in details["metrics"]]  # fmt: skip
+        print()
+        print_table("Metrics", ("name", "unit", "direction", "definition"), rows)
+    print()
+    print_table("Objectives", ("name", "meaning"), _with_default(details["objectives"].items(), details["default_objective"]))
+    print()
+    print_table(
+        "Workloads",
+        ("name",),
+        [row[:1] for row in _with_default(((name, "") for name in details["workloads"]), details["default_workload"])],
+    )
+    if details["options"]:
+        print()
+        print_table("Options of the simulator (--option KEY=VALUE)", ("key", "meaning"), list(details["options"].items()))
+
+
+def _print_summary(details: dict[str, Any]) -> None:
+    known = details["parameters"] is not None
+    size = format_number(details["size"]) if details["size"] is not None else "infinitely many"
+    print(details["id"])
+    print_pairs(
+        [
+            ("about", details["description"]),
+            ("installed", "yes" if details["installed"] else f"no: {details['how_to_install']}"),
+            ("simulator", f"{details['simulator']} {details['simulator_version']}" if known else None),
+            ("seed", ("has no effect" if details["deterministic"] else "changes results") if known else None),
+            ("designs", f"{size}; version {details['space_version']} of the space" if known else None),
+            ("budget", f"{details['budget']} evaluations unless said otherwise"),
+        ]
+    )
+
+
+def _print_space(details: dict[str, Any]) -> None:
+    conditions = {entry["parameter"]: entry["when"] for entry in details["conditions"]}
+    print()
+    print_table(
+        "Parameters", ("name", "values", "unit", "default", "has an effect"), list(_parameter_rows(details["parameters"], conditions, ""))
+    )
+    for title, lines in (
+        ("A design is legal only if", [f"{_in_group(entry)}{entry['holds']}: {entry['reason']}" for entry in details["constraints"]]),
+        ("Equivalent designs are recognised", [entry["words"] for entry in details["symmetries"]]),
+    ):
+        if lines:
+            print(f"\n{title}")
+            for line in lines:
+                print(f"  {line}")
+
+
+def _in_group(entry: dict[str, str]) -> str:
+    return f"in each of {entry['group']}, " if entry["group"] else ""
+
+
+def _parameter_rows(parameters: list[dict[str, Any]], conditions: dict[str, str], prefix: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for entry in parameters:
+        name = prefix + entry["name"]
+        when = f"when {conditions[name]}" if name in conditions else "always"
+        inner = entry.get("parameters")
+        default = f"{len(entry['default'])} elements" if inner else format_cell(entry["default"])
+        rows.append((name, entry["words"].removeprefix("one of "), entry["unit"], default, when))
+        rows += _parameter_rows(inner or [], conditions, f"{name}[].")
+    return rows
+
+
+def _with_default(pairs: Any, default: str) -> list[tuple[str, str]]:
+    return [(f"{name} (default)" if name == default else name, words) for name, words in pairs]

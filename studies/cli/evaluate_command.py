@@ -1,0 +1,105 @@
+"""``designgym evaluate``: results of given designs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from designgym.studies.cli.errors import FAILED
+from designgym.studies.cli.options import (
+    AssignmentsOption,
+    DesignsOption,
+    EnvironmentArgument,
+    FidelityOption,
+    NoCacheOption,
+    SeedOption,
+    WorkloadOption,
+    WorkloadsOption,
+    find_environment,
+    parse_assignments,
+    read_designs,
+    use_workload_folders,
+)
+from designgym.studies.cli.progress import Progress
+from designgym.studies.cli.results_table import print_results
+
+if TYPE_CHECKING:
+    from designgym.core.evaluator import Evaluator
+    from designgym.core.trial import Trial
+    from designgym.studies.cli.design_files import DesignFile
+
+BATCH = 256  # designs handed to the simulator at a time: enough to fill the cores, few enough for results to appear soon
+
+JsonLinesOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line per design, in order.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    example = "Example: designgym evaluate designgym/DramController-v0 --designs designs.jsonl --workload cloud-like --jsonl"
+    app.command("evaluate", epilog=example)(evaluate)
+
+
+def evaluate(
+    env_id: EnvironmentArgument,
+    designs: DesignsOption,
+    workload: WorkloadOption = None,
+    workloads: WorkloadsOption = None,
+    fidelity: FidelityOption = 1.0,
+    seed: SeedOption = 0,
+    no_cache: NoCacheOption = False,
+    option: AssignmentsOption = None,
+    jsonl: JsonLinesOption = False,
+) -> int:
+    """Evaluate given designs.
+
+    All designs are checked before the first is evaluated. Designs that are declared equivalent are measured once; nothing is merged on
+    mere similarity. A design that breaks a rule is infeasible, with the reasons, which is a result; exit code 1 means that an evaluation
+    failed or ran out of time.
+    """
+    from designgym.envs.evaluators import make_evaluator
+
+    use_workload_folders(workloads)
+    spec, options, file = find_environment(env_id), parse_assignments(option), read_designs(designs)
+    evaluator = make_evaluator(
+        spec, workload=workload, cache=None if no_cache else "local", functional="off", fidelity=fidelity, seed=seed, options=options
+    )
+    trials = _trials(evaluator, file)
+    failed = 0
+    if jsonl:
+        for trial in trials:
+            failed += trial.metrics.status in ("failed", "timeout")
+            print(json.dumps(as_json(trial), allow_nan=False))
+    else:
+        finished = list(trials)
+        failed = sum(trial.metrics.status in ("failed", "timeout") for trial in finished)
+        print_results(f"{spec.id} on {evaluator.workload.name}", finished, evaluator.simulator.metrics, evaluator.simulator.space)
+    return FAILED if failed else 0
+
+
+def as_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as it is printed on a line of JSON."""
+    metrics = trial.metrics
+    line: dict[str, Any] = {
+        "design": trial.design.to_dict(), "status": metrics.status, "metrics": dict(metrics.values),
+        "obtained": trial.obtained, "cost_s": metrics.cost_s,
+    }  # fmt: skip
+    if metrics.reasons:
+        line["reasons"] = list(metrics.reasons)
+    if metrics.error:
+        line["error"] = metrics.error
+    return line
+
+
+def _trials(evaluator: Evaluator, file: DesignFile) -> Iterator[Trial]:
+    """Yield the trials in order, batch by batch."""
+    designs, total = file.validate(evaluator.simulator.space)
+    with Progress("designs", total) as progress:
+        while batch := list(itertools.islice(designs, BATCH)):
+            yield from evaluator.evaluate(batch)
+            sys.stdout.flush()  # results appear as they are obtained, also in a pipe
+            progress.advance(len(batch))
