@@ -15,13 +15,14 @@ MIN_ROWS = 30  # distinct feasible behaviours below which no model is fitted
 MAX_ROWS = 4000  # a seeded sample beyond
 MAX_CATEGORIES = 16  # one-hot columns per unordered parameter; rarer values share a column
 ROUNDS = 200
+# One thread: on cores that others use too, OpenMP threads that wait for each other made this 20 times slower
 PARAMS = {
     "max_depth": 4,
     "eta": 0.08,
     "subsample": 0.8,
     "colsample_bytree": 0.8,
     "min_child_weight": 2,
-    "nthread": 2,
+    "nthread": 1,
     "tree_method": "hist",
     "verbosity": 0,
 }

@@ -68,8 +68,6 @@ def render_report(frame: pd.DataFrame, meta: StudyMeta) -> str:
     plots = Plots(frame, meta)
     data = plots.data
     parts: list[tuple[str, str, str]] = [("best", "Best designs", sections.best_designs(data))]
-    if problems := sections.problems(data):
-        parts.append(("problems", "What went wrong", problems))
     if len(data.frame):
         parts += [
             ("progress", "Best result so far", _figure("plot-progress", plots.best_so_far())),
@@ -79,8 +77,10 @@ def render_report(frame: pd.DataFrame, meta: StudyMeta) -> str:
             ("duplicates", "Duplicates skipped and time saved", _figure("plot-duplicates", plots.duplicates(), "middling")),
             ("distribution", "Distribution of results", _figure("plot-distribution", plots.distribution())),
         ]
+    parts.append(("runs", "Search runs", sections.runs(data)))
+    if problems := sections.problems(data):
+        parts.append(("problems", "What went wrong", problems))
     parts += [
-        ("runs", "Search runs", sections.runs(data)),
         ("provenance", "Provenance", sections.provenance(data)),
         ("glossary", "Glossary", sections.glossary(data)),
     ]
@@ -103,7 +103,7 @@ def _figure(name: str, figure: go.Figure, kind: str = "") -> str:
     drawn = copy.deepcopy(figure)
     drawn.layout.title = None  # the page has its own heading and caption
     drawn.layout.height = meta["height"]
-    drawn.layout.margin.t = 84 if any(trace.type == "parcoords" for trace in drawn.data) else 36
+    drawn.layout.margin.t = 104 if any(trace.type == "parcoords" for trace in drawn.data) else 36
     return (
         f'<figure aria-labelledby="{name}-caption"><figcaption id="{name}-caption">{escape(meta["caption"])}</figcaption>'
         f'<div class="scroll {kind}"><div class="plot" id="{name}" role="img" aria-label="{escape(meta["title"])}" style="height:{meta["height"]}px"></div></div>'

@@ -62,7 +62,7 @@ def _headline(data: StudyData) -> str:
     meta, frame = data.meta, data.frame
     n_runs, n_labels = frame["run"].nunique(), len(data.labels)
     what = f"{_plural(n_labels, 'searcher')} in {_plural(n_runs, 'run')}" if len(frame) else "This study"
-    objective = f"to {escape(meta.objective)}" if meta.kind != "ArchGymReward" else f"({escape(meta.objective)})"
+    objective = f"to {escape(_objective_words(data))}"
     if not len(frame):
         return f"This study has no trials yet. It searches {escape(meta.env)} on workload {escape(meta.workload)} {objective}."
     if not len(data.best):
@@ -75,6 +75,15 @@ def _headline(data: StudyData) -> str:
     lead = f"{what} searched {escape(meta.env)} {objective}. The best design reaches <strong>{escape(data.target.label)} {escape(best)}</strong>"
     found = f"found by {escape(data.label[int(row['position'])])} (seed {escape(row['run_seed'])}) after {_plural(int(data.evaluation[int(row['position'])]), 'evaluation')}"
     return f"{lead}{f' ({with_parts})' if with_parts else ''}, {found}."
+
+
+def _objective_words(data: StudyData) -> str:
+    """Return the objective in words; a quantity that goes by a name is spelt out."""
+    words = data.meta.objective
+    for term, quantity in zip(data.meta.terms, data.terms, strict=True):
+        if term.label != term.expression:
+            words = words.replace(term.label, f"{quantity.label} ({data.pretty(term.expression)})", 1)
+    return words
 
 
 def _tiles(data: StudyData, splits: list[Split], proposals: int) -> str:

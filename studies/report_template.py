@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Sequence
 
 STYLE = """
@@ -46,12 +47,12 @@ th, td { padding:6px 12px; text-align:left; vertical-align:top; border-bottom:1p
 th:first-child, td:first-child { padding-left:4px; }
 thead th { font-weight:600; vertical-align:bottom; border-bottom:1.5px solid var(--faint); line-height:1.3; }
 thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:nowrap; }
-.num { text-align:right; white-space:nowrap; } tbody th { font-weight:400; }
+.num { text-align:right; width:1%; } td.num { white-space:nowrap; } tbody th { font-weight:400; }
 tbody tr.first td, tbody tr.first th { font-weight:600; }
 td.text { overflow-wrap:anywhere; min-width:12ch; }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }
 .plot { width:100%; } .wide .plot { min-width:900px; } .middling .plot { min-width:600px; }
-.note { color:var(--soft); } .facts { display:grid; grid-template-columns:max-content 1fr; gap:4px 20px; font-size:14px; margin:10px 0; }
+.note { color:var(--soft); font-size:14px; max-width:92ch; overflow-wrap:anywhere; } .facts { display:grid; grid-template-columns:max-content 1fr; gap:4px 20px; font-size:14px; margin:10px 0; }
 .facts dt { color:var(--soft); } .facts dd { margin:0; overflow-wrap:anywhere; }
 dl.glossary { font-size:14px; } dl.glossary dt { font-weight:600; margin-top:8px; } dl.glossary dd { margin:0; max-width:92ch; color:var(--soft); }
 footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px solid var(--line); color:var(--faint); font-size:13px; }
@@ -59,8 +60,8 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
 .js-plotly-plot .bartext { pointer-events:none; }
 .js-plotly-plot .hoverlayer text { fill:inherit; }
 .js-plotly-plot .gridlayer path { stroke:var(--grid) !important; }
-.js-plotly-plot .parcoords text { text-shadow:none !important; }
-.modebar { background:transparent !important; }
+.js-plotly-plot .parcoords text { text-shadow:0 0 2px var(--ground),0 0 3px var(--ground),0 0 4px var(--ground),1px 1px 1px var(--ground) !important; }
+.modebar, .modebar-group { background:transparent !important; }
 @media (max-width:640px) { main, header, footer { padding-left:16px; padding-right:16px; } header { padding-top:24px; } h1 { font-size:26px; }
   .lead { font-size:17px; } .facts { grid-template-columns:1fr; gap:0; } .facts dd { margin-bottom:8px; } .tiles { grid-template-columns:1fr 1fr; }
   .tiles .value { font-size:21px; } }
@@ -76,7 +77,7 @@ SCRIPT = """
   document.querySelectorAll('script[type="application/json"][data-figure]').forEach(function (source) {
     var target = document.getElementById(source.getAttribute('data-figure'));
     var figure = JSON.parse(source.textContent);
-    var config = {responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
+    var config = {responsive: true, displaylogo: false, displayModeBar: 'hover', modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
                   toImageButtonOptions: {format: 'svg', filename: target.id}};
     plots.push(target);
     Plotly.newPlot(target, figure.data, figure.layout, config);
@@ -160,6 +161,11 @@ def page(*, title: str, version: str, header: str, sections: Sequence[tuple[str,
     )
 
 
+def breakable(name: str) -> str:
+    """Return an identifier as HTML that may be broken at capitals and underscores."""
+    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", name))
+
+
 def table(
     head: Sequence[tuple[str, str, bool]], rows: Sequence[Sequence[str]], *, label: str, caption: str = "", first: bool = False
 ) -> str:
@@ -173,7 +179,7 @@ def table(
         first: Whether the first row stands out.
     """
     heads = "".join(
-        f'<th scope="col"{" class=num" if numeric else ""}>{escape(name)}{f"<span class=unit>{escape(unit)}</span>" if unit else ""}</th>'
+        f'<th scope="col"{" class=num" if numeric else ""}>{breakable(name)}{f"<span class=unit>{escape(unit)}</span>" if unit else ""}</th>'
         for name, unit, numeric in head
     )
     body = []

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from designgym.studies.figures.data import StudyData
 from designgym.studies.figures.style import MUTED, PALETTE, axis_title, empty, finish, safe
-from designgym.studies.figures.units import Scale, number
+from designgym.studies.figures.units import Scale
 
 if TYPE_CHECKING:
     from designgym.studies.importance import Importance
@@ -49,7 +49,7 @@ def figure(data: StudyData, importance: Importance | None = None, *, dark: bool 
     fig.update_layout(bargap=0.35)
     more = len(result.parameters) - len(shown)
     caption = (
-        f"Cross-validated fit: R² = {number(result.r2, 2)} out of fold ({FOLDS} folds: {number(min(result.r2_folds), 2)} to {number(max(result.r2_folds), 2)}"
+        f"Cross-validated fit: R² = {result.r2:.3f} out of fold ({FOLDS} folds: {min(result.r2_folds):.3f} to {max(result.r2_folds):.3f}"
         f"{', of the logarithm' if result.logarithmic else ''}; XGBoost on {result.rows:,} distinct designs). {result.verdict} Bars: mean absolute SHAP value on "
         "held-out designs; whiskers: standard deviation over folds. The designs are those that the searchers chose."
     )

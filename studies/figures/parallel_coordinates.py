@@ -21,6 +21,7 @@ MAX_PARAMETERS = 12  # axes; beyond 20 parameters only these are drawn
 MANY = 20
 MAX_TICKS = 12
 MAX_METRICS = 3
+JITTER = 0.16  # of the distance between two choices
 
 
 def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = False) -> go.Figure:
@@ -43,21 +44,24 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     rows = sample_rows(usable, MAX_LINES, top[np.argsort(ranks[top], kind="stable")])
     rows = rows[np.argsort(-ranks[rows], kind="stable")]  # the best are drawn last, on top
     names, note = _parameters(data, order)
-    dimensions = [_parameter_axis(data, name, rows) for name in names]
-    dimensions += [_metric_axis(quantity, rows) for quantity in _metrics(data)]
+    metrics = _metrics(data)
+    width = max(9, min(16, 110 // (len(names) + len(metrics))))  # letters that fit above an axis
+    dimensions = [_parameter_axis(data, name, rows, width) for name in names]
+    dimensions += [_metric_axis(quantity, rows, width) for quantity in metrics]
     fig = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
-            line={"color": ranks[rows], "colorscale": [list(stop) for stop in BEST_SCALE], "cmin": 0, "cmax": 1, "showscale": True, "colorbar": _colorbar(target, ranks)},
+            line={"color": 1 - ranks[rows], "colorscale": [[1 - place, color] for place, color in reversed(BEST_SCALE)], "cmin": 0, "cmax": 1, "showscale": True, "colorbar": _colorbar(target, ranks)},
             labelfont={"size": 12}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
             unselected={"line": {"color": "#B7C4CF", "opacity": 0.08}},
         )
     )  # fmt: skip
     left_out = int(usable.sum()) - len(rows)
-    caption = f"One line per distinct behaviour ({number(float(usable.sum()))} feasible), coloured by rank: the best 5 % stand out. Drag along an axis to select.{note}"
+    caption = f"One line per distinct behaviour ({number(float(usable.sum()))} feasible), coloured by rank: the best 5 % stand out. On metric axes better is up. Drag along an axis to select.{note}"
     caption += f" {left_out:,} lines are left out of the drawing (a seeded sample is shown)." if left_out else ""
     finish(fig, title, caption, dark=dark, height=470)
-    fig.update_layout(margin={"l": 64, "r": 24, "b": 28})
+    longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)
+    fig.update_layout(margin={"l": max(44, 7 * longest + 14), "r": 24, "b": 28})
     return fig
 
 
@@ -89,10 +93,10 @@ def _metrics(data: StudyData) -> list[Quantity]:
     return list(unique.values())[:MAX_METRICS] if len(unique) <= MAX_METRICS else [*list(unique.values())[: MAX_METRICS - 1], data.target]
 
 
-def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64]) -> dict[str, Any]:
+def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: int) -> dict[str, Any]:
     column = data.frame[f"design.{name}"]
     unit = data.unit(f"design.{name}")
-    label = wrapped(name) + (f"<br>({safe(unit)})" if unit != "1" else "")
+    label = wrapped(name, width) + (f"<br>({safe(unit)})" if unit != "1" else "")
     numeric = pd.to_numeric(column, errors="coerce") if not _is_text(column) else None
     distinct = sorted(set(numeric.dropna())) if numeric is not None else []
     if numeric is not None and (len(distinct) > MAX_TICKS and not _powers(distinct)):
@@ -106,36 +110,43 @@ def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64]) -> dict
         names += sorted(set(texts) - set(names))
     codes = texts.map({text: i for i, text in enumerate(names)}).fillna(0).to_numpy(dtype=float)
     step = -(-len(names) // MAX_TICKS)
+    jitter = np.random.default_rng(0).uniform(-JITTER, JITTER, len(rows))  # so that lines through the same values lie side by side
     return {
-        "label": label, "values": codes[rows], "tickvals": list(range(0, len(names), step)),
-        "ticktext": [safe(text, 16) for text in names[::step]], "range": [-0.15, len(names) - 0.85],
+        "label": label, "values": codes[rows] + jitter, "tickvals": list(range(0, len(names), step)),
+        "ticktext": [safe(text, 16) for text in names[::step]], "range": [-0.3, len(names) - 0.7],
     }  # fmt: skip
 
 
-def _metric_axis(quantity: Quantity, rows: NDArray[np.int64]) -> dict[str, Any]:
+def _metric_axis(quantity: Quantity, rows: NDArray[np.int64], width: int) -> dict[str, Any]:
+    """Return a metric's axis with the better end up; positive values that span more than a factor of two are spread by their logarithm."""
     scale = quantity.scale
     values = quantity.values[rows] * scale.factor
     values = np.where(np.isfinite(values), values, np.nanmax(values))
     low, high = float(values.min()), float(values.max())
-    ticks = np.linspace(low, high, 6)
-    arrow = {"min": "↓ better", "max": "↑ better"}.get(quantity.goal or "", "")
-    unit = f" ({safe(scale.unit)})" if scale.unit else ""
-    label = f"<b>{wrapped(quantity.label, 16)}</b><br>{unit.strip()} {arrow}".rstrip()
+    logarithmic = low > 0 and high > 2 * low
+    placed = np.log(values) if logarithmic else values
+    places = np.linspace(placed.min(), placed.max(), 6)
+    shown = np.exp(places) if logarithmic else places
     digits = 3 if high - low > 0.02 * max(abs(high), abs(low)) else 5
-    return {"label": label, "values": values, "tickvals": ticks.tolist(), "ticktext": [number(float(tick), digits) for tick in ticks]}
+    ends = [float(places[0]), float(places[-1])] if high > low else [float(places[0]) - 1, float(places[0]) + 1]
+    return {
+        "label": f"<b>{wrapped(quantity.label, width)}</b>" + (f"<br>({safe(scale.unit)})" if scale.unit else ""),
+        "values": placed, "tickvals": places.tolist(), "ticktext": [number(float(value), digits) for value in shown],
+        "range": ends[::-1] if quantity.goal == "min" else ends,
+    }  # fmt: skip
 
 
 def _colorbar(target: Quantity, ranks: NDArray[np.float64]) -> dict[str, Any]:
     known = np.isfinite(ranks)
-    ordered = np.sort(target.signed[known])[::-1]
-    stops = [(0.0, "best"), (0.05, "best 5 %"), (0.2, "20 %"), (0.5, "median"), (1.0, "worst")]
-    values = [abs(float(ordered[min(round(q * (len(ordered) - 1)), len(ordered) - 1)])) for q, _ in stops]
-    sign = -1 if target.goal != "min" and (target.signed[known] < 0).any() else 1
+    ordered = np.sort(target.signed[known])[::-1] * (-1 if target.goal == "min" else 1) * target.scale.factor
+    stops = [(0.0, "best"), (0.2, "20 %"), (0.5, "median"), (1.0, "worst")]
+    values = [float(ordered[min(round(q * (len(ordered) - 1)), len(ordered) - 1)]) for q, _ in stops]
+    unit = f"<br>({safe(target.scale.unit)})" if target.scale.unit else ""
     return {
-        "title": {"text": f"rank by<br>{wrapped(target.label, 18)}" + (f"<br>({safe(target.scale.unit)})" if target.scale.unit else ""), "side": "top", "font": {"size": 12}},
-        "tickvals": [q for q, _ in stops],
-        "ticktext": [f"{word}: {number(sign * value * target.scale.factor, 3)}" if sign == 1 else word for (_, word), value in zip(stops, values, strict=True)],
-        "thickness": 12, "len": 0.9, "outlinewidth": 0, "tickfont": {"size": 11}, "x": 1.03,
+        "title": {"text": f"rank by<br>{wrapped(target.label, 18)}{unit}<br> ", "side": "top", "font": {"size": 12}},
+        "tickvals": [1 - q for q, _ in stops],
+        "ticktext": [f"{word}: {number(value, 3)}" for (_, word), value in zip(stops, values, strict=True)],
+        "thickness": 12, "len": 0.86, "y": 0, "yanchor": "bottom", "outlinewidth": 0, "tickfont": {"size": 11}, "x": 1.02, "xpad": 12,
     }  # fmt: skip
 
 

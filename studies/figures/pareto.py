@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ from designgym.core.expressions import Expression
 from designgym.core.pareto import non_dominated
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.sampling import sample_rows
-from designgym.studies.figures.style import ACCENT, MUTED, axis_title, better, empty, finish, safe
+from designgym.studies.figures.style import ACCENT, FRONT, MUTED, axis_title, better, empty, finish, safe
 
 MAX_POINTS = 2500  # drawn; the front and the best design are always among them
 MAX_HOVER = 14  # parameters listed on hover
@@ -46,7 +47,7 @@ def figure(data: StudyData, *, x: str | None = None, y: str | None = None, dark:
         return empty(title, "No trial has metrics yet, so there is no trade-off to draw.", dark=dark)
     front = front_rows(data, axes)
     top = data.best["position"].to_numpy(dtype=int)[:1]
-    first = drawable & ~_repeats(data)  # one point per behaviour
+    first = drawable & ~_repeats(data, axes)
     shown = sample_rows(first & data.feasible, MAX_POINTS, np.concatenate([front, top]))
     broken = sample_rows(first & ~data.feasible, MAX_POINTS // 4)
     fa, fb = a.scale.factor, b.scale.factor
@@ -77,10 +78,11 @@ def figure(data: StudyData, *, x: str | None = None, y: str | None = None, dark:
     _shade_bounds(fig, data, axes)
     fig.update_xaxes(title_text=axis_title(a.label, a.scale.unit, better(a.goal)))
     fig.update_yaxes(title_text=axis_title(b.label, b.scale.unit, better(b.goal)))
-    _zoom(fig, a.values[shown] * fa, b.values[shown] * fb, a, b)
+    unseen = _zoom(fig, a.values[shown] * fa, b.values[shown] * fb, a, b)
     left_out = int((first & data.feasible).sum()) - len(shown)
     caption = f"{_count(len(np.unique(np.column_stack([a.values[front], b.values[front]]), axis=0)))} on the front. {axes.reason}"
-    caption += " One point per behaviour; hover for the design."
+    caption += " One point per outcome and searcher; hover for the design."
+    caption += f" The {unseen:,} worst points lie outside the view; a double click shows them." if unseen else ""
     illegal = int((data.frame["status"] == "infeasible").sum())
     caption += f" {illegal:,} infeasible designs have no metrics and are not drawn." if illegal else ""
     caption += f" {left_out:,} points inside the cloud are left out of the drawing (a seeded sample is shown)." if left_out else ""
@@ -142,17 +144,17 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unique(values, return_inverse=True)[1].astype(float)
 
 
-def _repeats(data: StudyData) -> NDArray[np.bool_]:
-    keys = data.frame["key_canonical"].fillna("").astype(str)
-    return (keys.duplicated() & (keys != "")).to_numpy()
+def _repeats(data: StudyData, axes: Axes) -> NDArray[np.bool_]:
+    """Return which trials would be drawn on top of an equal one of the same searcher."""
+    return pd.DataFrame({"x": axes.x.values, "y": axes.y.values, "label": data.label}).duplicated().to_numpy()
 
 
 def _draw_front(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], a: Quantity, b: Quantity) -> None:
     """Draw the staircase of what the front dominates."""
     shape = "hv" if a.goal == "min" else "vh"
     fig.add_scatter(
-        x=x, y=y, mode="lines+markers", name="Pareto front", line={"color": MUTED, "width": 1.6, "shape": shape},
-        marker={"symbol": "circle-open", "size": 11, "color": MUTED, "line": {"width": 1.6}}, hoverinfo="skip",
+        x=x, y=y, mode="lines+markers", name="Pareto front", line={"color": FRONT, "width": 1.8, "shape": shape},
+        marker={"symbol": "circle", "size": 4, "color": FRONT}, hoverinfo="skip",
     )  # fmt: skip
 
 
@@ -170,18 +172,20 @@ def _shade_bounds(fig: go.Figure, data: StudyData, axes: Axes) -> None:
                 add(**{k: v * quantity.scale.factor for k, v in ends.items()}, fillcolor=MUTED, opacity=0.12, line_width=0, layer="below")
 
 
-def _zoom(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], a: Quantity, b: Quantity) -> None:
-    """Cut far outliers on the bad side off the view (they are a double click away)."""
+def _zoom(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], a: Quantity, b: Quantity) -> int:
+    """Leave far outliers on the bad side outside the view (a double click shows them); return how many."""
+    seen = np.ones(len(x), dtype=bool)
+    if len(x) < 20:
+        return 0
     for values, quantity, update in ((x, a, fig.update_xaxes), (y, b, fig.update_yaxes)):
-        values = values[np.isfinite(values)]
-        if len(values) < 20:
-            continue
-        low, high = np.quantile(values, [0.03, 0.97])
-        lowest, highest, span = values.min(), values.max(), high - low
-        if span > 0 and quantity.goal == "min" and highest - high > 1.5 * span:
-            update(range=[lowest - 0.06 * span, high + 0.5 * span])
-        elif span > 0 and quantity.goal == "max" and low - lowest > 1.5 * span:
-            update(range=[low - 0.5 * span, highest + 0.06 * span])
+        signed = -values if quantity.goal == "min" else values
+        best, usual, worst = signed.max(), np.quantile(signed, 0.12), signed.min()
+        span = best - usual
+        if span > 0 and usual - worst > 0.8 * span:
+            ends = np.array([best + 0.07 * span, max(usual - 0.2 * span, signed[seen].min() - 0.07 * span)])
+            seen &= signed >= ends[1]
+            update(range=sorted(-ends if quantity.goal == "min" else ends))
+    return int((~seen).sum())
 
 
 def _hover(data: StudyData, rows: NDArray[np.int64], axes: Axes) -> list[str]:

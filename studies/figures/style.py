@@ -17,6 +17,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "hexagon")
 MUTED = "#8A8F98"
 ACCENT = "#D55E00"
+FRONT = "#6B7684"  # a grey that holds on white and on dark
 FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 INK = {False: "#1F2933", True: "#E4E7EB"}  # by `dark`
 GRID = "rgba(128,134,145,0.22)"
@@ -83,6 +84,7 @@ def template(dark: bool = False) -> go.layout.Template:
             "margin": {"l": 70, "r": 24, "t": 40, "b": 56},
             "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left", "namelength": -1},
             "hovermode": "closest",
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": PALETTE[0]},
             "title": {"x": 0, "xanchor": "left", "xref": "paper", "font": {"size": 17}},
         }
     )
