@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from designgym.core.design import Design
 from designgym.core.keys import KeyMaker
@@ -42,8 +42,9 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add another's counts to these."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        mine = vars(self)
+        for name, value in vars(other).items():
+            mine[name] += value
 
 
 @dataclass

@@ -26,28 +26,31 @@ class Canonicaliser:
 
     def __init__(self, space: DesignSpace) -> None:
         self._space = space
+        self._names = frozenset(space.parameters)
         self._conditions = _in_dependency_order(space)
         self._groups = [(name, p) for name, p in space.parameters.items() if isinstance(p, Repeated)]
         self._steps: list[Callable[[dict[str, Any]], None]] = [self._step(rule) for rule in space.symmetries]
 
     def active(self, values: Mapping[str, Any]) -> frozenset[str]:
         """Return the names of the parameters whose conditions hold; a condition on an inactive parameter does not hold."""
+        return self._names.difference(self._inactive(values))
+
+    def _inactive(self, values: Mapping[str, Any]) -> set[str]:
         inactive: set[str] = set()
         for condition in self._conditions:
             if condition.parameter not in inactive and (not inactive.isdisjoint(condition.when.names) or not condition.when(values)):
                 inactive.add(condition.parameter)
-        return frozenset(self._space.parameters).difference(inactive)
+        return inactive
 
     def __call__(self, design: Mapping[str, Any], traits: frozenset[str]) -> Design:
         """Return the representative of ``design``'s class under a workload with these traits."""
-        values = dict(design)
+        values = dict(design.items())
         values["traits"] = traits
         parameters = self._space.parameters
         for _ in range(MAX_ROUNDS):
             before = values.copy()
-            if self._conditions:
-                for name in parameters.keys() - self.active(values):
-                    values[name] = parameters[name].default
+            for name in self._inactive(values):
+                values[name] = parameters[name].default
             for name, group in self._groups:
                 values[name] = tuple(group.space.canonical(element, traits) for element in values[name])
             for step in self._steps:
@@ -95,8 +98,12 @@ class Canonicaliser:
         return rewrite
 
 
-def _sort_key(content: list[Any]) -> list[Any]:
-    return [Design({"": value}).literal if isinstance(value, str | tuple | bool) else value for value in content]
+def _sort_key(content: list[Any]) -> list[tuple[int, Any, str]]:
+    """Return a total order over values of mixed kinds: numbers first (1 and 1.0 apart), then the others as text."""
+    return [
+        (1, Design({"": value}).literal, "") if isinstance(value, str | tuple | bool) else (0, value, type(value).__name__)
+        for value in content
+    ]
 
 
 def _in_dependency_order(space: DesignSpace) -> list[Condition]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from typing import Any
 
 
@@ -43,6 +43,10 @@ class Design(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the view of the mapping inside, which is quicker than the one that `Mapping` makes."""
+        return self._values.items()
 
     def __hash__(self) -> int:
         return hash(self.literal)
