@@ -1,0 +1,159 @@
+"""The real DRAMSys 4.0 as a simulator, for those who have it: same space and same metric names as our own simulator."""
+
+import os
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from blake3 import blake3
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, NotInstalledError
+from designgym.core.external import ProgramError, ProgramTimeout, run_program
+from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.protocols import Resources
+from designgym.core.workload import Workload
+from designgym.simulators.dram.controller import ControllerConfig
+from designgym.simulators.dram.dramsys_files import (
+    RESOURCES,
+    SIMULATION_FILE,
+    Report,
+    ReportError,
+    input_files,
+    parse_report,
+)
+from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.space import controller_space
+from designgym.simulators.dram.trace import Trace
+
+__all__ = ["VARIABLE", "DramSysBinary"]
+
+VARIABLE = "DESIGNGYM_DRAMSYS"
+"""Environment variable with the path of the DRAMSys executable."""
+_HOW_TO_GET_IT = (
+    "Clone https://github.com/srivatsankrishnan/oss-arch-gym, which holds a DRAMSys 4.0 executable for Linux at "
+    f"sims/DRAM/binary/DRAMSys/DRAMSys, make it executable, and set {VARIABLE} to its path"
+)
+
+
+class DramSysBinary:
+    """Evaluates memory controllers with the user's DRAMSys 4.0 executable, one process per design.
+
+    Every run gets a fresh folder with configuration files written from our own memory data, a process group of its own and a
+    time limit. DRAMSys reports no latency and no command counts, so these metrics of our own simulator are missing here.
+    """
+
+    name = "dramsys"
+    deterministic = True
+    metrics: tuple[MetricSpec, ...] = (
+        metric("total_time_ns", goal="min", doc="time until the last response"),
+        metric("energy_pj", goal="min", doc="energy of all devices, without I/O"),
+        metric("power_mw", goal="min", doc="average power, as rounded by DRAMSys"),
+        metric("bandwidth_gbps", goal="max", doc="all data moved, divided by the total time"),
+    )
+    resources = Resources(cpus=1.0, memory_bytes=100 << 20)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        memory: MemorySpec | None = None,
+        timeout_s: float = 300.0,
+        allow_no_refresh: bool = False,
+    ) -> None:
+        """Notes where the executable is; nothing is run yet.
+
+        Args:
+            path: The executable; None takes the environment variable DESIGNGYM_DRAMSYS.
+            memory: The memory; None means the DDR3-1600 module that ships with the package.
+            timeout_s: Limit on one run in seconds.
+            allow_no_refresh: Whether designs that never refresh are legal, see `controller_space`.
+
+        Raises:
+            InputError: The limit is not more than 0 s.
+        """
+        if not timeout_s > 0:
+            raise InputError(f"timeout_s must be more than 0 s, but got {timeout_s}. Give the seconds that one run may take.")
+        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
+        self.path = Path(given).expanduser().absolute() if given else None
+        self.memory = memory or MemorySpec.load()
+        self.timeout_s = timeout_s
+        self.space = controller_space(allow_no_refresh=allow_no_refresh)
+
+    @cached_property
+    def version(self) -> str:
+        """Names the executable by its content when first asked, so that results of different builds are never mixed."""
+        if self.path is None or not self.path.is_file():
+            return "1+missing"
+        return f"1+{blake3(self.path.read_bytes()).hexdigest(length=6)}"
+
+    def installed(self) -> tuple[bool, str]:
+        """Returns whether the executable is there, and its path or how to get it."""
+        if self.path is None:
+            return False, f"DRAMSys is not installed: {VARIABLE} is not set. {_HOW_TO_GET_IT}."
+        if not self.path.is_file():
+            return False, f"DRAMSys is not installed: there is no file {self.path}. {_HOW_TO_GET_IT}."
+        if not os.access(self.path, os.X_OK):
+            return False, f"{self.path} is not executable. Run `chmod +x {self.path}`."
+        return True, str(self.path)
+
+    def run(self, config: ControllerConfig, trace: Trace) -> Report:
+        """Runs DRAMSys once.
+
+        Raises:
+            NotInstalledError: The executable is missing or cannot be started.
+            ProgramTimeout: It ran longer than the limit and was killed.
+            ProgramError: It failed; exit code and stderr come first.
+            ReportError: It ended normally, but its output is not a report.
+        """
+        found, where = self.installed()
+        if not found:
+            raise NotInstalledError(where)
+        files = input_files(config, trace, self.memory)
+        result = run_program([where, SIMULATION_FILE, RESOURCES], timeout_s=self.timeout_s, files=files)
+        try:
+            return parse_report(result.stdout)
+        except ReportError as error:
+            stderr = result.stderr.strip()[-200:] or "(empty)"
+            shown = result.stdout.strip()[-200:] or "(empty)"
+            raise ReportError(f"DRAMSys exited with code 0; stderr: {stderr}; {error}; output ends: {shown}") from None
+
+    def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+        """Returns one result per design, in order; a failed or stopped run is a status.
+
+        Args:
+            designs: Designs of `space`.
+            workload: Its data are a `Trace`.
+            fidelity: Share of the trace's requests to simulate, more than 0 to 1.
+            seed: Has no effect.
+
+        Raises:
+            NotInstalledError: The executable is missing.
+            InputError: The workload or the fidelity cannot be used.
+        """
+        trace = workload.data
+        if not isinstance(trace, Trace):
+            raise InputError(f"workload {workload.name!r} must hold a DRAM trace, but got {type(trace).__name__}")
+        if not 0 < fidelity <= 1:
+            raise InputError(f"fidelity must be more than 0 and at most 1, but got {fidelity}")
+        part = trace if fidelity == 1 else trace.head(max(1, round(fidelity * len(trace))))
+        return [self._evaluate(design, part) for design in designs]
+
+    def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
+        """Returns None: every look at the tool's behaviour costs a whole process."""
+        return None
+
+    def _evaluate(self, design: Design, trace: Trace) -> Metrics:
+        started = time.perf_counter()
+        try:
+            report = self.run(ControllerConfig.from_mapping(design), trace)
+        except NotInstalledError:
+            raise
+        except ProgramTimeout as error:
+            return Metrics.timeout(str(error), time.perf_counter() - started)
+        except (ProgramError, ReportError) as error:
+            return Metrics.failed(str(error), time.perf_counter() - started)
+        # DRAMSys forgets the last request in its bandwidth, so that figure is computed as our own simulator does.
+        bandwidth_gbps = len(trace) * self.memory.burst_bytes * 8 / report.total_time_ns
+        return Metrics(values=vars(report) | {"bandwidth_gbps": bandwidth_gbps}, cost_s=time.perf_counter() - started)
