@@ -76,7 +76,7 @@ class DramSysBinary:
         if not timeout_s > 0:
             raise InputError(f"timeout_s must be more than 0 s, but got {timeout_s}. Give the seconds that one run may take.")
         given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(given).expanduser().absolute() if given else None
+        self.path = Path(os.path.expanduser(given)).absolute() if given else None
         self.memory = memory or MemorySpec.load()
         self.timeout_s = timeout_s
         self.space = controller_space(allow_no_refresh=allow_no_refresh)

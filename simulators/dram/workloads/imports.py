@@ -15,6 +15,7 @@ from designgym.simulators.dram.workloads.library import (
     DATA_VARIABLE,
     SUBFOLDER,
     data_folders,
+    expanded,
     is_name,
 )
 
@@ -69,7 +70,7 @@ def import_traces(
     Raises:
         InputError: There is nothing to import, no destination is known, or a single file is not a legal trace.
     """
-    source = Path(path).expanduser()
+    source = expanded(path)
     folder = _destination(destination)
     files = _trace_files(source)
     try:
@@ -82,7 +83,7 @@ def import_traces(
 
 def _destination(given: str | os.PathLike[str] | None) -> Path:
     if given is not None:
-        return Path(given).expanduser()
+        return expanded(given)
     folders = data_folders()
     if not folders:
         raise InputError(f"{DATA_VARIABLE} is not set. Set it to the folder where your data shall be kept, or name one.")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from designgym.core.errors import InputError, shorten_list
+from designgym.core.errors import InputError, shorten, shorten_list
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads.catalogue import CATALOGUE, generate
 from designgym.simulators.dram.workloads.draws import GIB
@@ -31,7 +31,7 @@ _SEARCHED = (".stl", ".trace", ".csv")
 
 def data_folders() -> tuple[Path, ...]:
     """Returns the folders named by DESIGNGYM_DATA, whether they exist or not."""
-    return tuple(Path(part).expanduser() for part in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if part.strip())
+    return tuple(expanded(part) for part in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if part.strip())
 
 
 def find_workload(
@@ -57,7 +57,7 @@ def find_workload(
     Raises:
         InputError: There is no such workload, a folder does not exist, or a file is not a legal trace.
     """
-    given = [Path(folder).expanduser() for folder in directories or ()]
+    given = [expanded(folder) for folder in directories or ()]
     for folder in given:
         if not folder.is_dir():
             raise InputError(f"the workload folder {folder} does not exist or is not a folder. Check the path.")
@@ -68,8 +68,8 @@ def find_workload(
                 return _read(path, text, memory_bytes, clock_ns, clamp_times)
         if text in CATALOGUE:
             return _generated(text)
-    path = Path(text).expanduser()
-    if path.is_file():
+    path = expanded(text)
+    if _is_file(path):
         return _read(path, path.stem, memory_bytes, clock_ns, clamp_times)
     raise _unknown(text, given)
 
@@ -77,7 +77,7 @@ def find_workload(
 def available_workloads(directories: Iterable[str | os.PathLike[str]] | None = None) -> tuple[str, ...]:
     """Returns the names that `find_workload` knows: those in the folders, sorted, then the generated ones."""
     found: set[str] = set()
-    for folder in (*(Path(folder).expanduser() for folder in directories or ()), *data_folders()):
+    for folder in (*(expanded(folder) for folder in directories or ()), *data_folders()):
         for place in (folder, folder / SUBFOLDER):
             # A folder that is missing or may not be read offers nothing; this is a list of suggestions, not a check.
             with contextlib.suppress(OSError):
@@ -90,11 +90,23 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Returns a path with a leading ~ replaced; one of an unknown user stays, and is then not found."""
+    return Path(os.path.expanduser(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be entered
+        return False
+
+
 def _in_folder(folder: Path, name: str) -> Path | None:
     for place in (folder, folder / SUBFOLDER):
         for end in _SEARCHED:
             path = place / f"{name}{end}"
-            if path.is_file():
+            if _is_file(path):
                 return path
     return None
 
@@ -117,7 +129,7 @@ def _generated(name: str) -> Trace:
 
 def _unknown(name: str, given: Sequence[Path]) -> InputError:
     known = available_workloads(given)
-    message = f"unknown DRAM workload {name!r}"
+    message = f"unknown DRAM workload {shorten(name)}"
     if name in ARCHGYM_TRACES:
         return InputError(
             f"{message}: it is ArchGym's and not shipped here. Clone {ARCHGYM_REPOSITORY} and run "
