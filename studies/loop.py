@@ -136,11 +136,12 @@ class SearchRun:
             status, reason = "stopped", f"stopped early by the scheduler after {self._tally.evaluations} evaluations"
             raise
         except BaseException as error:
+            status = "failed" if isinstance(error, Exception) else "interrupted"
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise
         finally:
             # a store that fails while another error is on its way must not hide that error
-            self._finish(status, reason, quietly=status == "interrupted")
+            self._finish(status, reason, quietly=status in ("failed", "interrupted"))
         final = self._tally.report(reason)
         report(final)
         return final
@@ -204,7 +205,7 @@ class SearchRun:
     def _finish(self, status: str, reason: str, *, quietly: bool) -> None:
         try:
             checkpoint = None
-            if status != "interrupted" and self._batches:
+            if status in ("finished", "stopped") and self._batches:
                 checkpoint = {"batches": self._batches, "told": self._tally.trials, "searcher": self._searcher.state()}
             self._store.finish(self._stored.id, self._owner, status, reason, progress=self._progress(), checkpoint=checkpoint)
         except StoreError:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 
 from designgym.core.errors import StoreError, UnknownNameError
 from designgym.core.metrics import Metrics
@@ -17,7 +18,7 @@ from designgym.studies.processes import describe_owner, owner_state
 from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, dumps, from_row, loads, to_metrics, to_row
 from designgym.studies.store_errors import translated
 from designgym.studies.store_opening import default_place, open_engine
-from designgym.studies.store_schema import BUSY_TIMEOUT_S, FLUSH_S, measurements, runs, studies, trials
+from designgym.studies.store_schema import BUSY_TIMEOUT_S, FLUSH_S, measurements, meta, runs, studies, trials
 
 FOREIGN_LEASE_S = 60.0  # a writer on another host is believed dead after this long without a write
 
@@ -42,6 +43,8 @@ class Store:
     def __init__(self, engine: Any, shown: str, where: str) -> None:
         self._engine, self.shown, self.where = engine, shown, where
         self._lookup = _lookup_statement()
+        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._note = insert(measurements).on_conflict_do_nothing()
         self._flushed_at = -FLUSH_S  # by the monotonic clock; a race between threads only flushes once more
 
     def close(self) -> None:
@@ -190,6 +193,14 @@ class Store:
         with self._writing() as connection:
             connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), values)
 
+    def mark_stopped(self, study: str, run: str, reason: str) -> None:
+        """Note that a scheduler stopped a run, whose worker may not have lived to say so."""
+        with self._writing() as connection:
+            study_id = select(studies.c.id).where(studies.c.name == study).scalar_subquery()
+            values = {"status": "stopped", "stop_reason": reason, "owner": ""}
+            where = and_(runs.c.study_id == study_id, runs.c.run == run, runs.c.status != "finished")
+            connection.execute(runs.update().where(where), values)
+
     # ---- trials --------------------------------------------------------------------------------------------------------
 
     def append(
@@ -252,9 +263,7 @@ class Store:
         with self._writing() as connection:
             if run_id is not None:
                 self._check_writer(connection, run_id, owner, {"heartbeat_s": time.time()})
-            known = set(connection.execute(self._lookup_noted, {"keys": [row["key_canonical"] for row in rows]}).scalars())
-            if new := [row for row in rows if row["key_canonical"] not in known]:
-                connection.execute(measurements.insert(), new)
+            connection.execute(self._note, rows)
 
     def measured(self, keys: Sequence[str]) -> dict[str, tuple[Metrics, int | None]]:
         """Return stored results by canonical key, each with the run that noted it if no trial holds it yet.
@@ -285,15 +294,18 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        now = time.monotonic()
-        flush = now - self._flushed_at >= FLUSH_S
         with translated(self.shown):
-            with self._engine.connect().execution_options(writes=True, flush=flush) as connection, connection.begin():
+            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
                 yield connection
-            if flush:
+            if (now := time.monotonic()) - self._flushed_at >= FLUSH_S:
+                self._flush()
                 self._flushed_at = now
 
-    _lookup_noted = select(measurements.c.key_canonical).where(measurements.c.key_canonical.in_(bindparam("keys", expanding=True)))
+    def _flush(self) -> None:
+        """Make all commits so far safe from a power cut, after they are safe from a kill: a commit that SQLite flushes."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect().execution_options(writes=True, flush=True) as connection, connection.begin():
+                connection.execute(meta.update().where(meta.c.key == "flushed_at_s"), {"value": f"{time.time():.3f}"})
 
     def _check_writer(self, connection: Connection, run_id: int, owner: str, values: Mapping[str, Any]) -> None:
         done = connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), values)

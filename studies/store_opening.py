@@ -117,7 +117,8 @@ def _create(connection: Connection, shown: str) -> None:
     if taken := sorted(present & set(metadata.tables)):
         raise StoreError(f"{shown} is not a designgym store: its table {taken[0]!r} is somebody else's; name another database with --store")
     metadata.create_all(connection)
-    connection.execute(meta.insert(), [{"key": "format", "value": FORMAT}, {"key": "schema_version", "value": str(SCHEMA_VERSION)}])
+    marker = {"format": FORMAT, "schema_version": str(SCHEMA_VERSION), "flushed_at_s": "0"}
+    connection.execute(meta.insert(), [{"key": key, "value": value} for key, value in marker.items()])
 
 
 def _check_marker(connection: Connection, shown: str) -> None:

@@ -1,10 +1,10 @@
 """Tables of the store, and how a database is opened so that commits survive a crash and writers wait for each other.
 
 SQLite runs in WAL mode. A commit survives the death of the process in any case. Against a power cut it must be flushed to the disk, which
-takes 0.6 to 7 ms (measured on an idle and on a busy disk) and would double the cost of searching with a simulator that takes milliseconds. So a
-commit is flushed (``synchronous=FULL``) if the last flush is longer ago than `FLUSH_S`, together with all commits before it; the others
-are not (``NORMAL``). A power cut then loses at most half a second of work, never consistency: what is lost is a suffix, and is simply
-searched again. With expensive simulators, whose every result is precious, every commit is flushed.
+takes 0.6 to 7 ms (measured on an idle and on a busy disk) and would double the cost of searching with a simulator that takes
+milliseconds. So commits are made with ``synchronous=NORMAL``, and if the last flush is longer ago than `FLUSH_S`, a commit with ``FULL``
+follows, which flushes all before it. A power cut then loses at most half a second of work, never consistency: what is lost is a
+suffix, and is simply searched again. With expensive simulators, whose every result is precious, every commit is flushed.
 """
 
 from __future__ import annotations

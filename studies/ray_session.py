@@ -1,0 +1,129 @@
+"""Ray for the time of a sweep: quiet, private, and gone afterwards if it was not there before."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from designgym.core.errors import DesignGymError
+
+SOCKET_PATH_LIMIT = 107  # bytes in the path of a Unix socket, of which Ray takes about 60 below its folder
+PLUGINS = "designgym.studies.plugins."
+
+
+@contextmanager
+def ray_session(address: str | None, workers: int | None) -> Iterator[bool]:
+    """Use the Ray that runs, join the cluster at ``address``, or start one on this machine; yields whether it is our own.
+
+    Only what was started here is shut down, its folder removed with it.
+
+    Raises:
+        DesignGymError: If there is no cluster at ``address``.
+    """
+    quiet = {
+        "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_DEDUP_LOGS": "1",
+    }  # fmt: skip
+    with _environment(quiet | {"PYTHONPATH": _search_path()}):
+        import ray
+
+        if ray.is_initialized():
+            yield False
+            return
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+        if address is not None:
+            try:
+                ray.init(address=address, **options)
+            except (ConnectionError, ValueError, TimeoutError) as error:
+                raise DesignGymError(
+                    f"no Ray cluster at address {address!r} ({str(error).splitlines()[0]}): start one with `ray start --head`, or leave address out"
+                ) from None
+            try:
+                yield False
+            finally:
+                ray.shutdown()
+            return
+        folder = Path(tempfile.mkdtemp(prefix="dg-", dir=_short_folder()))  # 0700: nobody else reads the sockets
+        cores = max(os.cpu_count() or 1, workers or 1)
+        try:
+            ray.init(num_cpus=cores, include_dashboard=False, _temp_dir=str(folder), **options)
+            yield True
+        finally:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_one_host() -> bool:
+    """Return whether all nodes of the cluster are on this host."""
+    import ray
+
+    return all(node["NodeManagerHostname"] == socket.gethostname() for node in ray.nodes() if node["Alive"])
+
+
+@contextmanager
+def pickled_by_value(objects: Iterable[Any], *, own: bool) -> Iterator[None]:
+    """Let objects of the user's own modules travel to workers that cannot import these.
+
+    Workers of our own Ray import what this process imports, plugins included. Workers of another Ray get code by value,
+    unless it is installed software.
+    """
+    from ray import cloudpickle
+
+    modules = {module for item in objects if (module := sys.modules.get(_module_of(item))) is not None}
+    shipped = [module for module in modules if not own and _is_users(module)]
+    for module in shipped:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in shipped:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_users(module: ModuleType) -> bool:
+    name, file = module.__name__, getattr(module, "__file__", None)
+    if name.startswith(PLUGINS):
+        return True
+    if name == "__main__" or name.partition(".")[0] == "designgym" or file is None:
+        return False  # __main__ is pickled by value anyway
+    installed = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return not any(Path(file).resolve().is_relative_to(Path(folder).resolve()) for folder in installed)
+
+
+def _module_of(item: Any) -> str:
+    function = getattr(item, "_function", item)  # of a function simulator
+    return str(getattr(function, "__module__", None) or type(function).__module__)
+
+
+def _search_path() -> str:
+    """Return where this process finds modules, for workers."""
+    return os.pathsep.join(dict.fromkeys(os.path.abspath(folder) for folder in sys.path))
+
+
+def _short_folder() -> str:
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) < SOCKET_PATH_LIMIT - 75 else "/tmp"
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,196 @@
+"""A study on Ray Tune: a Tune trial is a search run.
+
+Every worker writes its own trials to the store: transactions are short (a batch) and SQLite's writers take turns, which for runs with
+simulators of milliseconds costs less than a writer actor between them would (an actor call takes 0.3 ms, and its batch would then not be
+durable before the searcher is told).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from designgym.core.errors import DesignGymError, InputError, StoreError
+from designgym.core.registry import EnvironmentSpec
+from designgym.studies.preparation import Prepared
+from designgym.studies.ray_session import is_one_host, pickled_by_value, ray_session
+from designgym.studies.run_report import RunReport
+from designgym.studies.store import Store
+from designgym.studies.store_opening import MEMORY
+from designgym.studies.tune_trial import Payload, run_trial
+
+EXPENSIVE_S = 1.0  # an evaluation that takes longer is worth a worker of its own while CPUs are idle
+WORKER_DEATHS = 10  # of one run's worker, each time taken up again, before the run is given up
+
+
+def check_reach(store: Store, address: str | None) -> None:
+    """Refuse a store that lives in this process alone."""
+    if store.where == MEMORY:
+        raise InputError("a store in memory cannot be reached by Ray's workers: name a file with store=, or use backend='local'")
+
+
+def sweep(
+    prepared: Prepared,
+    spec: EnvironmentSpec,
+    *,
+    address: str | None = None,
+    workers: int | None = None,
+    scheduler: Any = None,
+    progress: Callable[[RunReport], None] | None = None,
+    evaluate_on: str = "auto",
+) -> None:
+    """Run what is pending.
+
+    Raises:
+        StoreError: If the store is a file and the cluster has nodes that cannot see it.
+        DesignGymError: If runs failed; what they did is in the store.
+    """
+    if not prepared.pending:
+        return
+    definition = prepared.definition
+    with ray_session(address, workers) as own:
+        if "://" not in prepared.store.where and not is_one_host():
+            raise StoreError(
+                f"store {prepared.store.shown} is a file on this host, which the cluster's other nodes cannot write: "
+                "name a PostgreSQL store (postgresql://user@host/database), or leave address out"
+            )
+        shipped = [spec.make_simulator, definition.simulator, spec.workloads, *(choice.maker for choice in definition.searchers)]
+        with pickled_by_value(shipped, own=own):
+            _run(prepared, _payload(prepared, spec, retell=scheduler is not None), workers, scheduler, progress, evaluate_on)
+
+
+def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:
+    definition, store = prepared.definition, prepared.store
+    where = store.where if "://" in store.where else str(Path(store.where).expanduser().resolve())
+    cache = f"designgym-{hashlib.blake2b(f'{where} {definition.name} {os.getpid()}'.encode(), digest_size=8).hexdigest()}"
+    ours = spec.id.startswith("designgym/")
+    return Payload(
+        definition.name, where, cache if definition.reuse else "", spec.id if ours else _portable(spec), dict(definition.env_options),
+        {workload.name: workload for workload in definition.workloads},
+        {name: replace(setting, simulator=None) for name, setting in prepared.settings.items()},  # type: ignore[arg-type]
+        {run.plan.run: (definition.choice(run.plan), run.plan.seed) for run in prepared.pending},
+        {run.plan.run: run.plan.workload for run in prepared.pending}, retell=retell,
+    )  # fmt: skip
+
+
+def _portable(spec: EnvironmentSpec) -> EnvironmentSpec:
+    """Return the environment without what only the driver needs."""
+    return replace(spec, installed=_installed)
+
+
+def _installed() -> tuple[bool, str]:
+    return True, ""
+
+
+def _run(
+    prepared: Prepared, payload: Payload, workers: int | None, scheduler: Any, progress: Callable[[RunReport], None] | None, evaluate_on: str
+) -> None:  # fmt: skip
+    import ray
+    from ray import tune
+
+    from designgym.hashing.shared_cache import SharedCache
+
+    resources = prepared.definition.simulator.resources
+    cache = SharedCache(payload.cache) if payload.cache else None  # made here, so that it lives as long as the sweep
+    try:
+        need: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
+        if resources.memory_bytes:
+            need["memory"] = resources.memory_bytes
+        if _on_pool(prepared, evaluate_on):
+            from designgym.studies.pool import start_pool
+
+            payload = replace(payload, pool=start_pool(payload, resources, None))
+            need = {"cpu": 0.0}
+            workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
+        _check_room(need)
+        with tempfile.TemporaryDirectory(prefix="dg-tune-", ignore_cleanup_errors=True) as folder:
+            tuner = tune.Tuner(
+                tune.with_resources(tune.with_parameters(run_trial, payload=payload), need),
+                param_space={"run": tune.grid_search([run.plan.run for run in prepared.pending])},
+                tune_config=tune.TuneConfig(
+                    scheduler=copy.deepcopy(scheduler), max_concurrent_trials=workers, reuse_actors=True, **_goal(scheduler)
+                ),
+                run_config=tune.RunConfig(
+                    name="sweep", storage_path=folder, verbose=0, callbacks=[_callback(progress)],
+                    failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                ),
+            )  # fmt: skip
+            results = tuner.fit()
+        _conclude(prepared, results, scheduler)
+    finally:
+        for actor in payload.pool or ():
+            ray.kill(actor)
+        if cache is not None:
+            cache.shut_down()
+
+
+def _on_pool(prepared: Prepared, evaluate_on: str) -> bool:
+    import ray
+
+    simulator = prepared.definition.simulator
+    if evaluate_on != "auto":
+        return evaluate_on == "pool"
+    if simulator.resources.cpus > 1 or simulator.resources.gpus > 0:
+        return True
+    if len(prepared.pending) >= ray.cluster_resources().get("CPU", 1):
+        return False  # the runs keep all CPUs busy by themselves
+    known_s = prepared.store.mean_cost_s(simulator.name, simulator.version)
+    return known_s is not None and known_s > EXPENSIVE_S
+
+
+def _check_room(need: dict[str, float]) -> None:
+    import ray
+
+    total = ray.cluster_resources()
+    for kind, name in (("cpu", "CPU"), ("gpu", "GPU"), ("memory", "memory")):
+        if need.get(kind, 0) > total.get(name, 0):
+            raise InputError(
+                f"one evaluation needs {need[kind]:g} {name}, this Ray cluster has {total.get(name, 0):g}: "
+                "declare what the simulator needs with Resources, or name a larger cluster with address="
+            )
+
+
+def _goal(scheduler: Any) -> dict[str, Any]:
+    """Return what schedulers optimise, unless this one says so itself."""
+    own = getattr(scheduler, "_metric", None) or getattr(scheduler, "metric", None)
+    return {} if own else {"metric": "best_score", "mode": "max"}
+
+
+def _callback(progress: Callable[[RunReport], None] | None) -> Any:
+    from ray import tune
+
+    class Progress(tune.Callback):
+        """Hands reports on."""
+
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+            if progress is not None and (data := result.get("report")) is not None:
+                score = data["best_score"]
+                progress(RunReport(**{**data, "best_score": float("-inf") if score is None else score}))
+
+    return Progress()
+
+
+def _conclude(prepared: Prepared, results: Any, scheduler: Any) -> None:
+    """Note which runs the scheduler stopped, and report those that failed."""
+    failed: list[tuple[str, str, str]] = []
+    for result in results:
+        name, last = result.config["run"], result.metrics or {}
+        if error := last.get("error"):
+            failed.append((name, error, last.get("error_type", "")))
+        elif result.error is not None:
+            failed.append((name, f"its worker died {WORKER_DEATHS + 1} times ({str(result.error).strip().splitlines()[-1]})", ""))
+        elif scheduler is not None and not (last.get("report") or {}).get("stop_reason"):
+            evaluations = last.get("evaluations", 0)
+            prepared.store.mark_stopped(
+                prepared.definition.name, name, f"stopped early by {type(scheduler).__name__} after {evaluations} evaluations"
+            )
+    if failed:
+        name, error, kind = failed[0]
+        text = f"{len(failed)} of {len(list(results))} runs failed; run {name!r}: {error}"
+        raise (StoreError if kind == "StoreError" else InputError if kind == "InputError" else DesignGymError)(text)

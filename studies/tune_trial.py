@@ -1,0 +1,98 @@
+"""What runs inside a Ray Tune trial: one search run. Everything it needs travels in a `Payload`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from designgym.core.errors import DesignGymError
+from designgym.core.protocols import EquivalenceCache, Simulator
+from designgym.core.registry import EnvironmentSpec
+from designgym.core.workload import Workload
+from designgym.studies.definition import SearcherChoice
+from designgym.studies.loop import RunSetting, SearchRun
+from designgym.studies.run_report import RunReport
+
+WORST = -sys.float_info.max  # stands for "no result yet": Tune's schedulers want finite numbers
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A study as it travels to the workers.
+
+    Attributes:
+        study: Its name.
+        store: Where it is, as every worker can open it.
+        cache: Name of the cache that the runs share; empty if they do not.
+        env: Id of one of our environments, or the user's own environment itself.
+        env_options: Options of its simulator.
+        workloads: Workloads by name.
+        settings: What runs share, by workload, without the simulator.
+        choices: Searcher and seed by run.
+        run_workloads: Workload by run.
+        pool: Actors that run the simulator; None to run it in the trials.
+        retell: Whether a run that goes on reports its earlier batches too, so that a scheduler judges it fairly.
+    """
+
+    study: str
+    store: str
+    cache: str
+    env: str | EnvironmentSpec
+    env_options: Mapping[str, Any]
+    workloads: Mapping[str, Workload]
+    settings: Mapping[str, RunSetting]
+    choices: Mapping[str, tuple[SearcherChoice, int]]
+    run_workloads: Mapping[str, str]
+    pool: list[Any] | None = None
+    retell: bool = False
+
+    def simulator(self) -> Simulator:
+        """Return the simulator, made here."""
+        from designgym.envs import environment
+
+        spec = environment(self.env) if isinstance(self.env, str) else self.env
+        return spec.simulator(**self.env_options)
+
+
+def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
+    """Run the search run named in ``config``; how far it got, and what went wrong, is in its reports and in the store."""
+    from ray import tune
+
+    from designgym.studies.store import open_store
+
+    def report(progress: RunReport) -> None:
+        data = progress.to_json()
+        score = data["best_score"]
+        numbers = {name: value for name, value in data.items() if isinstance(value, int | float) and name not in ("run", "budget")}
+        tune.report({**numbers, "best_score": WORST if score is None else score, "report": data})
+
+    name = config["run"]
+    try:
+        with open_store(payload.store, create=False) as store:
+            workload = payload.run_workloads[name]
+            setting = replace(payload.settings[workload], simulator=payload.simulator())
+            choice, seed = payload.choices[name]
+            SearchRun(
+                store, payload.study, name, setting, lambda: choice.make(setting.simulator.space, setting.objective, seed),
+                cache=_cache(payload, name), runner=_runner(payload),
+            ).run(report, retell=payload.retell)  # fmt: skip
+    except Exception as error:  # Tune would only try again: that is for workers that die
+        kind = "" if isinstance(error, DesignGymError) else f"{type(error).__name__}: "
+        tune.report({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": type(error).__name__})
+
+
+def _cache(payload: Payload, run: str) -> EquivalenceCache:
+    from designgym.hashing.local_cache import LocalCache
+    from designgym.hashing.shared_cache import SharedCache
+
+    return SharedCache(payload.cache, owner=run) if payload.cache else LocalCache()
+
+
+def _runner(payload: Payload) -> Any:
+    if payload.pool is None:
+        return None
+    from designgym.studies.pool import OnPool
+
+    return OnPool(payload.pool)
