@@ -382,7 +382,7 @@ class Float(Parameter):
     def neighbours(self, value: Any) -> Iterator[float]:
         """Yield the values 1 % of the range below and above."""
         u = self.encode(value)[0]
-        return (self.decode((v,)) for v in (u - 0.01, u + 0.01) if 0 <= v <= 1)
+        return (near for v in (u - 0.01, u + 0.01) if 0 <= v <= 1 and (near := self.decode((v,))) != value)
 
     def mutate(self, value: Any, rng: np.random.Generator) -> float:
         """Add Gaussian noise of 10 % of the range, reflected at the bounds."""
