@@ -16,9 +16,9 @@ def update_refresh(s: Record) -> None:
         if s.now >= s.refresh_trigger + s.refresh_interval:
             s.refresh_trigger += s.refresh_interval
             s.refresh_pulled_in = 0
-        s.n_refresh_decisions += 1
         forced = s.refresh_pulled_in == 0 and s.refresh_counter == s.max_postponed
         if forced:
+            s.n_forced_refreshes += 1
             if not s.blocked:
                 s.blocked = 1
                 s.stale_banks = ALL_BANKS

@@ -66,8 +66,8 @@ class DramRun:
             run ends first.
         n_input_stalls: Passes in which a request waited because the buffer was full.
         n_arbiter_holds: Requests that waited because the most transactions were active.
-        n_refresh_decisions: Passes in which a refresh was due, postponed or done.
-        n_pull_in_decisions: Refreshes after which no further one could be pulled in.
+        reached_max_postponed: Whether no further refresh could be postponed at some time.
+        reached_max_pulled_in: Whether no further refresh could be pulled in at some time.
         requests: Times of each request, if asked for.
         commands: All commands in order, if asked for; `COMMAND_RECORD`, shape ``(commands,)``.
     """
@@ -89,8 +89,8 @@ class DramRun:
     n_completed: int
     n_input_stalls: int
     n_arbiter_holds: int
-    n_refresh_decisions: int
-    n_pull_in_decisions: int
+    reached_max_postponed: bool
+    reached_max_pulled_in: bool
     requests: RequestTimes | None = None
     commands: NDArray[np.void] | None = None
 
@@ -137,8 +137,8 @@ def summarise_run(
         n_completed=s["n_completed"],
         n_input_stalls=s["n_input_stalls"],
         n_arbiter_holds=s["n_arbiter_holds"],
-        n_refresh_decisions=s["n_refresh_decisions"],
-        n_pull_in_decisions=s["n_pull_in_decisions"],
+        reached_max_postponed=s["n_forced_refreshes"] > 0,
+        reached_max_pulled_in=s["n_pull_in_decisions"] > 0,
         requests=_request_times(workspace.requests) if keep_requests else None,
         commands=workspace.record[: s["n_commands"]].copy() if keep_commands else None,
     )

@@ -148,7 +148,7 @@ _PROGRESS_FIELDS = (
     # which mechanisms the run exercised
     "n_input_stalls",
     "n_arbiter_holds",
-    "n_refresh_decisions",
+    "n_forced_refreshes",
     "n_pull_in_decisions",
     "n_activated_answered",
 )
