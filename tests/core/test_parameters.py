@@ -72,7 +72,7 @@ def test_values_become_plain(parameter: Parameter, value: object, plain: object)
     ],
 )
 def test_foreign_values_are_refused_by_name_and_with_what_was_expected(parameter: Parameter, value: object) -> None:
-    with pytest.raises(InputError, match="got .* expected"):
+    with pytest.raises(InputError, match=r"got .* expected"):
         parameter.validate(value)
 
 

@@ -104,7 +104,8 @@ def test_equality_is_equality_of_json() -> None:
 def test_canonical_forms_of_equivalent_designs_are_equal() -> None:
     layers = Repeated(DesignSpace(k=Integer(1, 3)), 0, 3)
     space = DesignSpace(
-        x0=Integer(0, 3), y0=Categorical("a", "b"), x1=Integer(0, 3), y1=Categorical("a", "b"), ways=PowerOfTwo(1, 16), sets=PowerOfTwo(1, 16),
+        x0=Integer(0, 3), y0=Categorical("a", "b"), x1=Integer(0, 3), y1=Categorical("a", "b"), ways=PowerOfTwo(1, 16),
+        sets=PowerOfTwo(1, 16),
         layers=layers, buffer=Categorical("shared", "split"),
         symmetries=[
             Interchangeable(["x0", "y0"], ["x1", "y1"]), Rewrite("ways", "min(ways, sets)"), Unordered("layers"),
@@ -143,7 +144,9 @@ def test_an_empty_space_says_why_after_many_draws() -> None:
 
 def test_constraints_inside_groups_are_reported_with_their_place() -> None:
     inner = DesignSpace(k=Integer(0, 3), constraints=[Constraint("k != 2", "two is odd here")])
-    space = DesignSpace(layers=Repeated(inner, 1, 2), total=Integer(0, 6), constraints=[Constraint("sum(values(layers, 'k')) <= 4", "too deep")])
+    space = DesignSpace(
+        layers=Repeated(inner, 1, 2), total=Integer(0, 6), constraints=[Constraint("sum(values(layers, 'k')) <= 4", "too deep")]
+    )
     assert space.violations(space.validate({"layers": [{"k": 1}, {"k": 2}], "total": 0})) == ("layers[1]: two is odd here",)
     assert space.violations(space.validate({"layers": [{"k": 3}, {"k": 3}], "total": 0})) == ("too deep",)
     check_space(space)

@@ -77,7 +77,9 @@ def spaces(draw: st.DrawFn, depth: int = 1, most: int = 5) -> DesignSpace:
         named |= {"s0": twin, "s1": twin, "s2": twin}
         symmetries.append(Interchangeable("s0", "s1", "s2"))
     symmetries += [Unordered(name) for name, p in named.items() if isinstance(p, Repeated) and draw(st.booleans())]
-    return DesignSpace(named, conditions=conditions, constraints=constraints, symmetries=symmetries, version=draw(st.sampled_from(["1", "b"])))
+    return DesignSpace(
+        named, conditions=conditions, constraints=constraints, symmetries=symmetries, version=draw(st.sampled_from(["1", "b"]))
+    )
 
 
 def _condition(parameter: Parameter, name: str) -> str:

@@ -1,0 +1,182 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from designgym.core.errors import ExpressionError, InputError, UnknownNameError
+from designgym.core.metrics import Metrics, metric
+from designgym.core.objectives import ArchGymReward, Objective, maximize, minimize, pareto, target, weighted
+from designgym.core.pareto import hypervolume, non_dominated
+
+positive = st.floats(1e-6, 1e9)
+
+
+def ok(**values: float) -> Metrics:
+    return Metrics(values)
+
+
+@given(positive, positive)
+def test_minimise_and_maximise(a: float, b: float) -> None:
+    assert (minimize("x").score(ok(x=a)) > minimize("x").score(ok(x=b))) == (a < b)
+    assert (maximize("x").score(ok(x=a)) > maximize("x").score(ok(x=b))) == (a > b)
+    assert minimize("x").vector(ok(x=a)) == (-a,) and minimize("x").shown(ok(x=a)) == {"x": a}
+
+
+@given(positive, positive, st.floats(1e-3, 1e6), st.floats(0, 1))
+def test_beating_a_target_is_never_worse_than_meeting_it(a: float, b: float, limit: float, bonus: float) -> None:
+    objective = target({"x": limit}, bonus=bonus)
+    better, worse = sorted((a, b))
+    assert objective.score(ok(x=better)) >= objective.score(ok(x=worse))
+    assert objective.score(ok(x=limit)) == 0 and objective.score(ok(x=limit / 2)) >= 0
+    if bonus > 0.01 and better < worse * 0.999:
+        assert objective.score(ok(x=better)) > objective.score(ok(x=worse))
+
+
+def test_archgyms_reward_prefers_hitting_to_beating() -> None:
+    reward = ArchGymReward({"power_mw": 1.0}, {"power_mw": 1e-3})  # 1 W
+    meets, beats, misses = ok(power_mw=999.0), ok(power_mw=500.0), ok(power_mw=2000.0)
+    assert reward.score(meets) > reward.score(beats)  # the flaw, as published
+    assert reward.score(beats) == pytest.approx(1 / 0.5) and reward.score(misses) == pytest.approx(1.0)
+    assert target({"power_mw": 1000.0}).score(beats) > target({"power_mw": 1000.0}).score(meets)
+    both = ArchGymReward({"power_mw": 1.0, "total_time_ns": 0.1}, {"power_mw": 1e-3, "total_time_ns": 1e-9})
+    assert both.score(ok(power_mw=1500.0, total_time_ns=5e4)) == pytest.approx(2.0 * 0.1 / (0.1 - 5e-5))
+    assert math.isfinite(reward.score(ok(power_mw=1000.0))) and reward.to_json()["targets"] == {"power_mw": 1.0}
+    assert "ArchGym" in reward.describe()
+
+
+@given(positive, positive, positive, positive)
+def test_feasible_beats_infeasible_beats_failed_and_violations_are_ordered(a: float, b: float, over: float, more: float) -> None:
+    objective = minimize("x", subject_to={"y": "<= 10", "z": ">= 1"})
+    feasible, infeasible = ok(x=a, y=10, z=1), ok(x=b, y=10 + over, z=1)
+    worse = ok(x=b, y=10 + over, z=1 - more)
+    assert objective.feasible(feasible) and not objective.feasible(infeasible)
+    assert objective.score(feasible) > objective.score(infeasible) >= objective.score(worse) > -math.inf
+    for failed in (Metrics.failed("x"), Metrics.timeout("x"), Metrics.infeasible(["x"])):
+        assert objective.score(failed) == -math.inf and objective.vector(failed) == (-math.inf,)
+        assert objective.violations(failed) == {} and not objective.feasible(failed) and objective.shown(failed) == {}
+
+
+def test_violations_are_relative_and_named() -> None:
+    objective = minimize("x", subject_to={"y * 2": "<= 10", "z": ">= 0"})
+    assert objective.violations(ok(x=1, y=10, z=-3)) == {"y * 2 <= 10": 1.0, "z >= 0": 3.0}
+    assert "subject to" in objective.describe() and "minimise x" in objective.describe()
+    assert objective.score(ok(x=1, y=1e300, z=0)) >= -2e300
+
+
+def test_equal_json_means_equal_scores() -> None:
+    near = [minimize("x", subject_to={"y": f"<= {limit!r}"}) for limit in (1.23456789, 1.23456788)]
+    assert near[0].to_json() != near[1].to_json()
+    for objective in (
+        *near, maximize("x"), weighted({"x": 1.0}, scales={"x": 2.0}), target({"x": 1.0}), pareto("x", "y", reference={"x": 1, "y": 2}),
+    ):  # fmt: skip
+        assert json.loads(json.dumps(objective.to_json())) == objective.to_json()
+        assert objective.describe()
+
+
+def test_weighted_sums_use_scales_so_that_units_do_not_mix() -> None:
+    objective = weighted({"time_ns": 2.0, "area_mm2": 1.0, "hits": -1.0}, scales={"time_ns": 100, "area_mm2": 0.5, "hits": 10})
+    assert objective.score(ok(time_ns=50, area_mm2=1.0, hits=5)) == pytest.approx(-(1.0 + 2.0 - 0.5))
+    assert objective.vector(ok(time_ns=50, area_mm2=1.0, hits=5)) == (-50, -1.0, 5)
+    assert "2 * time_ns / 100" in objective.describe()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: weighted({"x": 1}, scales={"y": 1}),
+        lambda: weighted({"x": math.nan}, scales={"x": 1}),
+        lambda: weighted({"x": 1}, scales={"x": 0}),
+        lambda: weighted({}, scales={}),
+        lambda: target({"x": -1}),
+        lambda: target({"x": math.inf}),
+        lambda: target({"x": 1}, bonus=2),
+        lambda: target({}),
+        lambda: pareto("x", reference={"x": 1}),
+        lambda: pareto("x", "y", reference={"x": 1}),
+        lambda: pareto("x", "x", reference={"x": 1}),
+        lambda: pareto("x", "y", reference={"x": 1, "y": 1}, maximize=["z"]),
+        lambda: minimize("x +"),
+        lambda: minimize("x", subject_to={"y": "< 3"}),
+        lambda: minimize("x", subject_to={"y": "<= much"}),
+        lambda: minimize("x", subject_to={"y": "<= nan"}),
+        lambda: minimize("x", subject_to={"y": 3}),  # type: ignore[dict-item]
+    ],
+)
+def test_impossible_objectives_are_refused(make: object) -> None:
+    with pytest.raises(InputError):
+        make()  # type: ignore[operator]
+
+
+def test_a_metric_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'latency_ns'"):
+        minimize("latncy_ns").check([metric("latency_ns")])
+    with pytest.raises(UnknownNameError):
+        minimize("x", subject_to={"y": "<= 1"}).check([metric("x")])
+    named = minimize("x").named("fast")
+    assert named.name == "fast" and minimize("x").name == "" and named.score(ok(x=1)) == -1
+
+
+@pytest.mark.parametrize("text", ["'word'", "1e308 * 10 * x", "(1, x)", "x / 0"])
+def test_an_objective_that_gives_no_finite_number_says_so(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        minimize(text).score(ok(x=1.0))
+
+
+def test_a_nameless_objective_is_abstract() -> None:
+    with pytest.raises(NotImplementedError):
+        Objective(minimize("x").terms).score(ok(x=1))
+
+
+def test_pareto_scores_lead_into_the_reference_box() -> None:
+    objective = pareto("t", "e", reference={"t": 10, "e": 100})
+    assert objective.score(ok(t=5, e=50)) == pytest.approx(0.25)
+    assert objective.score(ok(t=20, e=50)) < objective.score(ok(t=11, e=50)) < objective.score(ok(t=9.9, e=99)) < 1
+    assert objective.reference_vector == (-10, -100) and objective.vector(ok(t=5, e=50)) == (-5, -50)
+    assert objective.hypervolume([ok(t=5, e=50), ok(t=2, e=80), ok(t=50, e=1), Metrics.failed("x")]) == pytest.approx(0.25 + 0.3 * 0.2)
+    assert objective.hypervolume([]) == 0
+    mixed = pareto("t", "hits", reference={"t": 10, "hits": 4}, maximize=["hits"])
+    assert mixed.score(ok(t=5, hits=6)) == pytest.approx(0.25) and "maximise hits" in mixed.describe()
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 4])
+def test_hypervolume_equals_botorch(terms: int) -> None:
+    import torch
+    from botorch.utils.multi_objective.hypervolume import Hypervolume
+    from botorch.utils.multi_objective.pareto import is_non_dominated
+
+    rng = np.random.default_rng(terms)
+    for n in (1, 5, 30):
+        points = rng.integers(0, 6, size=(n, terms)).astype(float) if n == 30 else rng.random((n, terms))
+        reference = np.full(terms, 0.2)
+        front = is_non_dominated(torch.as_tensor(points), deduplicate=False).numpy()
+        assert (non_dominated(points) == front).all()
+        if terms > 1:
+            expected = Hypervolume(torch.as_tensor(reference)).compute(torch.as_tensor(points[front]))
+            assert hypervolume(points, reference) == pytest.approx(expected)
+        else:
+            assert hypervolume(points, reference) == pytest.approx(max(0.0, points.max() - 0.2))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), max_size=12))
+def test_the_front_is_what_nothing_dominates(points: list[tuple[int, int, int]]) -> None:
+    v = np.array(points, dtype=float).reshape(-1, 3)
+    expected = [not any((w >= row).all() and (w > row).any() for w in v) for row in v]
+    assert non_dominated(v).tolist() == expected
+
+
+def test_failures_are_on_no_front() -> None:
+    assert non_dominated([[-math.inf, -math.inf], [1, 2]]).tolist() == [False, True]
+    assert non_dominated(np.empty((0, 2))).tolist() == []
+    assert hypervolume([[-math.inf, 3]], [0, 0]) == 0
+
+
+@given(positive, positive)
+def test_scores_of_products_are_ordered(energy: float, other: float) -> None:
+    assume(energy != other)
+    objective = minimize("energy_pj * total_time_ns", name="edp_pj_ns")
+    scores = [objective.score(ok(energy_pj=e, total_time_ns=3.0)) for e in (energy, other)]
+    assert (scores[0] > scores[1]) == (energy < other)
+    assert "edp_pj_ns" in objective.describe()

@@ -1,0 +1,167 @@
+import sys
+import types
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import pytest
+
+import designgym as dg
+from designgym.core import registry
+from designgym.core.errors import DesignGymError, InputError, NotInstalledError, UnknownNameError, shorten, shorten_list
+from designgym.core.function_simulator import FunctionSimulator, simulator
+
+
+@pytest.fixture
+def new_id() -> Iterator[str]:
+    """Return an id that nobody uses, and forget it afterwards."""
+    id = f"test/Registry{uuid.uuid4().hex[:8]}-v0"
+    yield id
+    registry._environments.pop(id, None)
+    gymnasium.registry.pop(id, None)
+
+
+def adder(**options: Any) -> FunctionSimulator:
+    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 3)), metrics=["x_ns"], version="1")
+    def add(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+        """Adds things.
+
+        More words.
+        """
+        return {"x_ns": design["a"] + options.get("offset", 0.0)}
+
+    return add
+
+
+def test_an_environment_is_found_by_its_id_and_by_gymnasium(new_id: str) -> None:
+    spec = dg.register(new_id, adder(), workloads={"one": 1, "two": 2}, objective=dg.minimize("x_ns"))
+    assert registry.spec(new_id) is spec and spec in registry.environments()
+    assert spec.description == "Adds things." and spec.default_workload == "one" and spec.default_objective == "default"
+    assert spec.workload().name == "one" and spec.workload("two").data == 2 and spec.workload(spec.workload("two")).name == "two"
+    assert spec.objective().name == "default" and spec.objective(dg.maximize("x_ns")).describe() == "maximise x_ns"
+    assert gymnasium.make(new_id).unwrapped.spec is not None
+    for what, name in (("workload", "three"), ("objective", "speed")):
+        with pytest.raises(UnknownNameError, match=name):
+            getattr(spec, what)(name)
+    with pytest.raises(UnknownNameError, match="y_ns"):
+        spec.objective(dg.minimize("y_ns"))
+
+
+def test_options_are_declared(new_id: str) -> None:
+    spec = dg.register(new_id, adder, workloads={"n": None}, objective=dg.minimize("x_ns"), options={"offset": "added to everything"})
+    design = spec.simulator().space.default()
+    assert spec.simulator(offset=5.0).evaluate([design], spec.workload())[0]["x_ns"] == 5
+    with pytest.raises(UnknownNameError, match="did you mean 'offset'"):
+        spec.simulator(ofset=5.0)
+
+
+@pytest.mark.parametrize("id", ["NoVersion", "ns/sub/Name-v0", "ns/Name-v", "", "ns/Na me-v0", 3, None])
+def test_malformed_ids_are_refused(id: Any) -> None:
+    with pytest.raises(InputError, match="must look like"):
+        dg.register(id, adder(), workloads={"n": None}, objective=dg.minimize("x_ns"))
+
+
+def test_incomplete_or_repeated_registrations_are_refused(new_id: str) -> None:
+    good: dict[str, Any] = {"workloads": {"n": None}, "objective": dg.minimize("x_ns")}
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"objective": None}, "objective"),
+        ({"objectives": {"a": dg.minimize("x_ns")}}, "objective"),
+        ({"workloads": {}}, "at least one workload"),
+        ({"objective": dg.minimize("zzz")}, "zzz"),
+    ]
+    for change, message in bad:
+        with pytest.raises(InputError, match=message):
+            dg.register(new_id, adder(), **(good | change))
+    dg.register(new_id, adder(), **good)
+    with pytest.raises(InputError, match="registered already"):
+        dg.register(new_id, adder(), **good)
+
+
+def test_what_is_not_installed_is_registered_all_the_same(new_id: str) -> None:
+    def missing() -> FunctionSimulator:
+        raise NotInstalledError("no tool")
+
+    spec = dg.register(
+        new_id,
+        missing,
+        workloads={"n": None},
+        objective=dg.minimize("anything"),
+        installed=lambda: (False, "buy the tool"),
+        description="d",
+    )
+    assert spec.installed() == (False, "buy the tool")
+
+
+def test_lazy_entries_are_imported_when_used(new_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("lazy_environment_for_a_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    registry.register_lazily(new_id, module.__name__)
+    with pytest.raises(UnknownNameError):  # the module does not keep its promise
+        registry.spec(new_id)
+    with pytest.raises(UnknownNameError, match="--plugin"):
+        registry.spec("test/Nobody-v0")
+
+
+def test_searchers_by_name() -> None:
+    name = f"s{uuid.uuid4().hex[:8]}"
+
+    class Mine:
+        pass
+
+    registry.register_searcher(name, Mine)  # type: ignore[arg-type]
+    registry.register_searcher(name, Mine)  # type: ignore[arg-type]
+    assert registry.searcher_class(name) is Mine and name in registry.searchers()
+    with pytest.raises(InputError, match="another name"):
+        registry.register_searcher(name, adder)  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="searcher"):
+        registry.searcher_class("nobody")
+    registry.register_searcher(name + "lazy", "designgym.core.errors:DesignGymError")
+    assert registry.searcher_class(name + "lazy") is DesignGymError
+    del registry._searchers[name], registry._searchers[name + "lazy"]
+
+
+def test_unknown_names_come_with_advice_and_survive_pickling() -> None:
+    import pickle
+
+    error = UnknownNameError("workload", "cluod-1", ["cloud-1", "stream"])
+    assert str(error) == "unknown workload 'cluod-1': did you mean 'cloud-1'?"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert "none is known" in str(UnknownNameError("x", "y", []))
+    assert "known: a, b" in str(UnknownNameError("x", "qqq", ["b", "a"])) and "hint" in str(UnknownNameError("x", "y", [], "hint"))
+    assert shorten("x" * 200).endswith("...") and len(shorten("x" * 200)) == 80
+    assert shorten_list([str(i) for i in range(20)], 3) == "0, 1, 2, ... (17 more)"
+
+
+def test_a_function_is_a_simulator() -> None:
+    calls = []
+
+    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 5)), metrics=["x_ns", dg.metric("y", goal="max")], version="2", name="tool")
+    def tool(design: Any, workload: Any, *, seed: int) -> Any:
+        calls.append((design["a"], workload, seed))
+        match design["a"]:
+            case 0:
+                raise ValueError("no")
+            case 1:
+                raise dg.core.external.ProgramTimeout("slow")  # type: ignore[attr-defined]
+            case 2:
+                return [1, 2]
+            case 3:
+                return {"x_ns": "much", "y": 1}
+            case 4:
+                return dg.Metrics.infeasible(["too big"])
+        return {"x_ns": 1, "y": 2}
+
+    import designgym.core.external  # noqa: F401  # the attribute used above
+
+    assert isinstance(tool, dg.Simulator) and tool.name == "tool" and tool.probe([], dg.Workload("w")) is None
+    results = tool.evaluate([dg.Design({"a": a}) for a in range(6)], dg.Workload("w", 7), seed=9)
+    assert [result.status for result in results] == ["failed", "timeout", "failed", "failed", "infeasible", "ok"]
+    assert "ValueError: no" in results[0].error and "mapping" in results[2].error and "not a number" in results[3].error
+    assert calls[-1] == (5, 7, 9) and tool({"a": 5}) == {"x_ns": 1, "y": 2}
+    with pytest.raises(InputError, match="fidelity"):
+        tool.evaluate([], dg.Workload("w"), fidelity=0.5)
+    with pytest.raises(InputError, match="different metrics"):
+        simulator(space=tool.space, metrics=[], version="1")
+    with pytest.raises(InputError, match="different metrics"):
+        simulator(space=tool.space, metrics=["a", "a"], version="1")
