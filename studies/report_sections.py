@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +13,16 @@ import pandas as pd
 
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.duplicates import Split, splits_of
+from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import better
-from designgym.studies.figures.units import column, duration, number
+from designgym.studies.figures.units import DASH, column, duration, number
 from designgym.studies.report_template import escape, facts, table
 
 BEST_ROWS = 10
 MAX_RUNS = 200
 MAX_REASONS = 8
+MAX_HEADLINES = 6
+MAX_SETTINGS = 40  # of the best design, in the header
 
 GLOSSARY = (
     ("Design", "one point of the design space: a value for each parameter"),
@@ -39,42 +43,52 @@ GLOSSARY = (
 )
 
 
-def header(data: StudyData) -> str:
-    """Return the title, the headline in words and the tiles."""
-    meta, frame = data.meta, data.frame
-    splits = list(splits_of(data).values())
-    parts = [
+def header(parts: Sequence[StudyData], meta: StudyMeta) -> str:
+    """Return the title, the headline in words and the tiles; one headline per workload."""
+    lines = [
         f'<p class="eyebrow">designgym report · {escape(meta.env)} · workload {escape(meta.workload)}</p>',
         f"<h1>{escape(meta.name)}</h1>",
     ]
-    parts.append(f'<p class="lead">{_headline(data)}</p>')
-    if len(data.best):
-        row = data.best.iloc[0]
-        items = "".join(
-            f"<li><span>{escape(name)}</span> {escape(shown_value(row[f'design.{name}']))}</li>" for name in data.parameters[:40]
-        )
-        parts.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
-    parts.append(_tiles(data, splits, len(frame)))
-    return "\n".join(parts)
+    for data in parts[:MAX_HEADLINES]:
+        lines.append(f'<p class="lead">{_headline(data)}</p>')
+        if len(data.best):
+            row = data.best.iloc[0]
+            items = "".join(
+                f"<li><span>{escape(name)}</span> {escape(shown_value(row[f'design.{name}']))}</li>"
+                for name in data.parameters[:MAX_SETTINGS]
+            )
+            more = len(data.parameters) - MAX_SETTINGS
+            items += f"<li>… and {more} more</li>" if more > 0 else ""
+            lines.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
+    lines.append(_tiles(parts))
+    return "\n".join(lines)
 
 
 def _headline(data: StudyData) -> str:
     meta, frame = data.meta, data.frame
-    n_runs, n_labels = frame["run"].nunique(), len(data.labels)
-    what = f"{_plural(n_labels, 'searcher')} in {_plural(n_runs, 'run')}" if len(frame) else "This study"
-    objective = f"to {escape(_objective_words(data))}"
+    what = f"{_plural(len(data.labels), 'searcher')} in {_plural(frame['run'].nunique(), 'run')}"
+    objective, where = f"to {escape(_objective_words(data))}", f"{escape(meta.env)} on workload {escape(meta.workload)}"
     if not len(frame):
-        return f"This study has no trials yet. It searches {escape(meta.env)} on workload {escape(meta.workload)} {objective}."
+        return f"This study has no trials yet. It searches {where} {objective}."
     if not len(data.best):
         failed = int(frame["status"].isin(["failed", "timeout"]).sum())
-        return f"{what} made {_plural(len(frame), 'proposal')} {objective}, and none is feasible ({failed:,} failed). The reasons are listed below."
+        return (
+            f"{what} made {_plural(len(frame), 'proposal')} for {where} {objective}, and none is feasible ({failed:,} failed). "
+            "The reasons are listed below."
+        )
     row = data.best.iloc[0]
+    position = int(row["position"])
     best = data.target.scale.text(float(row["target"]), 4)
-    parts = [q for q in key_quantities(data) if q.name != data.target.name]
-    with_parts = ", ".join(f"{escape(q.label)} {escape(q.scale.text(float(q.values[int(row['position'])])))}" for q in parts[:3])
-    lead = f"{what} searched {escape(meta.env)} {objective}. The best design reaches <strong>{escape(data.target.label)} {escape(best)}</strong>"
-    found = f"found by {escape(data.label[int(row['position'])])} (seed {escape(row['run_seed'])}) after {_plural(int(data.evaluation[int(row['position'])]), 'evaluation')}"
-    return f"{lead}{f' ({with_parts})' if with_parts else ''}, {found}."
+    behind = ", ".join(
+        f"{escape(q.label)} {escape(q.scale.text(float(q.values[position])))}"
+        for q in key_quantities(data)[:4]
+        if q.name != data.target.name
+    )
+    return (
+        f"{what} searched {where} {objective}. The best design reaches <strong>{escape(data.target.label)} {escape(best)}</strong>"
+        f"{f' ({behind})' if behind else ''}, found by {escape(data.label[position])} (seed {escape(row['run_seed'])}) after "
+        f"{_plural(int(data.evaluation[position]), 'evaluation')}."
+    )
 
 
 def _objective_words(data: StudyData) -> str:
@@ -86,20 +100,20 @@ def _objective_words(data: StudyData) -> str:
     return words
 
 
-def _tiles(data: StudyData, splits: list[Split], proposals: int) -> str:
-    evaluations = int((~data.duplicate).sum())
-    duplicates = sum(split.duplicates for split in splits)
-    hits = sum(split.hits for split in splits)
-    saved = sum(split.saved_s for split in splits)
+def _tiles(parts: Sequence[StudyData]) -> str:
+    splits: list[Split] = [split for data in parts for split in splits_of(data).values()]
+    proposals, duplicates = sum(split.proposals for split in splits), sum(split.duplicates for split in splits)
+    hits, saved = sum(split.hits for split in splits), sum(split.saved_s for split in splits)
     measured = sum(split.counts["measured"] + split.counts["audited"] for split in splits)
-    best = data.target.scale.text(float(data.best.iloc[0]["target"])) if len(data.best) else "–"
-    shares = f"{100 * duplicates / proposals:.1f} % of the proposals" if proposals else ""
     tiles = [
-        (f"Best {data.target.label}", best, better(data.target.goal)),
-        ("Evaluations", f"{evaluations:,}", f"{measured:,} simulated, {proposals:,} proposed"),
-        ("Duplicates skipped", f"{duplicates:,}", shares),
-        ("Time saved", duration(max(saved, 0.0)), f"{hits:,} results served without simulating"),
+        ("Evaluations", f"{proposals - duplicates:,}", f"{measured:,} simulated, {proposals:,} proposed"),
+        ("Duplicates skipped", f"{duplicates:,}", f"{100 * duplicates / proposals:.1f} % of the proposals" if proposals else ""),
+        ("Time saved", duration(max(saved, 0.0)), f"{hits:,} results served, not simulated"),
     ]
+    if len(parts) == 1:
+        data = parts[0]
+        best = data.target.scale.text(float(data.best.iloc[0]["target"])) if len(data.best) else DASH
+        tiles.insert(0, (f"Best {data.target.label}", best, better(data.target.goal)))
     cells = "".join(
         f'<div><dt>{escape(a)}</dt><dd><span class="value">{escape(b)}</span><span class="note">{escape(c)}</span></dd></div>'
         for a, b, c in tiles
@@ -144,7 +158,8 @@ def best_designs(data: StudyData) -> str:
     columns += [[str(data.label[i]) for i in positions], [f"{count:,}" for count in top["alike"]]]
     text = table(head, list(zip(*columns, strict=True)), label="The best designs", first=True)
     notes = [
-        f"One row per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}); “alike” counts the proposals that behaved the same."
+        f"One row per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}); "
+        "“alike” counts the proposals that behaved the same."
     ]
     if same and len(top) > 1:
         row = top.iloc[0]
@@ -171,11 +186,13 @@ def runs(data: StudyData) -> str:
         wall = run.wall_s if run and run.wall_s else float(np.nansum(frame["wall_s"].to_numpy(dtype=float)[rows]))
         rest.append([
             f"{int((~data.duplicate[rows]).sum()):,}", f"{len(rows):,}", f"{int(data.duplicate[rows].sum()):,}",
-            f"{int((status == 'infeasible').sum()):,}", f"{int(np.isin(status, ['failed', 'timeout']).sum()):,}", duration(wall), reason or "–",
+            f"{int((status == 'infeasible').sum()):,}", f"{int(np.isin(status, ['failed', 'timeout']).sum()):,}", duration(wall),
+            reason or DASH,
         ])  # fmt: skip
     head = [
-        ("run", "", False), (f"best {target.label}", f"({target.scale.unit})" if target.scale.unit else "", True), ("evaluations", "", True),
-        ("proposals", "", True), ("duplicates", "", True), ("infeasible", "", True), ("failed", "", True), ("time", "", True), ("why it stopped", "", False),
+        ("run", "", False), (f"best {target.label}", f"({target.scale.unit})" if target.scale.unit else "", True),
+        ("evaluations", "", True), ("proposals", "", True), ("duplicates", "", True), ("infeasible", "", True), ("failed", "", True),
+        ("time", "", True), ("why it stopped", "", False),
     ]  # fmt: skip
     cells = [[name, value, *more] for name, value, more in zip(names, column(np.array(best)), rest, strict=True)]
     note = f'<p class="note">The first {MAX_RUNS} of {len(cells):,} runs.</p>' if len(cells) > MAX_RUNS else ""
@@ -202,14 +219,14 @@ def problems(data: StudyData) -> str:
     return "".join(parts)
 
 
-def provenance(data: StudyData) -> str:
+def provenance(parts: Sequence[StudyData], meta: StudyMeta) -> str:
     """Return versions, seeds, digests and the commands that repeat the study."""
-    meta, frame = data.meta, data.frame
+    frame = pd.concat([data.frame for data in parts]) if len(parts) > 1 else parts[0].frame
     started = pd.to_numeric(frame["started_at_s"], errors="coerce").dropna()
     when = f"{_utc(started.min())} to {_utc(started.max())} UTC" if len(started) else ""
     simulators = sorted({f"{a} {b}" for a, b in zip(_texts(frame, "simulator"), _texts(frame, "simulator_version"), strict=True) if a})
     pairs = [
-        ("Environment", f"{meta.env}{' – ' + meta.description if meta.description else ''}"),
+        ("Environment", f"{meta.env}{': ' + meta.description if meta.description else ''}"),
         ("Simulator", ", ".join(f"{text}" for text in simulators)),
         ("Space version", ", ".join(sorted(set(_texts(frame, "space_version")) - {""}))),
         ("Workload", f"{meta.workload}{f', digest {meta.workload_digest}' if meta.workload_digest else ''}"),
@@ -232,7 +249,7 @@ def glossary(data: StudyData) -> str:
     """Return the terms used, and the definition of each metric with its unit."""
     metrics = [(name, data.metric(name)) for name in data.metrics]
     rows = [
-        [name, q.unit if q.unit != "1" else "1 (count or ratio)", better(q.goal) or "–", data.meta.docs.get(name, "") or "–"]
+        [name, q.unit if q.unit != "1" else "1 (count or ratio)", better(q.goal) or DASH, data.meta.docs.get(name, "") or DASH]
         for name, q in metrics
     ]
     parts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in GLOSSARY)

@@ -195,6 +195,7 @@ class StudyResult:
     def meta(self) -> StudyMeta:
         """The study in words and units, for figures and reports."""
         from designgym.studies.figures.meta import RunMeta, StudyMeta
+        from designgym.studies.repeating import commands_of, versions
 
         definition = self.definition
         runs = [
@@ -208,6 +209,7 @@ class StudyResult:
             self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,
             [MetricSpec(**spec) for spec in definition["metrics"]], space=self.space, runs=runs, budget=definition["budget"],
             workload_digest=", ".join(digest for _, digest in definition["workloads"]),
+            commands=commands_of(definition), versions=versions(),
         )  # fmt: skip
 
     @property
@@ -221,7 +223,7 @@ class StudyResult:
         """Write a self-contained HTML report."""
         from designgym.studies.report import write_report
 
-        return write_report(self, Path(path))
+        return write_report(self.frame, self.meta, path)
 
     def _trial(self, row: Mapping[Any, Any]) -> BestTrial:
         specs = self.definition["metrics"]

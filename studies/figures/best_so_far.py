@@ -13,7 +13,6 @@ from designgym.core.pareto import hypervolume, non_dominated
 from designgym.studies.figures.data import Quantity, StudyData
 from designgym.studies.figures.style import axis_title, better, empty, finish, safe
 
-
 Against = Literal["evaluations", "wall_time"]
 MAX_STEPS = 400  # points per curve
 RANGE_BELOW = 8  # with fewer seeds the band is their full range, for quantiles of so few mean little
@@ -52,6 +51,7 @@ def figure(data: StudyData, *, against: Against = "evaluations", dark: bool = Fa
     if not any(np.isfinite(curve.centre).any() for curve in curves.values()):
         return empty(title, "No feasible result yet, so there is no best one to follow.", dark=dark)
     scale = quantity.scale
+    unit_of_x = "s" if against == "wall_time" else "evaluations"
     fig = go.Figure()
     for label, curve in curves.items():
         style = data.styles[label]
@@ -72,7 +72,7 @@ def figure(data: StudyData, *, against: Against = "evaluations", dark: bool = Fa
         fig.add_scatter(
             x=x, y=centre, mode="lines", name=safe(label), legendgroup=label,
             line={"color": style.color, "width": 2.4, "dash": style.dash, "shape": "hv"},
-            hovertemplate=f"{safe(label)}: %{{y:.5g}} {safe(scale.unit)} after %{{x:.5~g}} {'s' if against == 'wall_time' else 'evaluations'}<extra></extra>",
+            hovertemplate=f"{safe(label)}: %{{y:.5g}} {safe(scale.unit)} after %{{x:.5~g}} {unit_of_x}<extra></extra>",
         )  # fmt: skip
     fig.update_xaxes(
         title_text="wall time of the run (s)" if against == "wall_time" else "evaluations (behaviours new to the run)", rangemode="tozero"
@@ -200,7 +200,7 @@ def _caption(curves: dict[str, Curve], quantity: Quantity) -> str:
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     if seeds[-1] == 1:
         return "One run per searcher. Duplicates cost no evaluation and are not counted."
-    band = "their full range" if seeds[-1] < RANGE_BELOW else "their 10–90 % range"
+    band = "their full range" if seeds[-1] < RANGE_BELOW else "their 10 to 90 % range"
     last = {label: curve.centre[-1] for label, curve in curves.items() if len(curve.centre) and np.isfinite(curve.centre[-1])}
     leader = (min if quantity.goal == "min" else max)(last, key=lambda label: last[label]) if last else ""
     lead = f" At the end {leader} leads with {quantity.scale.text(last[leader])}." if len(last) > 1 else ""

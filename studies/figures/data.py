@@ -17,7 +17,7 @@ from designgym.core.errors import ExpressionError, UnknownNameError
 from designgym.core.expressions import Expression
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import SeriesStyle, series_styles
-from designgym.studies.figures.units import Scale, words
+from designgym.studies.figures.units import DASH, TIMES, Scale, words
 
 COLUMNS: dict[str, Any] = {
     "run": "", "searcher": "", "searcher_options": "{}", "run_seed": 0, "number": 0, "obtained": "measured", "duplicate": False,
@@ -173,7 +173,7 @@ class StudyData:
             lambda match: words(match[0], self.unit(f"metrics.{match[0]}")) if match[0] in self.metrics else match[0],
             expression,
         )
-        return re.sub(r"\s*\*\*\s*2\b", "²", text).replace(" * ", " × ").replace("*", " × ")
+        return re.sub(r"\s*\*\*\s*2\b", "²", text).replace(" * ", f" {TIMES} ").replace("*", f" {TIMES} ")
 
     @cached_property
     def best(self) -> pd.DataFrame:
@@ -190,7 +190,7 @@ class StudyData:
             table = table[~(known & table.duplicated(column))]
         return table.drop(columns="_behaviour")
 
-    def design_text(self, row: Mapping[str, Any], separator: str = ", ") -> str:
+    def design_text(self, row: Mapping[Any, Any], separator: str = ", ") -> str:
         """Return the design of a row in one line, plain text."""
         return separator.join(f"{name} = {shown_value(row[f'design.{name}'])}" for name in self.parameters)
 
@@ -209,7 +209,7 @@ class StudyData:
 def shown_value(value: Any) -> str:
     """Return a design value as people write it."""
     if isinstance(value, float | np.floating):
-        return "–" if np.isnan(value) else f"{value:.6g}"
+        return DASH if np.isnan(value) else f"{value:.6g}"
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -42,5 +42,8 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
         fig.update_xaxes(range=[low - 0.03 * (high - low), high + 0.03 * (high - low)])
     fig.update_xaxes(title_text=axis_title(quantity.label, scale.unit, better(quantity.goal)))
     fig.update_yaxes(title_text="evaluations at least as good (%)", range=[0, 102])
-    caption = "Share of each searcher's feasible evaluations, duplicates aside, that are at least as good as a value. A curve that rises early spends its budget on good designs."
+    caption = (
+        "Share of each searcher's feasible evaluations, duplicates aside, that are at least as good as a value. A curve that rises early "
+        "spends its budget on good designs."
+    )
     return finish(fig, title, caption, dark=dark)

@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "infeasible": "#C9CED6",
     "failed": PALETTE[1],
 }
+PALE = ("audited", "functional hit", "infeasible")  # dark text stands out on these
 MEANING = {
     "measured": "measured",
     "audited": "measured to check a fingerprint",
@@ -88,17 +89,20 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
         if not any(counts):
             continue
         shares = [100 * count / max(splits[label].proposals, 1) for label, count in zip(labels, counts, strict=True)]
+        ink = "#1F2933" if kind in PALE else "white"
         fig.add_bar(
-            y=[safe(label, 28) for label in labels], x=shares, orientation="h", name=MEANING[kind], marker={"color": color, "line": {"width": 0}},
-            text=[f"{count:,}" if share >= 4 else "" for count, share in zip(counts, shares, strict=True)], textposition="inside", insidetextanchor="middle",
-            textangle=0, textfont={"size": 12, "color": "#1F2933" if kind in ("infeasible", "functional hit", "audited") else "white"}, constraintext="none",
-            customdata=counts, hovertemplate=f"%{{y}}: %{{customdata:,}} proposals ({'%{x:.1f}'} %) {MEANING[kind]}<extra></extra>",
+            y=[safe(label, 28) for label in labels], x=shares, orientation="h", name=MEANING[kind],
+            marker={"color": color, "line": {"width": 0}}, textfont={"size": 12, "color": ink}, textangle=0, textposition="inside",
+            text=[f"{count:,}" if share >= 4 else "" for count, share in zip(counts, shares, strict=True)],
+            insidetextanchor="middle", constraintext="none", customdata=counts,
+            hovertemplate=f"%{{y}}: %{{customdata:,}} proposals (%{{x:.1f}} %) {MEANING[kind]}<extra></extra>",
         )  # fmt: skip
     for label in labels:
         split = splits[label]
         saved = f"{duration(split.saved_s)} saved" if split.saved_s >= 0 else f"{duration(-split.saved_s)} lost to probing"
         fig.add_annotation(
-            x=1.01, xref="paper", y=safe(label, 28), text=f"{split.duplicates:,} duplicates<br>{saved}", showarrow=False, xanchor="left", align="left",
+            x=1.01, xref="paper", y=safe(label, 28), text=f"{split.duplicates:,} duplicates<br>{saved}", showarrow=False,
+            xanchor="left", align="left",
             font={"size": 12},
         )  # fmt: skip
     fig.update_layout(barmode="stack", bargap=0.38)
@@ -107,9 +111,10 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
     everything = list(splits.values())
     hits, total = sum(split.hits for split in everything), sum(split.proposals for split in everything)
     duplicates = sum(split.duplicates for split in everything)
+    saved_s = max(sum(split.saved_s for split in everything), 0.0)
     caption = (
-        f"Of {total:,} proposals {duplicates:,} were duplicates within their run and cost no budget; {hits:,} were answered without a simulation, "
-        f"which saved {duration(max(sum(split.saved_s for split in everything), 0.0))} (time of measuring, less serving and probing). Numbers in the bars: proposals."
+        f"Of {total:,} proposals {duplicates:,} were duplicates within their run and cost no budget; {hits:,} were answered without a "
+        f"simulation, which saved {duration(saved_s)} (time of measuring, less serving and probing). Numbers in the bars: proposals."
     )
     finish(fig, title, caption, dark=dark, height=110 + 54 * len(labels))
     fig.update_layout(margin={"r": 150, "l": 40})

@@ -48,10 +48,11 @@ def figure(data: StudyData, importance: Importance | None = None, *, dark: bool 
     fig.update_yaxes(showgrid=False, ticklen=0, ticklabelstandoff=6, showline=False)
     fig.update_layout(bargap=0.35)
     more = len(result.parameters) - len(shown)
+    folds = f"{FOLDS} folds: {min(result.r2_folds):.3f} to {max(result.r2_folds):.3f}{', of the logarithm' if result.logarithmic else ''}"
     caption = (
-        f"Cross-validated fit: R² = {result.r2:.3f} out of fold ({FOLDS} folds: {min(result.r2_folds):.3f} to {max(result.r2_folds):.3f}"
-        f"{', of the logarithm' if result.logarithmic else ''}; XGBoost on {result.rows:,} distinct designs). {result.verdict} Bars: mean absolute SHAP value on "
-        "held-out designs; whiskers: standard deviation over folds. The designs are those that the searchers chose."
+        f"Cross-validated fit: R² = {result.r2:.3f} out of fold ({folds}; XGBoost on {result.rows:,} distinct designs). {result.verdict} "
+        "Bars: mean absolute SHAP value on held-out designs; whiskers: standard deviation over folds. The designs are those that the "
+        "searchers chose."
     )
     caption += f" The {more} least important parameters are left out." if more > 0 else ""
     return finish(fig, title, caption, dark=dark, height=90 + 30 * len(shown))

@@ -51,13 +51,19 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     fig = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
-            line={"color": 1 - ranks[rows], "colorscale": [[1 - place, color] for place, color in reversed(BEST_SCALE)], "cmin": 0, "cmax": 1, "showscale": True, "colorbar": _colorbar(target, ranks)},
+            line={
+                "color": 1 - ranks[rows], "colorscale": [[1 - place, color] for place, color in reversed(BEST_SCALE)], "cmin": 0, "cmax": 1,
+                "showscale": True, "colorbar": _colorbar(target, ranks),
+            },
             labelfont={"size": 12}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
             unselected={"line": {"color": "#B7C4CF", "opacity": 0.08}},
         )
     )  # fmt: skip
     left_out = int(usable.sum()) - len(rows)
-    caption = f"One line per distinct behaviour ({number(float(usable.sum()))} feasible), coloured by rank: the best 5 % stand out. On metric axes better is up. Drag along an axis to select.{note}"
+    caption = (
+        f"One line per distinct behaviour ({int(usable.sum()):,} feasible), coloured by rank: the best 5 % stand out. On metric axes "
+        f"better is up. Drag along an axis to select.{note}"
+    )
     caption += f" {left_out:,} lines are left out of the drawing (a seeded sample is shown)." if left_out else ""
     finish(fig, title, caption, dark=dark, height=470)
     longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)

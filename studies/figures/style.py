@@ -106,7 +106,7 @@ def finish(figure: go.Figure, title: str, caption: str, *, dark: bool = False, h
         template=template(dark),
         height=height + room,
         title={
-            "text": f"<b>{safe(title, 120)}</b><br>" + "<br>".join(f"<span style='font-size:12px'>{safe(line, 200)}</span>" for line in lines),
+            "text": f"<b>{safe(title, 120)}</b>" + "".join(f"<br><span style='font-size:12px'>{safe(line, 200)}</span>" for line in lines),
             "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14},
         },
         meta={"title": title, "caption": caption, "height": height},

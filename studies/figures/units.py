@@ -15,6 +15,8 @@ SHOWN = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"
 BASES = ("s", "J", "W", "Hz", "b/s")  # units that are shown with another prefix where that reads better
 PLAIN = {"um^2": "µm²", "mm^2": "mm²", "1": ""}
 DOT = "·"
+DASH = "\N{EN DASH}"  # in place of a number that does not exist
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def unit_of_expression(text: str, units: Mapping[str, str]) -> str:
@@ -79,7 +81,7 @@ class Scale:
     def text(self, value: float, digits: int = 4) -> str:
         """Return the value in this scale with its unit."""
         shown = number(value * self.factor, digits)
-        return f"{shown} {self.unit}".rstrip() if shown != "–" else shown
+        return f"{shown} {self.unit}".rstrip() if shown != DASH else shown
 
 
 def _parse(unit: str) -> tuple[int, list[str]] | None:
@@ -104,7 +106,7 @@ def plain_unit(unit: str) -> str:
 def number(value: float, digits: int = 4) -> str:
     """Return a number with ``digits`` significant digits, thousands separated; a dash for NaN."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return DASH
     if value == 0:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))
@@ -118,13 +120,13 @@ def number(value: float, digits: int = 4) -> str:
 def _power_of_ten(value: float, digits: int) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa}×10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa}{TIMES}10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def duration(seconds: float) -> str:
     """Return a time span in words: ``850 ms``, ``12.3 s``, ``4 min 10 s``, ``2 h 5 min``."""
     if seconds is None or not math.isfinite(seconds):
-        return "–"
+        return DASH
     size = abs(seconds)
     if size >= 3600:
         return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
@@ -155,4 +157,4 @@ def column(values: Iterable[float], digits: int = 4) -> list[str]:
     if magnitude < -4 or finite.max() >= 1e12:
         return [number(float(value), digits) for value in numbers]
     decimals = 0 if (numbers[np.isfinite(numbers)] % 1 == 0).all() else min(max(0, digits - 1 - magnitude), 9)
-    return [f"{value:,.{decimals}f}" if math.isfinite(value) else "–" for value in numbers]
+    return [f"{value:,.{decimals}f}" if math.isfinite(value) else DASH for value in numbers]

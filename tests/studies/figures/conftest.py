@@ -109,8 +109,8 @@ def run_study(
                     number += 1
             runs.append(RunMeta(f"{label}-s{seed}", label, seed, f"budget of {budget} evaluations spent", wall_s=1.5))
     meta = StudyMeta.of(
-        name, "designgym/Synthetic-v0", "cloud-like", objective, simulator.metrics, space=simulator.space, runs=runs, workload_digest="ab" * 16,
-        budget=budget, commands=("designgym demo --seed 0",), versions={"designgym": dg.__version__},
+        name, "designgym/Synthetic-v0", "cloud-like", objective, simulator.metrics, space=simulator.space, runs=runs,
+        workload_digest="ab" * 16, budget=budget, commands=("designgym demo --seed 0",), versions={"designgym": dg.__version__},
     )  # fmt: skip
     frame = pd.DataFrame(rows)
     frame.attrs["units"] = dict(meta.units)
@@ -121,9 +121,9 @@ def row_of(trial: dg.Trial, score: float, objective: dg.Objective, seed: int, nu
     """Return a trial as a row of the frame; the simulator's time is made up."""
     p, m = trial.provenance, trial.metrics
     return {
-        "study": study, "env": "designgym/Synthetic-v0", "workload": p.workload, "run": p.run, "searcher": p.searcher, "searcher_options": "{}",
-        "run_seed": seed, "number": number, "obtained": trial.obtained, "duplicate": duplicate, "status": m.status, "score": score,
-        "feasible": objective.feasible(m), "reasons": json.dumps(list(m.reasons)), "error": m.error, "cost_s": 0.012,
+        "study": study, "env": "designgym/Synthetic-v0", "workload": p.workload, "run": p.run, "searcher": p.searcher,
+        "searcher_options": "{}", "run_seed": seed, "number": number, "obtained": trial.obtained, "duplicate": duplicate,
+        "status": m.status, "score": score, "feasible": objective.feasible(m), "reasons": json.dumps(list(m.reasons)), "error": m.error, "cost_s": 0.012,
         "wall_s": 0.012 if trial.obtained == "measured" else 0.0, "started_at_s": 1.7e9 + 0.02 * number, "worker": "host:1",
         "simulator": p.simulator, "simulator_version": p.simulator_version, "space_version": p.space_version,
         "workload_digest": p.workload_digest, "fidelity": p.fidelity, "seed": p.seed, "key_literal": trial.keys.literal,
