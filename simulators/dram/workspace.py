@@ -23,7 +23,7 @@ from designgym.simulators.dram.trace import Trace
 
 __all__ = ["Workspace", "decode_trace"]
 
-_HEAP_CAPACITY = 1 << 12
+HEAP_CAPACITY = 1 << 12  # timed settings of alarms, dead ones included; grows when it is not enough
 
 
 @lru_cache(maxsize=16)
@@ -72,16 +72,13 @@ class Workspace:
     latencies: NDArray[np.int64]
 
     @classmethod
-    def allocate(
-        cls, trace: NDArray[np.void], memory: MemorySpec, *, record_capacity: int = 0, heap_capacity: int = _HEAP_CAPACITY
-    ) -> "Workspace":
+    def allocate(cls, trace: NDArray[np.void], memory: MemorySpec, *, record_capacity: int = 0) -> "Workspace":
         """Returns the arrays for runs of one trace on one memory.
 
         Args:
             trace: Decoded by `decode_trace`.
             memory: The memory.
             record_capacity: Commands to keep, from the first.
-            heap_capacity: Timed settings of alarms that fit, dead ones included.
         """
         state = np.zeros(1, dtype=STATE)
         for name, value in memory.constraints.items():
@@ -104,7 +101,7 @@ class Workspace:
             state=state.copy(),
             banks=banks.copy(),
             queues=np.zeros((memory.organisation.banks, 0), dtype=np.int64),
-            heap=np.zeros(heap_capacity, dtype=np.int64),
+            heap=np.zeros(HEAP_CAPACITY, dtype=np.int64),
             trace=trace,
             requests=np.zeros(trace.size, dtype=REQUEST_STATE),
             record=np.zeros(record_capacity, dtype=COMMAND_RECORD),

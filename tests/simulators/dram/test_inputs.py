@@ -1,0 +1,154 @@
+"""What is refused, and what the message says."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from designgym.simulators.dram import workspace
+from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
+from designgym.simulators.dram.kernel import run
+from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
+from designgym.simulators.dram.state import DEADLOCK, EVENT_LIMIT
+from designgym.simulators.dram.trace import Trace
+from designgym.simulators.dram.validation import compare_with_reference
+
+TRACE = Trace("two", [0, 1], [False, True], [0, 64])
+
+
+def memory_json() -> dict[str, object]:
+    m = default_memory()
+    return {
+        "name": m.name,
+        "organisation": asdict(m.organisation),
+        "clock_ns": m.clock_ns,
+        "timings_cycles": asdict(m.timings),
+        "currents_ma": asdict(m.currents),
+        "voltage_v": m.voltage_v,
+        "address_bits": asdict(m.address_bits),
+    }
+
+
+def test_a_memory_file_of_the_user_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(memory_json()))
+    assert MemorySpec.load(path) == default_memory()
+    assert default_memory().burst_bytes == 64
+    assert default_memory().peak_bandwidth_gbps == 102.4
+    assert default_memory().capacity_bytes == 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "message"),
+    [
+        ("timings_cycles", "rcd", 0, "rcd must be a positive integer, but is 0"),
+        ("timings_cycles", "rc", 20, "rc must be at least ras = 28, but is 20"),
+        ("timings_cycles", "refi", 80, "refi must exceed rfc = 88"),
+        ("organisation", "banks", 16, r"address_bits of bank must number log2\(16\), but are 3"),
+        ("currents_ma", "idd0", -1.0, "idd0 must be a current >= 0 mA, but is -1.0"),
+        ("address_bits", "row", [16, 16, *range(18, 30)], "use each bit from 0 up once"),
+    ],
+)
+def test_impossible_memories_are_refused(section: str, name: str, value: object, message: str) -> None:
+    data = memory_json()
+    data[section] = {**data[section], name: value}  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=message):
+        MemorySpec.from_dict(data)
+
+
+def test_incomplete_memory_files_are_refused(tmp_path: Path) -> None:
+    data = memory_json()
+    data.pop("clock_ns")
+    with pytest.raises(ValueError, match="missing: clock_ns, unknown: none"):
+        MemorySpec.from_dict(data)
+    data = memory_json()
+    data["timings_cycles"] = {"rl": 10}
+    with pytest.raises(ValueError, match="timings_cycles of a memory must have the entries rl, wl"):
+        MemorySpec.from_dict(data)
+    with pytest.raises(ValueError, match="cannot be read as JSON"):
+        MemorySpec.load(tmp_path / "none.json")
+
+
+def test_memories_that_the_simulation_does_not_know_are_refused() -> None:
+    m = default_memory()
+    bits = replace(m.address_bits, row=m.address_bits.row[:-1], rank=(29,))
+    two_ranks = replace(m, organisation=replace(m.organisation, ranks=2, rows=8192), address_bits=bits)
+    with pytest.raises(ValueError, match="has 2 ranks"):
+        simulate(ControllerConfig(), TRACE, two_ranks)
+
+
+def test_traces_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="lies beyond the 1073741824 bytes"):
+        simulate(ControllerConfig(), Trace("far", [0], [False], [1 << 30]))
+    with pytest.raises(ValueError, match=r"clock of trace 'slow' is 2.0 ns"):
+        simulate(ControllerConfig(), Trace("slow", [0], [False], [0], clock_ns=2.0))
+    with pytest.raises(ValueError, match="equally long and not empty"):
+        Trace("empty", [], [], [])
+    with pytest.raises(ValueError, match="addresses must be >= 0"):
+        Trace("negative", [0], [False], [-64])
+
+
+def test_traces_are_known_by_their_content() -> None:
+    same = Trace("other name", TRACE.arrival_ticks, TRACE.is_write, TRACE.addresses)
+    assert same == TRACE and hash(same) == hash(TRACE)
+    assert Trace("two", [0, 2], [False, True], [0, 64]) != TRACE
+    assert not TRACE.read_only and TRACE.head(1).read_only
+    with pytest.raises(ValueError, match="read-only"):
+        TRACE.addresses[0] = 1
+
+
+def test_controllers_list_all_their_problems() -> None:
+    with pytest.raises(ValueError, match=r"PagePolicy must be one of .* but is 'Ajar'; RequestBufferSize must be an integer from 1"):
+        ControllerConfig(PagePolicy="Ajar", RequestBufferSize=0)
+    with pytest.raises(ValueError, match="MaxActiveTransactions is missing"):
+        ControllerConfig.from_mapping({name: 1 for name in PARAMETER_NAMES[:-1]})
+    with pytest.raises(ValueError, match="threads must be 1 or more, but is 0"):
+        simulate_batch([ControllerConfig()], TRACE, threads=0)
+
+
+def test_numbers_of_any_kind_make_a_controller() -> None:
+    values: dict[str, object] = {**ControllerConfig().to_dict(), "RequestBufferSize": np.int64(8), "RefreshMaxPostponed": 8.0}
+    assert ControllerConfig.from_mapping(values) == ControllerConfig()
+
+
+def test_guards_end_runs_that_make_no_progress() -> None:
+    decoded = workspace.decode_trace(TRACE, default_memory())
+    for status, field, value in ((EVENT_LIMIT, "max_rounds", 5), (DEADLOCK, "channel_busy", 1)):
+        w = workspace.Workspace.allocate(decoded, default_memory())
+        w.configure(ControllerConfig(Arbiter="Fifo", RefreshPolicy="NoRefresh"))
+        w.state[field] = value
+        run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.scratch, w.latencies)
+        assert w.state["status"][0] == status
+
+
+def test_a_full_heap_and_a_full_record_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    trace = Trace("gaps", np.cumsum(rng.integers(0, 5000, 300)), rng.random(300) < 0.5, rng.integers(0, 1 << 24, 300) << 6)
+    config = ControllerConfig(Arbiter="Fifo", RefreshMaxPulledin=1)
+    expected = simulate(config, trace, record_commands=True)
+    monkeypatch.setattr(workspace, "HEAP_CAPACITY", 2)
+    small = simulate(config, trace, record_commands=True)
+    assert expected.commands is not None and small.commands is not None
+    assert small.commands.tolist() == expected.commands.tolist()
+    assert len(expected.commands) == sum(expected.counts.values())
+
+
+def test_references_are_compared_with_the_columns_they_have() -> None:
+    run_ = simulate(ControllerConfig(), TRACE)
+    row = {**ControllerConfig().to_dict(), "trace": "two", "time_ns": run_.total_time_ns, "n_RD": 2}
+    comparison = compare_with_reference(pd.DataFrame([row, {**row, "n_RD": 1}]), lambda name: TRACE)
+    assert [(error.column, error.rows, error.equal_rows, error.max_abs_error) for error in comparison.errors] == [
+        ("time_ns", 2, 2, 0.0),
+        ("n_RD", 2, 1, 1.0),
+    ]
+    assert comparison.table["ours_n_RD"].tolist() == [1, 1]
+    assert comparison.equal.tolist() == [False, True]
+    assert comparison.errors[1].worst_row == "0 on two"
+    with pytest.raises(ValueError, match="lacks the columns trace"):
+        compare_with_reference(pd.DataFrame([row]).drop(columns="trace"), lambda name: TRACE)
+    with pytest.raises(ValueError, match="none of the columns that can be compared"):
+        compare_with_reference(pd.DataFrame([row]).drop(columns=["time_ns", "n_RD"]), lambda name: TRACE)
