@@ -1,7 +1,7 @@
 """The design space of the memory controller, with everything known about designs that behave alike.
 
 Each rule below is exact: it leaves every command, every response and every accepted request where it was. The reasons are given
-with the rules; `tests/simulators/dram/test_space.py` checks them on random designs and traces.
+with the rules; `tests/simulators/dram/test_dram_space.py` checks them on random designs and traces.
 """
 
 from designgym.core.parameters import Categorical, Integer, PowerOfTwo
