@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,16 @@ class Data:
 class Surrogate:
     """Independent Gaussian processes for all targets and slacks: Matern-5/2 over ordered columns times a Hamming kernel over the others.
 
+    Args:
+        data: What to model.
+        parameters: Kernel parameters of an earlier fit (`parameters`), to start from.
+        fit: Whether to fit them; otherwise they are used as they are.
+
     Raises:
         BotorchError: If the fit fails (also the errors in `NUMERICAL`).
     """
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, parameters: Mapping[str, Any] | None, fit: bool) -> None:
         y = np.concatenate([data.targets, data.slacks], axis=1)
         self.mean, spread = y.mean(axis=0), y.std(axis=0)
         self.scale = np.where(spread > 1e-12 * np.maximum(np.abs(self.mean), 1e-300), spread, 1.0)
@@ -83,10 +88,19 @@ class Surrogate:
             torch.from_numpy(data.x), torch.from_numpy((y - self.mean) / self.scale), outcome_transform=None,
             covar_module=self._kernel(data.x.shape[1], data.categorical),
         )  # fmt: skip
-        fit_gpytorch_mll(
-            ExactMarginalLogLikelihood(self.model.likelihood, self.model), optimizer_kwargs={"options": {"maxiter": FIT_STEPS}}
-        )
+        if parameters is not None:
+            with torch.no_grad():
+                for name, tensor in self.model.named_parameters():
+                    tensor.copy_(torch.tensor(parameters[name], dtype=torch.float64).reshape(tensor.shape))
+        if fit:
+            likelihood = ExactMarginalLogLikelihood(self.model.likelihood, self.model)
+            fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
         self.model.eval()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The raw kernel parameters, as JSON data that restores them exactly."""
+        return {name: tensor.detach().reshape(-1).tolist() for name, tensor in self.model.named_parameters()}
 
     def improvement(self, best: float, pending: NDArray[np.float64], samples: int, seed: int) -> Acquisition:
         """Return qLogEI over ``best`` (in target units), given designs that are being evaluated."""

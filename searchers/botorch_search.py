@@ -18,12 +18,13 @@ from designgym.searchers.observations import Observation, best, model_targets
 from designgym.searchers.sobol import Sobol
 
 if TYPE_CHECKING:
-    from designgym.searchers.botorch_model import Acquisition, Surrogate
+    from designgym.searchers.botorch_model import Acquisition, Data, Surrogate
 
 MIN_RESULTS = 4  # results with metrics before a model is worth fitting
 PARENTS = 6  # best designs around which candidates are made
-BASELINE = 24  # best designs beyond whose front hypervolume is sought
+BASELINE = 16  # best designs beyond whose front hypervolume is sought
 PENDING = 32  # latest designs without results that are taken into account
+REFIT = 1.1  # growth of the results after which the kernel parameters are fitted anew, starting from the last ones
 SLACK_LIMIT = 3.0  # relative excess beyond which a broken bound is no worse to the model
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class BoTorchSearcher(BaseSearcher):
 
     def _setup(self) -> None:
         self.fallbacks = 0
+        self._parameters: dict[str, Any] | None = None
+        self._fitted_at = 0
         self._initial = Sobol(self.space, self.objective, seed=self.seed)
         # one memory and one generator, so that Sobol points skip what is known here
         self._initial.observations, self._initial.pending, self._initial.rng = self.observations, self.pending, self.rng
@@ -66,7 +69,7 @@ class BoTorchSearcher(BaseSearcher):
         with botorch_model.controlled(seed):
             try:
                 used = self._used()
-                surrogate = botorch_model.Surrogate(self._data(used))
+                surrogate = self._surrogate(self._data(used))
                 while len(designs) < n:
                     score = self._acquisition(surrogate, used, seed + len(designs))
                     parents = [each.design for each in best(used, PARENTS, self.multi)]
@@ -80,6 +83,16 @@ class BoTorchSearcher(BaseSearcher):
                 log.warning("the Gaussian process failed (%s: %s); Sobol points are asked instead", type(error).__name__, error)
                 designs += super()._propose_batch(n - len(designs))
         return designs
+
+    def _surrogate(self, data: Data) -> Surrogate:
+        """Return the model, its kernel parameters fitted anew when the results have grown by `REFIT` since the last fit."""
+        from designgym.searchers.botorch_model import Surrogate
+
+        due = self._parameters is None or len(self.observations) >= REFIT * self._fitted_at
+        surrogate = Surrogate(data, self._parameters, due)
+        if due:
+            self._parameters, self._fitted_at = surrogate.parameters, len(self.observations)
+        return surrogate
 
     def _propose(self) -> Design | None:
         return self._initial._propose()
@@ -104,7 +117,7 @@ class BoTorchSearcher(BaseSearcher):
         spread = np.linspace(0, len(others) - 1, limit - len(top)).round().astype(int)
         return top + [others[i] for i in spread]
 
-    def _data(self, used: list[Observation]) -> Any:
+    def _data(self, used: list[Observation]) -> Data:
         from designgym.searchers.botorch_model import Data
 
         bounds = len(self.objective.bounds)
@@ -141,8 +154,11 @@ class BoTorchSearcher(BaseSearcher):
         return surrogate.hypervolume(reference.tolist(), baseline, pending, self.options.samples, seed)
 
     def _own_state(self) -> dict[str, Any]:
-        return {"initial": self._initial._own_state(), "fallbacks": self.fallbacks}
+        fitted = {"parameters": self._parameters, "fitted_at": self._fitted_at}
+        return {"initial": self._initial._own_state(), "fallbacks": self.fallbacks, **fitted}
 
     def _restore_own(self, own: Mapping[str, Any]) -> None:
         self._initial._restore_own(own["initial"])
         self.fallbacks = int(own["fallbacks"])
+        self._parameters = None if own["parameters"] is None else {name: list(values) for name, values in own["parameters"].items()}
+        self._fitted_at = int(own["fitted_at"])

@@ -22,6 +22,7 @@ from designgym.searchers.observations import Observation, model_targets
 from designgym.searchers.options import Option, read_options
 
 ATTEMPTS = 12  # proposals that are illegal or known before a mutant of the last legal one is asked instead
+COSTLY_ATTEMPTS = 2  # the same for a sampler that takes seconds per proposal
 _STATES = {"C": TrialState.COMPLETE, "R": TrialState.RUNNING, "F": TrialState.FAIL}
 _LETTERS = {state: letter for letter, state in _STATES.items()}
 
@@ -86,7 +87,7 @@ class OptunaSearcher(BaseSearcher):
 
     def _from_sampler(self) -> Design | None:
         legal: Design | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(COSTLY_ATTEMPTS if self._sampler_name == "GPSampler" else ATTEMPTS):
             trial = self._ask_study()
             design = self.space.to_optuna(trial)
             if self.space.violations(design):

@@ -113,6 +113,7 @@ class XGBoostSurrogate(BaseSearcher):
                 return np.asarray(mean + self.options.kappa * deviation)
             z = (mean - reached) / deviation
             density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-            return np.asarray(deviation * (density + z * ndtr(z)))
+            # where the improvement is too small for a float, the mean still tells candidates apart
+            return np.asarray(deviation * (density + z * ndtr(z)) + 1e-9 * mean)
 
         return score
