@@ -68,6 +68,7 @@ class DramValidator:
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the header and, for each row, the number of its line and its cells by column."""
+    line = 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -78,17 +79,18 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 raise InputError(f"{path} line 1: column {repeated[0]!r} is there twice")
             rows: list[tuple[int, dict[str, str]]] = []
             for cells in reader:
+                line = reader.line_num
                 if not cells:
                     continue
                 if len(cells) != len(header):
-                    raise InputError(f"{path} row {len(rows) + 1} (line {reader.line_num}): {len(cells)} cells, expected {len(header)}")
-                rows.append((reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))))
+                    raise InputError(f"{path} row {len(rows) + 1} (line {line}): {len(cells)} cells, expected {len(header)}")
+                rows.append((line, dict(zip(header, map(str.strip, cells), strict=True))))
     except OSError as error:
         raise InputError(f"cannot read the reference table {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text: expected a table (CSV)") from None
     except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: not CSV: {error}") from None
+        raise InputError(f"{path} after line {line}: not CSV: {error}") from None
     return header, rows
 
 

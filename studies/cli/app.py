@@ -100,7 +100,7 @@ class Application(TyperGroup):
             if code == INTERRUPTED:
                 report_error(Interrupted("nothing was started"), debug=False)
         except Exception as error:
-            report_error(error, debug=invocation.debug)
+            report_error(error, debug=invocation.debug, arguments=sys.argv[1:] if args is None else args)
             code = exit_code_of(error)
         finally:
             _invocation.reset(token)

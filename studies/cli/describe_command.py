@@ -17,10 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def describe(env_id: EnvironmentArgument, as_json: JsonOption = False) -> None:
-    """Explain one environment.
+    """Explain one environment: parameters, rules, metrics, workloads, objectives.
 
-    Its parameters and when each has an effect, what is legal and why, what is equivalent, metrics with units, workloads, objectives
-    with their direction, and the simulator with its options.
+    When each parameter has an effect, what is legal and why, what is equivalent, units and directions, and the options of the
+    simulator.
     """
     from designgym.studies.cli.entries import environment_details
 

@@ -20,6 +20,20 @@ MAX_EXPLAINED = 50  # invalid designs whose problems are all printed; of further
 _SPACE = re.compile(r"\s*")
 
 
+class NotFiniteError(ValueError):
+    """A number in JSON that is not finite."""
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of strict JSON.
+
+    Raises:
+        NotFiniteError: For ``NaN``, an infinity, or a number too large for one.
+        ValueError: For anything else that is not JSON, or an object with a name twice.
+    """
+    return _DECODER.decode(text)
+
+
 @dataclass(frozen=True)
 class DesignFile:
     """The designs of a file, parsed anew each time they are iterated: only the text is held, so that large files fit.
@@ -163,13 +177,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number in JSON: expected a finite number")
+    raise NotFiniteError(f"{text} is not a number in JSON: expected a finite number")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is too large for a number: expected a finite one")
+        raise NotFiniteError(f"{text} is too large: expected a finite number")
     return value
 
 

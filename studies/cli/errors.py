@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 
 from designgym.core.errors import DesignGymError, InputError
 
@@ -26,23 +27,24 @@ def exit_code_of(error: BaseException) -> int:
     return int(getattr(error, "exit_code", FAILED)) if _is_usage(error) else FAILED
 
 
-def report_error(error: BaseException, *, debug: bool) -> None:
-    """Print an error on standard error, with its traceback first if ``debug``."""
+def report_error(error: BaseException, *, debug: bool, arguments: Sequence[str] = ()) -> None:
+    """Print an error on standard error, with its traceback first if ``debug``; ``arguments`` are those of the command line."""
     if debug:
         traceback.print_exception(error, file=sys.stderr)
-    for line in describe(error):
+    for line in describe(error, arguments):
         print(line, file=sys.stderr)
     sys.stderr.flush()
 
 
-def describe(error: BaseException) -> list[str]:
-    """Return an error in one to three lines."""
+def describe(error: BaseException, arguments: Sequence[str] = ()) -> list[str]:
+    """Return an error in one to three lines; one about an option names the value that is among ``arguments``."""
     if isinstance(error, Interrupted):
         return [f"interrupted: {error}"]
     if _is_usage(error):
         context = getattr(error, "ctx", None)
         hint = [f"try: {context.command_path} --help"] if context is not None else []
-        return [f"error: {_one_line(error.format_message())}", *hint]  # type: ignore[attr-defined]
+        seen = _value_given(getattr(error, "param", None), arguments)
+        return [f"error: {_one_line(error.format_message())}{seen}", *hint]  # type: ignore[attr-defined]
     if isinstance(error, DesignGymError):
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         if len(lines) > MAX_LINES:
@@ -62,6 +64,16 @@ def _describe_unexpected(error: BaseException) -> list[str]:
     if place := plugin_line(error):
         return [f"error: {place}: {what}"]
     return [f"internal error: {what}", "This should not happen: please report it. Run again with --debug for the traceback."]
+
+
+def _value_given(parameter: object, arguments: Sequence[str]) -> str:
+    """Return ``, got VALUE`` for the last value that the command line gives for an option; Typer's own messages leave it out."""
+    for i in range(len(arguments) - 1, -1, -1):
+        name, equals, value = arguments[i].partition("=")
+        if name in getattr(parameter, "opts", ()) and name.startswith("-"):
+            value = value if equals else "".join(arguments[i + 1 : i + 2])
+            return f", got {value!r}"
+    return ""
 
 
 def _one_line(text: str) -> str:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from designgym.core.errors import InputError
-from designgym.studies.cli.design_files import DesignFile
+from designgym.studies.cli.design_files import DesignFile, NotFiniteError, parse_json
 
 if TYPE_CHECKING:
     from designgym.core.registry import EnvironmentSpec
@@ -75,12 +73,11 @@ def _parse_value(key: str, text: str) -> Any:
     if text in words:
         return words[text]
     try:
-        value = json.loads(text)
+        return parse_json(text)
+    except NotFiniteError as error:
+        raise InputError(f"--option {key}={text}: {error}") from None
     except (ValueError, RecursionError):
         return text
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"--option {key}={text}: expected a finite number")
-    return value
 
 
 def use_workload_folders(folders: Iterable[Path] | None) -> None:

@@ -1,11 +1,17 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+Write = Callable[..., Path]
 
 GOOD = {"ways": 4, "line_bytes": 64, "policy": "lru", "prefetcher": "stride", "degree": 2}
 
 
-def test_envs_as_json(run):
+def test_envs_as_json(run: Run) -> None:
     result = run("envs", "--json")
     assert result.exit_code == 0, result.stderr
     entries = {entry["id"]: entry for entry in json.loads(result.stdout)}
@@ -25,13 +31,13 @@ def test_envs_as_json(run):
     assert missing["installed"] is False and "https://example.org" in missing["how_to_install"] and missing["parameters"] is None
 
 
-def test_envs_as_text(run):
+def test_envs_as_text(run: Run) -> None:
     text = run("envs").stdout
     assert "toy/Cache-v0" in text and "1,536 designs of 5 parameters" in text and "latency_ns [ns]" in text
     assert "infinitely many designs" in text and "no: get it at https://example.org/toy-tool" in text
 
 
-def test_describe_as_json(run):
+def test_describe_as_json(run: Run) -> None:
     data = json.loads(run("describe", "toy/Cache-v0", "--json").stdout)
     assert data["conditions"] == [{"parameter": "degree", "when": "prefetcher != 'none'"}]
     assert [entry["reason"] for entry in data["constraints"]] == ["more than 1 KiB per set does not fit", "fifteen ways have no LRU tree"]
@@ -49,14 +55,14 @@ def test_describe_as_json(run):
         ("toy/Missing-v0", ["no: get it at https://example.org/toy-tool", "minimise cost_usd"]),
     ],
 )  # fmt: skip
-def test_describe_as_text(run, env_id, parts):
+def test_describe_as_text(run: Run, env_id: str, parts: list[str]) -> None:
     result = run("describe", env_id)
     assert result.exit_code == 0
     for part in parts:
         assert part in result.stdout, part
 
 
-def test_hash_prints_three_keys_per_design(run, write):
+def test_hash_prints_three_keys_per_design(run: Run, write: Write) -> None:
     designs = [GOOD, GOOD, GOOD | {"degree": 3}, GOOD | {"ways": 2}, GOOD | {"ways": 15}]
     arguments = ["hash", "toy/Cache-v0", "--designs", write(designs)]
     a, b, c, d, illegal = (json.loads(line) for line in run(*arguments).stdout.splitlines())
@@ -66,7 +72,7 @@ def test_hash_prints_three_keys_per_design(run, write):
     assert other[0]["canonical"] != a["canonical"] and other[0]["canonical"] != other[2]["canonical"]
 
 
-def test_hash_probes_where_there_is_a_probe(run, write):
+def test_hash_probes_where_there_is_a_probe(run: Run, write: Write) -> None:
     designs = [{"gain": gain, "stages": [], "order": ["a", "b", "c"]} for gain in (0.1, 0.2, 0.9)]
     keys = [json.loads(line) for line in run("hash", "toy/Analog-v0", "--designs", write(designs)).stdout.splitlines()]
     assert keys[0]["functional"] == keys[1]["functional"] != keys[2]["functional"]

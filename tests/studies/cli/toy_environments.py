@@ -1,7 +1,9 @@
 """A plugin: small environments that are evaluated in microseconds, one with every feature that the command line shows."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import designgym as dg
 from designgym.core.errors import InputError
@@ -25,17 +27,17 @@ CACHE = dg.DesignSpace(
 METRICS = [dg.metric("latency_ns", goal="min", doc="mean access"), dg.metric("area_mm2", goal="min"), dg.metric("hit_rate", goal="max")]
 
 
-def latency_ns(design, speed=1.0):
+def latency_ns(design: Mapping[str, Any], speed: float = 1.0) -> float:
     return 100.0 / design["ways"] / speed + {"lru": 1, "fifo": 2, "random": 3}[design["policy"]] * (design["ways"] > 1)
 
 
-def make_cache(speed: float = 1.0):
+def make_cache(speed: float = 1.0) -> dg.Simulator:
     """Caches that cost nothing to simulate."""
     if not isinstance(speed, int | float) or isinstance(speed, bool) or speed <= 0:
         raise InputError(f"speed must be a number > 0, got {speed!r}")
 
     @dg.simulator(space=CACHE, metrics=METRICS, version="7", name="toy-cache")
-    def cache(design, workload, *, seed):
+    def cache(design: dg.Design, workload: Any, *, seed: int) -> dict[str, float]:
         if design["ways"] == 13:
             raise RuntimeError("thirteen ways crash")
         if design["ways"] == 14:
@@ -46,10 +48,10 @@ def make_cache(speed: float = 1.0):
 
 
 class CacheValidator:
-    def tables(self, oracle):
+    def tables(self, oracle: Path) -> list[Path]:
         return [path for path in [oracle / "toy_public.csv"] if path.is_file()]
 
-    def compare(self, reference, *, folders, oracle):
+    def compare(self, reference: Path, *, folders: Sequence[Path], oracle: Path | None) -> TableComparison:
         if not reference.is_file():
             raise InputError(f"cannot read the reference table {reference}: No such file or directory")
         with reference.open() as file:
@@ -86,17 +88,17 @@ class Analog:
     metrics = (dg.metric("power_mw", goal="min"),)
     resources = dg.Resources()
 
-    def evaluate(self, designs, workload, *, fidelity=1.0, seed=0):
+    def evaluate(self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[dg.Metrics]:
         return [dg.Metrics({"power_mw": design["gain"] * fidelity + len(design["stages"]) + seed / 1000}) for design in designs]
 
-    def probe(self, designs, workload, *, seed=0):
+    def probe(self, designs: Sequence[dg.Design], workload: dg.Workload, *, seed: int = 0) -> list[bytes] | None:
         return [f"{design['gain'] > 0.5} {len(design['stages'])}".encode() for design in designs]
 
 
 dg.register("toy/Analog-v0", Analog(), workloads={"none": None}, objective=dg.minimize("power_mw"), description="Amplifiers.")
 
 
-def make_missing():
+def make_missing() -> dg.Simulator:
     from designgym.core.errors import NotInstalledError
 
     raise NotInstalledError("toy-tool is not installed: get it at https://example.org/toy-tool and put it in PATH")
@@ -110,5 +112,3 @@ dg.register(
     description="Needs a program.",
     installed=lambda: (False, "get it at https://example.org/toy-tool"),
 )
-
-HERE = Path(__file__)
