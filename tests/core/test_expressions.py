@@ -43,9 +43,8 @@ def test_the_language(text: str, value: object) -> None:
     "text",
     [
         "a.__class__", "s.upper()", "(lambda: 1)()", "__import__('os')", "open('x')", "[x for x in layers]", "{x: 1 for x in layers}",
-       
-        "(x for x in layers)", "a := 1", "f'{a}'", "layers[0]", "a is None", "a is not b", "print(a)", "max(layers, key=len)", "max(*layers)",
-       
+        "(x for x in layers)", "a := 1", "f'{a}'", "layers[0]", "a is None", "a is not b", "print(a)", "max(layers, key=len)",
+        "max(*layers)",
         "await a", "yield", "a; b", "import os", "", " ", "1 +", "a = 1", "1j", "b'x'", "...", "eval('1')", "a & 1", "a << 9", "~a",
         "a @ b",
         "(" * 500 + ")" * 500, "-" * 1500 + "a", "+".join(["1"] * 900), "x" * 3000, "\x00", "{**layers}", "not" + " not" * 400 + " a",

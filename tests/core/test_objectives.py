@@ -168,7 +168,7 @@ def test_the_front_is_what_nothing_dominates(points: list[tuple[int, int, int]])
 
 
 def test_failures_are_on_no_front() -> None:
-    assert non_dominated([[-math.inf, -math.inf], [1, 2]]).tolist() == [False, True]
+    assert non_dominated([[-math.inf, -math.inf], [1.0, 2.0]]).tolist() == [False, True]
     assert non_dominated(np.empty((0, 2))).tolist() == []
     assert hypervolume([[-math.inf, 3]], [0, 0]) == 0
 

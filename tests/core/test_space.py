@@ -1,6 +1,7 @@
 import json
 import pickle
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,7 @@ def test_impossible_spaces_are_refused_when_they_are_made(make: object, message:
 
 
 def test_json_that_is_not_a_space_is_refused() -> None:
+    data: Any
     for data in ({}, {"parameters": {"a": {}}}, {"parameters": [], "version": "1"}, {"parameters": {"a": 3}}):
         with pytest.raises(InputError):
             DesignSpace.from_json(data)
