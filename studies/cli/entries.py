@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from designgym.core.errors import NotInstalledError
 
 if TYPE_CHECKING:
+    from designgym.core.objectives import Objective
     from designgym.core.parameters import Parameter
     from designgym.core.protocols import Simulator
     from designgym.core.registry import EnvironmentSpec
@@ -38,7 +39,7 @@ def environment_entry(spec: EnvironmentSpec) -> dict[str, Any]:
         "simulator": simulator.name if simulator else None,
         "simulator_version": simulator.version if simulator else None,
         "deterministic": simulator.deterministic if simulator else None,
-        "objectives": {name: objective.describe() for name, objective in spec.objectives.items()},
+        "objectives": {name: _objective_in_words(objective) for name, objective in spec.objectives.items()},
         "default_objective": spec.default_objective,
     }
 
@@ -104,6 +105,12 @@ def _parameter_entry(name: str, parameter: Parameter) -> dict[str, Any]:
         "default": list(default) if isinstance(default, tuple) else default,
         "words": parameter.describe(),
     }
+
+
+def _objective_in_words(objective: Objective) -> str:
+    """Return the direction and the terms, with the expressions behind names that were given to terms."""
+    named = [f"{term.name} = {term.expression.text}" for term in objective.terms if term.name]
+    return objective.describe() + (f"; {', '.join(named)}" if named else "")
 
 
 def _symmetry_in_words(rule: Symmetry, prefix: str) -> str:
