@@ -24,6 +24,7 @@ from designgym.simulators.dram.dramsys_files import (
     parse_report,
 )
 from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.simulate import default_memory
 from designgym.simulators.dram.space import controller_space
 from designgym.simulators.dram.trace import Trace
 
@@ -77,16 +78,19 @@ class DramSysBinary:
             raise InputError(f"timeout_s must be more than 0 s, but got {timeout_s}. Give the seconds that one run may take.")
         given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
         self.path = Path(os.path.expanduser(given)).absolute() if given else None
-        self.memory = memory or MemorySpec.load()
+        self.memory = default_memory() if memory is None else memory
         self.timeout_s = timeout_s
         self.space = controller_space(allow_no_refresh=allow_no_refresh)
 
     @cached_property
     def version(self) -> str:
-        """Names the executable by its content when first asked, so that results of different builds are never mixed."""
+        """Names the executable by its content when first asked, and the memory, so that different results are never mixed."""
         if self.path is None or not self.path.is_file():
             return "1+missing"
-        return f"1+{blake3(self.path.read_bytes()).hexdigest(length=6)}"
+        hasher = blake3(self.path.read_bytes())
+        if self.memory != default_memory():
+            hasher.update(repr(self.memory).encode())
+        return f"1+{hasher.hexdigest(length=8)}"
 
     def installed(self) -> tuple[bool, str]:
         """Returns whether the executable is there, and its path or how to get it."""
@@ -137,6 +141,10 @@ class DramSysBinary:
             raise InputError(f"workload {workload.name!r} must hold a DRAM trace, but got {type(trace).__name__}")
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be more than 0 and at most 1, but got {fidelity}")
+        try:
+            self.memory.decode(trace.addresses)
+        except ValueError as error:  # DRAMSys would silently ignore the upper address bits
+            raise InputError(str(error)) from None
         part = trace if fidelity == 1 else trace.head(max(1, round(fidelity * len(trace))))
         return [self._evaluate(design, part) for design in designs]
 
@@ -145,6 +153,8 @@ class DramSysBinary:
         return None
 
     def _evaluate(self, design: Design, trace: Trace) -> Metrics:
+        if reasons := self.space.violations(design):
+            return Metrics.infeasible(reasons)
         started = time.perf_counter()
         try:
             report = self.run(ControllerConfig.from_mapping(design), trace)

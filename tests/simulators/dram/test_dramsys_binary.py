@@ -7,6 +7,7 @@ import pickle
 import stat
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from designgym.core.workload import Workload
 from designgym.simulators.dram.controller import ControllerConfig
 from designgym.simulators.dram.dramsys_binary import VARIABLE, DramSysBinary
 from designgym.simulators.dram.dramsys_files import ReportError, parse_report
+from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.space import controller_space
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import find_workload, generate
@@ -159,6 +161,16 @@ def test_failures_are_statuses(tmp_path: Path, trace: Trace) -> None:
     assert evaluate(stand_in(tmp_path, "hang", timeout_s=0.5), trace)[0] == "timeout"
 
 
+def test_designs_without_refresh_are_infeasible_unless_allowed(tmp_path: Path, trace: Trace) -> None:
+    simulator = stand_in(tmp_path)
+    design = Design(DESIGN.to_dict() | {"RefreshPolicy": "NoRefresh"})
+    refused, fine = simulator.evaluate([design, Design(DESIGN.to_dict())], Workload("w", trace))
+    assert (refused.status, fine.status) == ("infeasible", "ok")
+    assert "never refreshed" in refused.reasons[0]
+    allowed = DramSysBinary(simulator.path, allow_no_refresh=True)
+    assert allowed.evaluate([design], Workload("w", trace))[0].ok
+
+
 def test_files_and_fidelity(tmp_path: Path, trace: Trace) -> None:
     simulator = stand_in(tmp_path, "echo")
     assert evaluate(simulator, trace, fidelity=0.25)[0] == "ok"
@@ -177,6 +189,8 @@ def test_bad_fidelity_is_refused(tmp_path: Path, trace: Trace, fidelity: float) 
 def test_other_unusable_input(tmp_path: Path, trace: Trace) -> None:
     with pytest.raises(InputError, match="must hold a DRAM trace, but got str"):
         stand_in(tmp_path).evaluate([Design(DESIGN.to_dict())], Workload("w", "text"))
+    with pytest.raises(InputError, match="beyond"):
+        stand_in(tmp_path).evaluate([Design(DESIGN.to_dict())], Workload("w", Trace("w", [0], [False], [1 << 30])))
     odd_clock = Trace("w", [0], [False], [0], clock_ns=1.3)
     with pytest.raises(InputError, match="whole MHz"):
         stand_in(tmp_path).run(DESIGN, odd_clock)
@@ -201,6 +215,10 @@ def test_the_executable_is_part_of_the_version(tmp_path: Path) -> None:
     assert version == one.version
     assert stand_in(tmp_path, "ps").version != version
     assert DramSysBinary(tmp_path / "none").version == "1+missing"
+    memory = MemorySpec.load()
+    assert DramSysBinary(one.path, memory=memory).version == DramSysBinary(one.path).version
+    other = replace(memory, timings=replace(memory.timings, rcd=11))
+    assert DramSysBinary(one.path, memory=other).version != DramSysBinary(one.path).version
 
 
 def test_it_is_a_simulator(tmp_path: Path, trace: Trace) -> None:
