@@ -81,14 +81,19 @@ def run_demo(
 
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="designgym-demo-") as folder:
-        for count in sorted({1, seeds}):  # one seed each first, so that something can be shown early; the rest extends the study
+
+        def search(count: int) -> StudyResult:
+            numbers = list(range(seed, seed + count))
             study = Study(
-                NAME, env, workload=workload, searchers=list(SEARCHERS), budget=budget, seeds=list(range(seed, seed + count)),
-                store=Path(folder) / "demo.db",
-            )  # fmt: skip
-            result = study.run(backend="local", progress=progress)
-            if count == 1 and seeds > 1 and first is not None:
+                NAME, env, workload=workload, searchers=list(SEARCHERS), budget=budget, seeds=numbers, store=Path(folder) / "demo.db"
+            )
+            return study.run(backend="local", progress=progress)
+
+        result = search(1)  # one seed each first, so that something can be shown early; the others extend the study
+        if seeds > 1:
+            if first is not None:
                 first(table_of(result), time.perf_counter() - began)
+            result = search(seeds)
     if html is not None:
         result.report(html)
     return table_of(result), result

@@ -15,6 +15,7 @@ MIN_ROWS = 30  # distinct feasible behaviours below which no model is fitted
 MAX_ROWS = 4000  # a seeded sample beyond
 MAX_CATEGORIES = 16  # one-hot columns per unordered parameter; rarer values share a column
 ROUNDS = 200
+NEAR_ZERO = 20  # a median so many times the smallest value: near 0 the logarithm would be ruled by a few values
 # One thread: on cores that others use too, OpenMP threads that wait for each other made this 20 times slower
 PARAMS = {
     "max_depth": 4,
@@ -127,7 +128,7 @@ def encode(data: StudyData, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32
     return matrix.astype(np.float32), np.array(owners, dtype=np.int64), names
 
 
-def _encode_column(column: pd.Series) -> list[NDArray[np.float32]]:  # type: ignore[type-arg]
+def _encode_column(column: pd.Series) -> list[NDArray[np.float32]]:
     texts = column.map(shown_value)
     if texts.nunique() < 2:
         return []
@@ -141,9 +142,9 @@ def _encode_column(column: pd.Series) -> list[NDArray[np.float32]]:  # type: ign
 
 
 def _model_scale(target: Quantity, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
-    """Return what is modelled: the logarithm of a positive quantity, so that an effect is a percentage, else the quantity itself."""
+    """Return what is modelled: the logarithm of a quantity that stays away from 0, so that an effect is a percentage, else itself."""
     values = target.values[rows]
-    if target.name != "score" and (values > 0).all():
+    if target.name != "score" and values.min() > 0 and np.median(values) <= NEAR_ZERO * values.min():
         return np.log(values), True
     return values.astype(float), False
 

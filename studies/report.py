@@ -129,14 +129,13 @@ def _identifier(name: str, suffix: str) -> str:
 
 def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
     """Return a figure with its caption; one without anything to draw becomes a sentence."""
-    meta = figure.layout.meta
+    meta = figure["layout"]["meta"]
     if meta.get("empty"):
         return f'<p class="note">{escape(meta["caption"])}</p>'
     name = f"plot-{_identifier(part, suffix)}"
     drawn = copy.deepcopy(figure)
-    drawn.layout.title = None  # the page has its own heading and caption
-    drawn.layout.height = meta["height"]
-    drawn.layout.margin.t = 104 if any(trace.type == "parcoords" for trace in drawn.data) else 36
+    above = 104 if any(trace["type"] == "parcoords" for trace in drawn.data) else 36
+    drawn.update_layout(title=None, height=meta["height"], margin_t=above)  # the page has its own heading and caption
     return (
         f'<figure aria-labelledby="{name}-caption"><figcaption id="{name}-caption">{escape(meta["caption"])}</figcaption>'
         f'<div class="scroll {kind}"><div class="plot" id="{name}" role="img" aria-label="{escape(meta["title"])}" '

@@ -72,8 +72,8 @@ class StudyData:
         self.meta = meta
         self.frame = frame.sort_values(["run", "number"], kind="stable").reset_index(drop=True)
         self.units: dict[str, str] = {**meta.units, **(frame.attrs.get("units") or {})}
-        self.parameters = [column[7:] for column in self.frame if column.startswith("design.")]
-        self.metrics = [column[8:] for column in self.frame if column.startswith("metrics.")]
+        self.parameters = [column[7:] for column in map(str, self.frame.columns) if column.startswith("design.")]
+        self.metrics = [column[8:] for column in map(str, self.frame.columns) if column.startswith("metrics.")]
 
     def unit(self, column: str) -> str:
         """Return the declared unit of a column (``metrics.energy_pj``); ``"1"`` if none is."""
@@ -98,7 +98,7 @@ class StudyData:
     def evaluation(self) -> NDArray[np.int64]:
         """How many evaluations its run had paid for, this trial included."""
         paid = pd.Series((~self.duplicate).astype(np.int64))
-        return paid.groupby(self.frame["run"].to_numpy(), sort=False).cumsum().to_numpy(dtype=np.int64)
+        return paid.groupby(self.frame["run"].to_numpy(), sort=False).cumsum().to_numpy().astype(np.int64)
 
     @cached_property
     def label(self) -> NDArray[np.object_]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from designgym.core.metrics import Goal, MetricSpec
 from designgym.core.objectives import Objective
+from designgym.core.parameters import DiscreteParameter
 from designgym.studies.figures.units import unit_of_expression
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class StudyMeta:
             choices={
                 name: tuple(parameter.values())
                 for name, parameter in parameters.items()
-                if hasattr(parameter, "values") and parameter.size() <= 64
+                if isinstance(parameter, DiscreteParameter) and parameter.size() <= 64
             },
             runs=tuple(runs),
             **more,

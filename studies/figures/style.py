@@ -122,5 +122,5 @@ def empty(title: str, reason: str, *, dark: bool = False) -> go.Figure:
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     finish(figure, title, reason, dark=dark, height=140)
-    figure.layout.meta = {**figure.layout.meta, "empty": True}
+    figure.update_layout(meta={"title": title, "caption": reason, "height": 140, "empty": True})
     return figure

@@ -123,7 +123,8 @@ def row_of(trial: dg.Trial, score: float, objective: dg.Objective, seed: int, nu
     return {
         "study": study, "env": "designgym/Synthetic-v0", "workload": p.workload, "run": p.run, "searcher": p.searcher,
         "searcher_options": "{}", "run_seed": seed, "number": number, "obtained": trial.obtained, "duplicate": duplicate,
-        "status": m.status, "score": score, "feasible": objective.feasible(m), "reasons": json.dumps(list(m.reasons)), "error": m.error, "cost_s": 0.012,
+        "status": m.status, "score": score, "feasible": objective.feasible(m), "reasons": json.dumps(list(m.reasons)), "error": m.error,
+        "cost_s": 0.012,
         "wall_s": 0.012 if trial.obtained == "measured" else 0.0, "started_at_s": 1.7e9 + 0.02 * number, "worker": "host:1",
         "simulator": p.simulator, "simulator_version": p.simulator_version, "space_version": p.space_version,
         "workload_digest": p.workload_digest, "fidelity": p.fidelity, "seed": p.seed, "key_literal": trial.keys.literal,
