@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.errors import InputError, UnknownNameError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
 from designgym.core.validation import ReferenceValidator
@@ -81,11 +81,16 @@ class EnvironmentSpec:
         return next(iter(self.objectives))
 
     def simulator(self, **options: Any) -> Simulator:
-        """Return a simulator; raises `UnknownNameError` for an option that does not exist."""
+        """Return a simulator; raises `UnknownNameError` for an option that does not exist, `InputError` for values it cannot use."""
         for name in options:
             if name not in self.options:
                 raise UnknownNameError(f"option of {self.id}", name, self.options)
-        return self.make_simulator(**options)
+        try:
+            return self.make_simulator(**options)
+        except (TypeError, ValueError) as error:
+            if not options or isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.id} cannot use the options {shorten(options)}: {type(error).__name__}: {error}") from error
 
     def objective(self, objective: str | Objective | None = None) -> Objective:
         """Return an objective by name (the default for None), or check one that was made on the fly."""
