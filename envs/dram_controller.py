@@ -7,8 +7,9 @@ space, workloads and objectives.
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 from designgym.core.objectives import ArchGymReward, Objective, minimize, pareto
 from designgym.core.registry import register
 from designgym.core.workload import Workload
@@ -53,6 +54,8 @@ class DramWorkloads:
 
 def make_controller(*, allow_no_refresh: bool = False, memory: str | os.PathLike[str] | None = None, threads: int = 1) -> DramController:
     """Return our own simulator; the options are those of the environment."""
+    _require("allow_no_refresh", allow_no_refresh, bool, "true or false")
+    _require("threads", threads, int, "a whole number")
     return DramController(_memory(memory), allow_no_refresh=allow_no_refresh, threads=threads)
 
 
@@ -64,10 +67,20 @@ def make_dramsys(
     timeout_s: float = 300.0,
 ) -> DramSysBinary:
     """Return the adapter of the user's DRAMSys program; the options are those of the environment."""
+    _require("allow_no_refresh", allow_no_refresh, bool, "true or false")
+    _require("path", path, str | os.PathLike | None, "the path of a program")
+    _require("timeout_s", timeout_s, int | float, "a number of seconds")
     return DramSysBinary(path, memory=_memory(memory), timeout_s=timeout_s, allow_no_refresh=allow_no_refresh)
 
 
+def _require(option: str, value: object, kind: Any, words: str) -> None:
+    """Refuse an option's value of another kind: options come from the command line and from files."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"option {option} must be {words}, got {shorten(value)}")
+
+
 def _memory(path: str | os.PathLike[str] | None) -> MemorySpec | None:
+    _require("memory", path, str | os.PathLike | None, "the path of a JSON file")
     if path is None:
         return None
     try:
