@@ -95,9 +95,9 @@ class DramSysBinary:
     def installed(self) -> tuple[bool, str]:
         """Returns whether the executable is there, and its path or how to get it."""
         if self.path is None:
-            return False, f"DRAMSys is not installed: {VARIABLE} is not set. {_HOW_TO_GET_IT}."
+            return False, f"{VARIABLE} is not set. {_HOW_TO_GET_IT}."
         if not self.path.is_file():
-            return False, f"DRAMSys is not installed: there is no file {self.path}. {_HOW_TO_GET_IT}."
+            return False, f"there is no file {self.path}. {_HOW_TO_GET_IT}."
         if not os.access(self.path, os.X_OK):
             return False, f"{self.path} is not executable. Run `chmod +x {self.path}`."
         return True, str(self.path)
@@ -113,7 +113,7 @@ class DramSysBinary:
         """
         found, where = self.installed()
         if not found:
-            raise NotInstalledError(where)
+            raise NotInstalledError(f"DRAMSys is not installed: {where}")
         files = input_files(config, trace, self.memory)
         result = run_program([where, SIMULATION_FILE, RESOURCES], timeout_s=self.timeout_s, files=files)
         try:

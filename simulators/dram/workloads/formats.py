@@ -209,7 +209,7 @@ def _check(
     first = min(int(found[0]) for found in (early, outside) if found.size)
     content = text.split(b"\n")[numbers[first] - 1].decode().strip()
     if early.size and early[0] == first:
-        reason = f"tick {ticks[first]} is before tick {ticks[first - 1]} of the request above; sort by time, or read with clamp_times"
+        reason = f"tick {ticks[first]} is before tick {ticks[first - 1]} of the request above; sort by time, or import with --clamp-times"
     else:
         reason = (
             f"the address is not within the memory of {memory_bytes:,} bytes (0x0 to 0x{memory_bytes - 1:x}); use a trace for this memory"
