@@ -34,18 +34,18 @@ class Wrapped:
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Evaluate the inner simulator and change the results."""
         results = self.inner.evaluate(designs, workload, fidelity=fidelity, seed=seed)
-        return [self._changed(design, result, seed) for design, result in zip(designs, results, strict=True)]
+        return [self._changed(design, result, workload, seed) for design, result in zip(designs, results, strict=True)]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
         """Return the inner probe's answers."""
         return self.inner.probe(designs, workload, seed=seed)
 
-    def _changed(self, design: Design, result: Metrics, seed: int) -> Metrics:
+    def _changed(self, design: Design, result: Metrics, workload: Workload, seed: int) -> Metrics:
         return result
 
-    def _random(self, design: Design, salt: str) -> np.random.Generator:
+    def _random(self, design: Design, workload: Workload, salt: str) -> np.random.Generator:
         """Return a generator that depends on the behaviour only: equivalent designs draw alike, in any process."""
-        text = f"{salt}:{self.space.canonical(design).literal}".encode()
+        text = f"{salt}:{self.space.canonical(design, workload.traits).literal}".encode()
         return np.random.default_rng(int.from_bytes(blake3(text).digest(8)))
 
 
@@ -56,8 +56,8 @@ class Noisy(Wrapped):
         super().__init__(inner)
         self.relative, self.deterministic = relative, False
 
-    def _changed(self, design: Design, result: Metrics, seed: int) -> Metrics:
-        rng = self._random(design, f"noise{seed}")
+    def _changed(self, design: Design, result: Metrics, workload: Workload, seed: int) -> Metrics:
+        rng = self._random(design, workload, f"noise{seed}")
         return replace(result, values={name: v * (1 + self.relative * rng.standard_normal()) for name, v in result.values.items()})
 
 
@@ -68,8 +68,8 @@ class Infeasible(Wrapped):
         super().__init__(inner)
         self.share = share
 
-    def _changed(self, design: Design, result: Metrics, seed: int) -> Metrics:
-        return Metrics.infeasible(["planted"]) if self._random(design, "infeasible").random() < self.share else result
+    def _changed(self, design: Design, result: Metrics, workload: Workload, seed: int) -> Metrics:
+        return Metrics.infeasible(["planted"]) if self._random(design, workload, "infeasible").random() < self.share else result
 
 
 class Crashing(Wrapped):
@@ -79,8 +79,8 @@ class Crashing(Wrapped):
         super().__init__(inner)
         self.share = share
 
-    def _changed(self, design: Design, result: Metrics, seed: int) -> Metrics:
-        draw = self._random(design, "crash").random() / self.share
+    def _changed(self, design: Design, result: Metrics, workload: Workload, seed: int) -> Metrics:
+        draw = self._random(design, workload, "crash").random() / self.share
         if draw >= 1:
             return result
         return Metrics.timeout("planted") if draw < 1 / 3 else Metrics.failed("planted")

@@ -1,0 +1,241 @@
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import designgym as dg
+from designgym.core import registry
+from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.metrics import Metrics
+from designgym.core.testing import Crashing, check_env
+from designgym.envs import environment, make_env
+from designgym.envs.design_env import DesignEnv, decades, finite_reward
+
+ID = "test/Cache-v0"
+MIXED_ID = "test/Mixed-v0"
+SPACE = dg.DesignSpace(
+    ways=dg.Integer(1, 16), policy=dg.Categorical("lru", "fifo"), sets=dg.PowerOfTwo(1, 64), degree=dg.Integer(1, 4),
+    conditions=[dg.Condition("degree", "policy == 'lru'")],
+    constraints=[dg.Constraint("ways * sets <= 64", "more than 64 blocks do not fit"), dg.Constraint("ways != 13", "bad luck")],
+)  # fmt: skip
+MIXED = dg.DesignSpace(
+    order=dg.Permutation("a", "b", "c"), rate=dg.Float(0.1, 10, log=True), layers=dg.Repeated(dg.DesignSpace(k=dg.Integer(1, 3)), 0, 2),
+    depth=dg.Integer(0, 3), conditions=[dg.Condition("rate", "depth > 1")],
+)  # fmt: skip
+
+
+@dg.simulator(space=SPACE, metrics=["latency_ns", "area_mm2"], version="1")
+def cache(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+    """A made-up cache."""
+    return {"latency_ns": 100 / design["ways"] + design["sets"] * workload, "area_mm2": design["ways"] * design["sets"] / 64}
+
+
+@dg.simulator(space=MIXED, metrics=["cost"], version="1")
+def mixed(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+    """Everything at once."""
+    return {"cost": len(design["layers"]) + (design["rate"] if design["depth"] > 1 else 0)}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environments() -> Iterator[None]:
+    dg.register(
+        ID, cache, workloads={"a": 1.0, "b": 2.0}, budget=20,
+        objectives={"fast": dg.minimize("latency_ns", subject_to={"area_mm2": "<= 0.5"}), "small": dg.minimize("area_mm2")},
+    )  # fmt: skip
+    dg.register(MIXED_ID, mixed, workloads={"none": None}, objective=dg.minimize("cost"))
+    yield
+    for id in (ID, MIXED_ID):
+        registry._environments.pop(id)
+        gymnasium.registry.pop(id)
+
+
+@pytest.mark.parametrize("id", [ID, MIXED_ID])
+def test_the_kit_finds_nothing(id: str) -> None:
+    check_env(id)
+
+
+def test_a_step_of_the_design_form() -> None:
+    env = make_env(ID, budget=3)
+    observation, info = env.reset(seed=0)
+    assert observation.tolist() == [0, 0, 0, 0] and info["units"] == {"latency_ns": "ns", "area_mm2": "mm^2"}
+    observation, reward, terminated, truncated, info = env.step(np.array([3, 0, 2, 0]))
+    assert info["design"].to_dict() == {"ways": 4, "policy": "lru", "sets": 4, "degree": 1}
+    assert info["metrics"] == {"latency_ns": 29.0, "area_mm2": 0.25} and info["status"] == "ok" and info["feasible"]
+    assert reward == info["score"] == -29.0 and info["trial"].obtained == "measured"
+    assert observation == pytest.approx([1 / 3, 1, decades(29.0), decades(0.25)]) and not terminated and not truncated
+    *_, info = env.step(np.array([3, 0, 2, 0]))
+    assert info["trial"].obtained == "exact hit" and info["trial"] == env.trial
+    *_, terminated, truncated, info = env.step(np.array([3, 1, 2, 2]))  # degree has no effect under fifo, but the policy differs
+    assert truncated and not terminated
+    with pytest.raises(InputError, match="episode is over"):
+        env.step(np.array([0, 0, 0, 0]))
+
+
+def test_constraints_and_failures_get_finite_rewards_in_order() -> None:
+    env = make_env(ID)
+    env.reset()
+    rewards = {}
+    for name, action in (("good", [3, 0, 2, 0]), ("breaks the bound", [9, 0, 2, 0]), ("illegal", [15, 0, 6, 0])):
+        observation, rewards[name], _, _, info = env.step(np.array(action))
+        assert observation[1] == (1 if name == "good" else -1) and env.observation_space.contains(observation)
+    assert rewards["good"] > rewards["breaks the bound"] > rewards["illegal"] and np.isfinite(np.float32(rewards["illegal"]))
+    assert info["score"] == -np.inf and info["reasons"] == ("more than 64 blocks do not fit",) and info["metrics"] == {}
+    for scale in ("score", "log"):
+        scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e300, -1.5e300, -2e300, -np.inf]
+        finite = [finite_reward(score, scale) for score in scores]  # type: ignore[arg-type]
+        assert finite == sorted(finite, reverse=True) and len(set(finite)) == len(scores) and np.isfinite(np.float32(finite)).all()
+    assert finite_reward(-999.0, "log") == pytest.approx(-3)
+
+
+def test_observations_are_bounded_and_monotone() -> None:
+    values = [-1e300, -5.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1e18, 1e300]
+    seen = [decades(value) for value in values]
+    assert seen == sorted(seen) and max(map(abs, seen)) <= 21.0 and decades(1.0) == pytest.approx(3, abs=1e-3)
+
+
+def test_a_sequential_episode_is_one_design() -> None:
+    env = make_env(ID, form="sequential")
+    observation, _ = env.reset(seed=0)
+    assert env.action_space == gymnasium.spaces.Discrete(16) and observation[4:].tolist() == [-1] * 4
+    for action, expected in ((7, 15), (1, 2), (3, 4)):
+        mask = env.action_masks()
+        assert mask.sum() == expected, "ways: not 13; policy: two; sets: 8 * sets <= 64"
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert reward == 0 and not terminated and not truncated and "design" not in info
+    assert env.action_masks().tolist() == [True] + [False] * 15  # no degree under fifo
+    _, reward, terminated, truncated, info = env.step(0)
+    assert terminated and not truncated and reward == -1.5e18 and info["score"] == -1.5e300  # the bound on the area is broken
+    assert info["design"].to_dict() == {"ways": 8, "policy": "fifo", "sets": 8, "degree": 1}
+    assert env.action_masks().any()  # agents ask once more after the end
+
+
+def test_masks_lead_to_legal_designs_only() -> None:
+    env, rng = make_env(ID, form="sequential", cache=None), np.random.default_rng(0)
+    for _ in range(50):
+        env.reset()
+        over = False
+        while not over:
+            _, _, over, _, info = env.step(rng.choice(np.flatnonzero(env.action_masks())))
+        assert info["status"] == "ok"
+
+
+def test_masks_of_structured_and_continuous_columns() -> None:
+    env = make_env(MIXED_ID, form="sequential", levels=5)
+    env.reset()
+    seen = []
+    over = False
+    while not over:
+        mask = env.action_masks()
+        seen.append(int(mask.sum()))
+        _, _, over, _, info = env.step(int(np.flatnonzero(mask)[0]))
+    # three sort keys of 5 levels, a length of three, two absent elements, the depth, and a rate without effect at depth 0
+    assert seen == [5, 5, 5, 3, 1, 1, 4, 1]
+    assert info["design"]["layers"] == () and info["design"]["rate"] == MIXED.parameters["rate"].default
+
+
+def test_masks_in_the_design_form() -> None:
+    masks = make_env(ID).action_masks()
+    assert masks.shape == (16 + 2 + 7 + 4,) and not masks[12] and masks.sum() == 28
+    with pytest.raises(InputError, match="sequential"):
+        make_env(MIXED_ID).action_masks()
+
+
+def test_a_dead_end_offers_every_value() -> None:
+    space = dg.DesignSpace(a=dg.Integer(0, 1), b=dg.Integer(0, 1), constraints=[dg.Constraint("a * b > 5", "impossible")])
+
+    @dg.simulator(space=space, metrics=["x"], version="1")
+    def never(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+        return {"x": 0.0}
+
+    env = DesignEnv(dg.Evaluator(never, dg.Workload("w")), dg.minimize("x"), form="sequential")
+    env.reset()
+    assert env.action_masks().tolist() == [True, True]
+
+
+@pytest.mark.parametrize("action", [16, -1, 1.5, "a", None, np.array([1]), True + 0.5])
+def test_sequential_actions_outside_the_space_are_refused(action: Any) -> None:
+    env = make_env(ID, form="sequential")
+    env.reset()
+    with pytest.raises(InputError, match="is not in Discrete"):
+        env.step(action)
+
+
+def test_arguments_are_checked() -> None:
+    bad: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"form": "sideways"}, InputError, "sideways"), ({"budget": 0}, InputError, "budget"), ({"budget": 2.5}, InputError, "budget"),
+        ({"reward": "gold"}, InputError, "gold"), ({"render_mode": "human"}, InputError, "human"),
+        ({"levels": 1, "form": "sequential"}, InputError, "levels"),
+        ({"workload": "z"}, UnknownNameError, "'z'"), ({"objective": "z"}, UnknownNameError, "'z'"),
+        ({"speed": 3}, UnknownNameError, "'speed'"),
+        ({"cache": "global"}, InputError, "global"), ({"fidelity": 0}, InputError, "fidelity"),
+        ({"objective": dg.minimize("weight_kg")}, UnknownNameError, "weight_kg"),
+    ]  # fmt: skip
+    for arguments, error, message in bad:
+        with pytest.raises(error, match=message):
+            make_env(ID, **arguments)
+    with pytest.raises(UnknownNameError, match="environment"):
+        make_env("test/Nobody-v0")
+
+
+def test_objectives_and_workloads_can_be_chosen() -> None:
+    env = make_env(ID, workload="b", objective="small")
+    env.reset()
+    assert env.step(np.array([0, 0, 0, 0]))[1] == pytest.approx(-1 / 64)
+    own = make_env(ID, workload=dg.Workload("mine", 3.0), objective=dg.maximize("latency_ns"))
+    own.reset()
+    assert own.step(np.array([0, 0, 0, 0]))[1] == pytest.approx(103.0)
+
+
+def test_render_shows_units() -> None:
+    env = gymnasium.make(ID, render_mode="ansi").unwrapped
+    env.reset()
+    assert "no design" in str(env.render())
+    env.step(np.array([9, 0, 2, 0]))
+    text = str(env.render())
+    assert "latency_ns = 14 ns" in text and "area_mm2 = 0.625 mm^2" in text and "breaks area_mm2 <= 0.5 by 25 %" in text
+    env.step(np.array([15, 0, 6, 0]))
+    assert "infeasible: more than 64 blocks do not fit" in str(env.render())
+    silent = make_env(ID)
+    silent.reset()
+    with pytest.warns(UserWarning, match="render_mode='ansi'"):
+        assert silent.render() is None
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_vectors_of_environments(mode: str) -> None:
+    envs = gymnasium.make_vec(ID, num_envs=2, vectorization_mode=mode, budget=3)
+    envs.reset(seed=1)
+    actions = np.array([[3, 0, 2, 0], [15, 0, 6, 0]])
+    for _ in range(2):
+        _, rewards, _, _, infos = envs.step(actions)
+        assert rewards[0] == -29.0 and rewards[1] < -1e18
+    *_, truncated, infos = envs.step(actions)
+    assert truncated.all() and infos["metrics"]["latency_ns"][0] == 29.0 and infos["design"][1]["ways"] == 16
+    envs.step(actions)  # resets by itself
+    envs.close()
+
+
+def test_pickling_and_specs_make_fresh_copies() -> None:
+    env = gymnasium.make(ID, budget=7, workload="b")
+    env.reset()
+    env.step(env.action_space.sample())
+    for copy in (pickle.loads(pickle.dumps(env.unwrapped)), pickle.loads(pickle.dumps(env.spec)).make().unwrapped):
+        assert copy.budget == 7 and copy.evaluator.workload.name == "b" and copy.trial is None
+    assert env.spec is not None and gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()).make().unwrapped.budget == 7  # type: ignore[attr-defined]
+
+
+def test_a_crashing_simulator_fails_designs_not_the_episode() -> None:
+    env = DesignEnv(dg.Evaluator(Crashing(cache, 0.5), dg.Workload("w", 1.0)), dg.minimize("latency_ns"), budget=40)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    statuses = {env.step(env.action_space.sample())[4]["status"] for _ in range(40)}
+    assert {"ok", "failed", "infeasible"} <= statuses
+    assert Metrics.failed("x").status == "failed"
+
+
+def test_built_in_environments_are_found() -> None:
+    spec = environment("designgym/DramController-v0")
+    assert next(iter(spec.objectives)) == "energy_delay" and spec.default_workload in spec.workloads.names()
