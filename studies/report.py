@@ -134,7 +134,7 @@ def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
         return f'<p class="note">{escape(meta["caption"])}</p>'
     name = f"plot-{_identifier(part, suffix)}"
     drawn = copy.deepcopy(figure)
-    above = 104 if any(trace["type"] == "parcoords" for trace in drawn.data) else 36
+    above = 92 if any(trace["type"] == "parcoords" for trace in drawn.data) else 36
     drawn.update_layout(title=None, height=meta["height"], margin_t=above)  # the page has its own heading and caption
     return (
         f'<figure aria-labelledby="{name}-caption"><figcaption id="{name}-caption">{escape(meta["caption"])}</figcaption>'

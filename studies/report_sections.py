@@ -173,6 +173,8 @@ def runs(data: StudyData) -> str:
     frame, target = data.frame, data.target
     ended = {run.run: run for run in data.meta.runs}
     names = list(dict.fromkeys([*ended, *frame["run"]]))
+    order = {run: (data.labels.index(label), seed) for run, label, seed in zip(frame["run"], data.label, frame["run_seed"], strict=True)}
+    names.sort(key=lambda name: order.get(name, (len(data.labels), 0)))
     groups = {run: rows.to_numpy() for run, rows in pd.Series(np.arange(len(frame))).groupby(frame["run"].to_numpy(), sort=False)}
     best, rest = [], []
     for name in names:
@@ -230,7 +232,7 @@ def provenance(parts: Sequence[StudyData], meta: StudyMeta) -> str:
         ("Simulator", ", ".join(f"{text}" for text in simulators)),
         ("Space version", ", ".join(sorted(set(_texts(frame, "space_version")) - {""}))),
         ("Workload", f"{meta.workload}{f', digest {meta.workload_digest}' if meta.workload_digest else ''}"),
-        ("Objective", meta.objective),
+        ("Objective", _objective_words(parts[0])),
         ("Fidelity", ", ".join(sorted(set(_texts(frame, "fidelity")) - {""}))),
         ("Budget", f"{meta.budget:,} evaluations per run" if meta.budget else ""),
         ("Searcher seeds", ", ".join(sorted({str(seed) for seed in frame["run_seed"]}, key=lambda text: (len(text), text))[:60])),

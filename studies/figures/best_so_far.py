@@ -66,7 +66,7 @@ def figure(data: StudyData, *, against: Against = "evaluations", dark: bool = Fa
                 x=x, y=low, mode="lines", line={"width": 0, "shape": "hv"}, hoverinfo="skip", showlegend=False, legendgroup=label
             )
             fig.add_scatter(
-                x=x, y=high, mode="lines", line={"width": 0, "shape": "hv"}, fill="tonexty", fillcolor=style.fill(0.16), hoverinfo="skip",
+                x=x, y=high, mode="lines", line={"width": 0, "shape": "hv"}, fill="tonexty", fillcolor=style.fill(0.13), hoverinfo="skip",
                 showlegend=False, legendgroup=label,
             )  # fmt: skip
         fig.add_scatter(
@@ -186,7 +186,7 @@ def _zoom(fig: go.Figure, curves: dict[str, Curve], quantity: Quantity, factor: 
     """Leave the first unlucky draws outside the view where they would flatten everything that follows."""
     finite = {label: curve.centre[np.isfinite(curve.centre)] * factor for label, curve in curves.items()}
     ends = np.array([values[-1] for values in finite.values() if len(values)])
-    early = np.array([values[min(len(values) - 1, max(2, len(values) // 25))] for values in finite.values() if len(values)])
+    early = np.array([values[min(len(values) - 1, max(2, len(values) // 7))] for values in finite.values() if len(values)])
     starts = np.array([values[0] for values in finite.values() if len(values)])
     best, worst = (ends.min(), early.max()) if quantity.goal == "min" else (ends.max(), early.min())
     span = abs(worst - best)

@@ -9,6 +9,7 @@ from designgym.studies.figures.data import StudyData
 from designgym.studies.figures.style import axis_title, better, empty, finish, safe
 
 MAX_STEPS = 400
+SKEWED = 4  # ratio of the ends beyond which the axis is logarithmic
 
 
 def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
@@ -38,7 +39,9 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
             hovertemplate=f"{safe(label)}: %{{y:.1f}} % at least as good as %{{x:.4~g}} {safe(scale.unit)}<extra></extra>",
         )  # fmt: skip
     low, high = np.quantile(quantity.values[usable], [0.0, 0.95] if quantity.goal == "min" else [0.05, 1.0]) * scale.factor
-    if high > low:
+    if low > 0 and high > SKEWED * low:
+        fig.update_xaxes(type="log", range=np.log10([low * 0.98, high * 1.02]).tolist(), dtick="D2")
+    elif high > low:
         fig.update_xaxes(range=[low - 0.03 * (high - low), high + 0.03 * (high - low)])
     fig.update_xaxes(title_text=axis_title(quantity.label, scale.unit, better(quantity.goal)))
     fig.update_yaxes(title_text="evaluations at least as good (%)", range=[0, 102])

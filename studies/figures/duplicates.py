@@ -105,7 +105,7 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
             xanchor="left", align="left",
             font={"size": 12},
         )  # fmt: skip
-    fig.update_layout(barmode="stack", bargap=0.38)
+    fig.update_layout(barmode="stack", bargap=0.38, legend_traceorder="normal")
     fig.update_xaxes(title_text="share of the searcher's proposals (%)", range=[0, 100])
     fig.update_yaxes(showgrid=False, ticklen=0, ticklabelstandoff=6, showline=False)
     everything = list(splits.values())

@@ -45,7 +45,7 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     rows = rows[np.argsort(-ranks[rows], kind="stable")]  # the best are drawn last, on top
     names, note = _parameters(data, order)
     metrics = _metrics(data)
-    width = max(9, min(16, 110 // (len(names) + len(metrics))))  # letters that fit above an axis
+    width = max(12, min(20, 150 // (len(names) + len(metrics))))  # letters that fit above an axis
     dimensions = [_parameter_axis(data, name, rows, width) for name in names]
     dimensions += [_metric_axis(quantity, rows, width) for quantity in metrics]
     fig = go.Figure(
@@ -55,7 +55,7 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
                 "color": 1 - ranks[rows], "colorscale": [[1 - place, color] for place, color in reversed(BEST_SCALE)], "cmin": 0, "cmax": 1,
                 "showscale": True, "colorbar": _colorbar(target, ranks),
             },
-            labelfont={"size": 12}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
+            labelfont={"size": 11}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
             unselected={"line": {"color": "#B7C4CF", "opacity": 0.08}},
         )
     )  # fmt: skip
@@ -102,7 +102,7 @@ def _metrics(data: StudyData) -> list[Quantity]:
 def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: int) -> dict[str, Any]:
     column = data.frame[f"design.{name}"]
     unit = data.unit(f"design.{name}")
-    label = wrapped(name, width) + (f"<br>({safe(unit)})" if unit != "1" else "")
+    label = wrapped(name, width, f"({unit})" if unit != "1" else "")
     numeric = pd.to_numeric(column, errors="coerce") if not _is_text(column) else None
     distinct = sorted(set(numeric.dropna())) if numeric is not None else []
     if numeric is not None and (len(distinct) > MAX_TICKS and not _powers(distinct)):
@@ -136,7 +136,7 @@ def _metric_axis(quantity: Quantity, rows: NDArray[np.int64], width: int) -> dic
     digits = 3 if high - low > 0.02 * max(abs(high), abs(low)) else 5
     ends = [float(places[0]), float(places[-1])] if high > low else [float(places[0]) - 1, float(places[0]) + 1]
     return {
-        "label": f"<b>{wrapped(quantity.label, width)}</b>" + (f"<br>({safe(scale.unit)})" if scale.unit else ""),
+        "label": f"<b>{wrapped(quantity.label, width, f'({scale.unit})' if scale.unit else '')}</b>",
         "values": placed, "tickvals": places.tolist(), "ticktext": [number(float(value), digits) for value in shown],
         "range": ends[::-1] if quantity.goal == "min" else ends,
     }  # fmt: skip
@@ -152,7 +152,7 @@ def _colorbar(target: Quantity, ranks: NDArray[np.float64]) -> dict[str, Any]:
         "title": {"text": f"rank by<br>{wrapped(target.label, 18)}{unit}<br> ", "side": "top", "font": {"size": 12}},
         "tickvals": [1 - q for q, _ in stops],
         "ticktext": [f"{word}: {number(value, 3)}" for (_, word), value in zip(stops, values, strict=True)],
-        "thickness": 12, "len": 0.86, "y": 0, "yanchor": "bottom", "outlinewidth": 0, "tickfont": {"size": 11}, "x": 1.02, "xpad": 12,
+        "thickness": 12, "len": 0.8, "y": 0, "yanchor": "bottom", "outlinewidth": 0, "tickfont": {"size": 11}, "x": 1.02, "xpad": 12,
     }  # fmt: skip
 
 
@@ -162,18 +162,24 @@ def _fractional_ranks(signed: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.searchsorted(ordered, -signed, side="left") / max(len(signed) - 1, 1)
 
 
-def wrapped(name: str, width: int = 13) -> str:
-    """Return a label broken at words, underscores and capitals, escaped, lines joined by ``<br>``."""
+def wrapped(name: str, width: int = 13, end: str = "") -> str:
+    """Return a label on at most two lines, broken at words, underscores and capitals; escaped, joined by ``<br>``.
+
+    Args:
+        name: The label, plain text.
+        width: Letters per line.
+        end: Put after the last word, where there is room (a unit).
+    """
+    glue = " " if " " in name else ""
+    lines: list[str] = [""]
     parts = [part for part in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)|\s+", name) if part]
-    spaced = " " in name
-    lines: list[str] = []
-    for part in parts:
-        glue = " " if spaced else ""
-        if lines and len(lines[-1]) + len(glue) + len(part) <= width:
-            lines[-1] += glue + part
+    for part in [*parts, *([f"{end}"] if end else [])]:
+        space = " " if lines[-1] and (glue or part == end) else ""
+        if len(lines[-1]) + len(space) + len(part) <= width or not lines[-1] or len(lines) == 2:
+            lines[-1] += space + part
         else:
             lines.append(part)
-    return "<br>".join(safe(line, 24) for line in lines[:4])
+    return "<br>".join(safe(line, width + 6) for line in lines)
 
 
 def _is_text(column: pd.Series[Any]) -> bool:

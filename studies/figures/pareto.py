@@ -16,6 +16,7 @@ from designgym.studies.figures.sampling import sample_rows
 from designgym.studies.figures.style import ACCENT, FRONT, MUTED, axis_title, better, empty, finish, safe
 
 MAX_POINTS = 2500  # drawn; the front and the best design are always among them
+FEW = 3  # outcomes on a front below which two metrics hardly trade off
 MAX_HOVER = 14  # parameters listed on hover
 
 
@@ -80,7 +81,7 @@ def figure(data: StudyData, *, x: str | None = None, y: str | None = None, dark:
     fig.update_yaxes(title_text=axis_title(b.label, b.scale.unit, better(b.goal)))
     unseen = _zoom(fig, a.values[shown] * fa, b.values[shown] * fb, a, b)
     left_out = int((first & data.feasible).sum()) - len(shown)
-    caption = f"{_count(len(np.unique(np.column_stack([a.values[front], b.values[front]]), axis=0)))} on the front. {axes.reason}"
+    caption = f"{_count(_front_size(data, axes))} on the front. {axes.reason}"
     caption += " One point per outcome and searcher; hover for the design."
     caption += f" The {unseen:,} worst points lie outside the view; a double click shows them." if unseen else ""
     illegal = int((data.frame["status"] == "infeasible").sum())
@@ -100,17 +101,28 @@ def choose_axes(data: StudyData, x: str | None = None, y: str | None = None) -> 
         more = f" (the first two of {len(data.terms)} objectives)" if len(data.terms) > 2 else ""
         return Axes(a, b, f"The axes are the objectives{more}.")
     named = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in varying]
+    if not named:
+        return None
+    combined = None
     if len(named) >= 2:
-        return Axes(_directed(varying[named[1]]), _directed(varying[named[0]]), "The axes are the metrics that the objective combines.")
-    if not varying or not named:
-        return None
-    main = _directed(varying[named[0]], data.terms[0].goal)
-    second = _least_alike(main, [quantity for name, quantity in varying.items() if name != named[0]])
+        combined = Axes(_directed(varying[named[1]]), _directed(varying[named[0]]), "The axes are the metrics that the objective combines.")
+        if _front_size(data, combined) >= FEW:
+            return combined
+    main = _directed(varying[named[-1]], data.terms[0].goal if len(named) == 1 else None)
+    second = _least_alike(main, [quantity for name, quantity in varying.items() if name not in named])
     if second is None:
-        return None
-    return Axes(
-        _directed(second), main, f"The study has one objective; {second.label} is the declared metric that runs least in parallel with it."
-    )
+        return combined
+    if combined is None:
+        why = f"The study has one objective; {second.label} is the declared metric that runs least in parallel with it."
+        return Axes(_directed(second), main, why)
+    why = f"{combined.y.label.capitalize()} and {combined.x.label} hardly trade off here, so {main.label} stands against {second.label}."
+    alternative = Axes(main, _directed(second), why)
+    return alternative if _front_size(data, alternative) > _front_size(data, combined) else combined
+
+
+def _front_size(data: StudyData, axes: Axes) -> int:
+    rows = front_rows(data, axes)
+    return len(np.unique(np.column_stack([axes.x.values[rows], axes.y.values[rows]]), axis=0))
 
 
 def front_rows(data: StudyData, axes: Axes) -> NDArray[np.int64]:

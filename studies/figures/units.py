@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 PREFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12}
 SHOWN = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
@@ -147,9 +148,23 @@ def words(name: str, unit: str = "") -> str:
     return " ".join(part for part in parts if part) or name
 
 
-def column(values: Iterable[float], digits: int = 4) -> list[str]:
-    """Return the numbers of a table column with equally many decimals, so that they line up; about ``digits`` significant ones."""
+def column(values: Iterable[float], digits: int = 4, most: int = 6) -> list[str]:
+    """Return the numbers of a table column with equally many decimals, so that they line up.
+
+    Args:
+        values: The numbers.
+        digits: Significant digits, about.
+        most: As many are used where fewer would show different numbers alike.
+    """
     numbers = np.asarray(list(values), dtype=float)
+    for more in range(digits, most + 1):
+        texts = _column(numbers, more)
+        if len(set(texts)) >= len(set(numbers[np.isfinite(numbers)].tolist())):
+            break
+    return texts
+
+
+def _column(numbers: NDArray[np.float64], digits: int) -> list[str]:
     finite = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
     if not len(finite):
         return [number(float(value)) for value in numbers]

@@ -15,7 +15,8 @@ UNITS = {"energy_pj": "pJ", "time_ns": "ns", "rate": "1", "area_mm2": "mm^2"}
         ("energy_pj", "pJ"),
         ("energy_pj * time_ns", "pJ·ns"), ("energy_pj / time_ns", "pJ/ns"), ("energy_pj * rate", "pJ"),
         ("energy_pj + energy_pj", "pJ"), ("energy_pj + time_ns", ""), ("energy_pj * 2", ""),
-        ("max(energy_pj, 1)", ""), ("rate / rate", "1"), ("unknown", ""), ("((", ""), ("-time_ns", "ns"), ("energy_pj / (time_ns * area_mm2)", "pJ/(ns·mm^2)"),
+        ("max(energy_pj, 1)", ""),
+        ("rate / rate", "1"), ("unknown", ""), ("((", ""), ("-time_ns", "ns"), ("energy_pj / (time_ns * area_mm2)", "pJ/(ns·mm^2)"),
     ],
 )  # fmt: skip
 def test_unit_of_expression(expression: str, unit: str) -> None:
