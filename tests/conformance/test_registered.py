@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import designgym.envs
-import designgym.searchers  # noqa: F401  # registers the built-in searchers
+import designgym.searchers  # registers the built-in searchers
 from designgym.core.errors import InputError, NotInstalledError
 from designgym.core.objectives import Objective, minimize, pareto, target
 from designgym.core.registry import searcher_class, searchers

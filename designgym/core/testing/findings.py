@@ -27,10 +27,10 @@ class Findings:
         self.subject = subject
         self._by_law: dict[str, str] = {}
 
-    def check(self, holds: object, law: str, example: object = "") -> bool:
+    def check(self, holds: object, law: str, example: object = None) -> bool:
         """Note that ``law`` is broken unless ``holds``; ``example`` shows how."""
         if not holds:
-            self._by_law.setdefault(law, f"{law}: {example}" if example != "" else law)
+            self._by_law.setdefault(law, f"{law}: {example}" if example is not None else law)
         return bool(holds)
 
     @contextmanager
