@@ -68,6 +68,7 @@ class Application(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.params += _shared_parameters()
+        _hide_types_of_flags(self.params)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, in the order of the help."""
@@ -107,7 +108,7 @@ class Application(TyperGroup):
         sys.exit(code or flush_output())
 
 
-app = typer.Typer(cls=Application, name="designgym", rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(cls=Application, name="designgym", rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
 def _print_version(value: bool) -> None:
@@ -118,7 +119,7 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, epilog="Example: designgym demo")
+@app.callback(invoke_without_command=True, epilog="Example: designgym demo", context_settings={"help_option_names": ["-h", "--help"]})
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
@@ -130,7 +131,7 @@ def _root(
 
 def _load(name: str, entry: CommandEntry) -> Any:
     """Import a command's module and return its command, with the shared options and endings added."""
-    holder = typer.Typer(rich_markup_mode="rich")
+    holder = typer.Typer(rich_markup_mode="markdown")
     holder.callback()(lambda: None)  # keeps it a group, however many commands the module adds
     importlib.import_module(entry.module).register(holder)
     command = typer.main.get_command(holder).commands[name]  # type: ignore[attr-defined]
@@ -140,10 +141,18 @@ def _load(name: str, entry: CommandEntry) -> Any:
 
 def _prepare(command: Any, entry: CommandEntry) -> None:
     command.params += _shared_parameters()
+    _hide_types_of_flags(command.params)
     for inner in getattr(command, "commands", {}).values():
         _prepare(inner, entry)
     if not hasattr(command, "commands") and command.callback is not None:
         command.callback = _guarded(command.callback, entry)
+
+
+def _hide_types_of_flags(parameters: Sequence[Any]) -> None:
+    """Keep ``<bool>`` out of the help: a flag takes no value."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
 
 
 def _shared_parameters() -> list[Any]:

@@ -24,7 +24,7 @@ ClampOption = Annotated[bool, typer.Option("--clamp-times", help="Accept times t
 
 def register(app: typer.Typer) -> None:
     """Add the command and its sub-command to an application."""
-    data = typer.Typer(rich_markup_mode="rich", help="Bring in data of other projects.")
+    data = typer.Typer(rich_markup_mode="markdown", help="Bring in data of other projects.")
     data.callback(epilog="Example: designgym data import dram oss-arch-gym --to data")(_data)
     data.command("import", epilog="Example: designgym data import dram oss-arch-gym --to data")(import_data)
     app.add_typer(data, name="data")
