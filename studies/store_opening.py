@@ -43,6 +43,8 @@ def open_engine(where: str | os.PathLike[str], *, create: bool, read_only: bool,
         path = Path(text.removeprefix("sqlite:///")).expanduser()
         shown = str(path)
         is_new = _check_file(path, create=create, read_only=read_only)
+        if not is_new and not read_only:
+            _check_before_writing(path, timeout_s)
         engine = sqlite_engine(path, read_only=read_only, immutable=read_only and _sealed(path), timeout_s=timeout_s)
     else:
         engine, shown = _server_engine(text, timeout_s)
@@ -87,6 +89,16 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> bool:
             f"store {path} is read-only; make the file and its folder {path.parent} writable, or choose another place with --store"
         )
     return not start
+
+
+def _check_before_writing(path: Path, timeout_s: float) -> None:
+    """Raise `StoreError` for a database that is not ours while it is still untouched: opening it to write switches it to WAL."""
+    engine = sqlite_engine(path, read_only=True, timeout_s=timeout_s)
+    try:
+        with translated(str(path)), engine.connect() as connection:
+            _check_marker(connection, str(path))
+    finally:
+        engine.dispose()
 
 
 def _sealed(path: Path) -> bool:
