@@ -151,7 +151,8 @@ def extend(old: Mapping[str, Any], new: Mapping[str, Any], shown: str) -> dict[s
     if reasons:
         raise InputError(
             f"study {new['name']!r} in store {shown} has another definition: {'; '.join(reasons)}. "
-            "Give the new one another name, or replace the old one with fresh=True (--fresh); more searchers, seeds or budget would extend it"
+            "Give the new one another name, or replace the old one with fresh=True (--fresh); "
+            "more searchers, more seeds or a larger budget would extend it"
         )
     # runs keep their order: what was there first stays first
     return dict(new) | {name: [*old[name], *(i for i in new[name] if i not in old[name])] for name in ("searchers", "seeds")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from designgym.core.protocols import EquivalenceCache
@@ -18,8 +19,5 @@ def local_sweep(prepared: Prepared, progress: Callable[[RunReport], None] | None
         setting = prepared.settings[stored.plan.workload]
         choice = prepared.definition.choice(stored.plan)
         cache: EquivalenceCache = shared if setting.reuse else LocalCache()
-        SearchRun(
-            prepared.store, prepared.definition.name, stored.plan.run, setting,
-            lambda choice=choice, setting=setting, seed=stored.plan.seed: choice.make(setting.simulator.space, setting.objective, seed),
-            cache=cache,
-        ).run(progress)  # fmt: skip
+        make = functools.partial(choice.make, setting.simulator.space, setting.objective, stored.plan.seed)
+        SearchRun(prepared.store, prepared.definition.name, stored.plan.run, setting, make, cache=cache).run(progress)

@@ -237,8 +237,8 @@ class SearchRun:
         designs = self._searcher.ask(min(self._setting.batch, budget - self._tally.evaluations))
         if [design.literal for design in designs] != [record.trial.design.literal for record in records]:
             raise StoreError(
-                f"run {self._name!r} of study {self._study!r} cannot go on: its searcher, in the state stored, proposes other designs than it "
-                "did (another version of a library?); start the study afresh, or under another name"
+                f"run {self._name!r} of study {self._study!r} cannot go on: its searcher, in the state stored, proposes other designs "
+                "than it did (another version of a library?); start the study afresh, or under another name"
             )
         self._searcher.tell([record.trial for record in records])
 

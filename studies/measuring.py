@@ -86,8 +86,8 @@ class SharedMeasuring:
     """
 
     def __init__(
-        self, simulator: Simulator, workload: Workload, *, fidelity: float, seed: int, runner: Runner, cache: EquivalenceCache, store: Store,
-        reuse: bool, run_id: int | None = None, owner: str = "",
+        self, simulator: Simulator, workload: Workload, *, fidelity: float, seed: int, runner: Runner, cache: EquivalenceCache,
+        store: Store, reuse: bool, run_id: int | None = None, owner: str = "",
     ) -> None:  # fmt: skip
         self._simulator, self._runner, self._cache, self._store = simulator, runner, cache, store
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=seed)

@@ -30,14 +30,16 @@ class Worker:
             return Metrics.failed(f"{self._simulator.name} raised {type(error).__name__}: {error}")
 
 
-def start_pool(payload: Any, resources: Resources, limit: int | None) -> list[Any]:
-    """Start as many workers as the cluster has room for, at most ``limit``, at least one."""
+def start_pool(payload: Any, resources: Resources) -> list[Any]:
+    """Start as many workers as the cluster has room for, at least one."""
     import ray
 
     total = ray.cluster_resources()
-    room = [total.get(kind, 0) // need for kind, need in (("CPU", resources.cpus), ("GPU", resources.gpus), ("memory", resources.memory_bytes)) if need]
-    count = max(1, int(min([*room, *([limit] if limit else [])], default=1)))
-    options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus, "max_restarts": -1, "max_task_retries": RESTARTS}
+    needs = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory_bytes}
+    room = [int(total.get(kind, 0) / need) for kind, need in needs.items() if need]
+    count = max(1, min(room, default=1))
+    options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
+    options |= {"max_restarts": -1, "max_task_retries": RESTARTS}
     if resources.memory_bytes:
         options["memory"] = resources.memory_bytes
     maker = ray.remote(Worker).options(**options)
@@ -57,6 +59,7 @@ class OnPool:
     def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int, on_results: OnResults) -> None:
         """See `Runner`."""
         import ray
+        from ray.exceptions import RayActorError
 
         waiting = list(range(len(designs)))[::-1]
         idle = list(self._workers)
@@ -71,6 +74,6 @@ class OnPool:
                 idle.append(worker)
                 try:
                     result = ray.get(reference)
-                except ray.exceptions.RayActorError as error:
+                except RayActorError as error:
                     result = Metrics.failed(f"the worker died {RESTARTS + 1} times at this design: {str(error).splitlines()[0]}")
                 on_results([position], [result])

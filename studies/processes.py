@@ -21,7 +21,7 @@ def owner_state(owner: str) -> Literal["this process", "alive", "dead", "elsewhe
         return "elsewhere"
     if int(pid) == os.getpid() and start == _start(os.getpid()):
         return "this process"
-    return "alive" if _exists(int(pid)) and start == _start(int(pid)) else "dead"
+    return "alive" if process_exists(int(pid)) and start == _start(int(pid)) else "dead"
 
 
 def describe_owner(owner: str) -> str:
@@ -30,7 +30,8 @@ def describe_owner(owner: str) -> str:
     return f"process {pid} on {host}"
 
 
-def _exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Return whether a process of that number exists on this host."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

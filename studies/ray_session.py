@@ -16,14 +16,16 @@ from types import ModuleType
 from typing import Any
 
 from designgym.core.errors import DesignGymError
+from designgym.studies.processes import process_exists
 
-SOCKET_PATH_LIMIT = 107  # bytes in the path of a Unix socket, of which Ray takes about 60 below its folder
+SOCKET_PATH_LIMIT = 107  # bytes in the path of a Unix socket
+SESSION_PATH = 96  # of them are taken by our folder and what Ray makes in it
 PLUGINS = "designgym.studies.plugins."
 
 
 @contextmanager
-def ray_session(address: str | None, workers: int | None) -> Iterator[bool]:
-    """Use the Ray that runs, join the cluster at ``address``, or start one on this machine; yields whether it is our own.
+def ray_session(address: str | None, workers: int | None) -> Iterator[Path | None]:
+    """Use the Ray that runs, join the cluster at ``address``, or start one on this machine; yields the folder of our own, else None.
 
     Only what was started here is shut down, its folder removed with it.
 
@@ -38,7 +40,7 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[bool]:
         import ray
 
         if ray.is_initialized():
-            yield False
+            yield None
             return
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
         if address is not None:
@@ -46,18 +48,19 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[bool]:
                 ray.init(address=address, **options)
             except (ConnectionError, ValueError, TimeoutError) as error:
                 raise DesignGymError(
-                    f"no Ray cluster at address {address!r} ({str(error).splitlines()[0]}): start one with `ray start --head`, or leave address out"
+                    f"no Ray cluster at address {address!r} ({str(error).splitlines()[0]}): "
+                    "start one with `ray start --head`, or leave address out"
                 ) from None
             try:
-                yield False
+                yield None
             finally:
                 ray.shutdown()
             return
-        folder = Path(tempfile.mkdtemp(prefix="dg-", dir=_short_folder()))  # 0700: nobody else reads the sockets
+        folder = _private_folder()
         cores = max(os.cpu_count() or 1, workers or 1)
         try:
-            ray.init(num_cpus=cores, include_dashboard=False, _temp_dir=str(folder), **options)
-            yield True
+            ray.init(num_cpus=cores, include_dashboard=False, _temp_dir=str(folder / "ray"), **options)
+            yield folder
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
@@ -110,9 +113,16 @@ def _search_path() -> str:
     return os.pathsep.join(dict.fromkeys(os.path.abspath(folder) for folder in sys.path))
 
 
-def _short_folder() -> str:
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder)) < SOCKET_PATH_LIMIT - 75 else "/tmp"
+def _private_folder() -> Path:
+    """Return a new folder that nobody else may enter (Ray opens its own to everybody); those of processes that were killed go."""
+    parent = Path(tempfile.gettempdir())
+    if len(os.fsencode(parent)) > SOCKET_PATH_LIMIT - SESSION_PATH:
+        parent = Path("/tmp")
+    for old in parent.glob("dg-*-ray-*"):
+        pid = old.name.split("-")[1]
+        if pid.isdigit() and not process_exists(int(pid)) and old.stat().st_uid == os.getuid():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"dg-{os.getpid()}-ray-", dir=parent))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -153,16 +153,17 @@ class StudyResult:
         """Write the trials as Parquet, the unit of each column in its field's metadata (key ``unit``)."""
         from designgym.studies.exports import write_parquet
 
-        return write_parquet(self, Path(path))
+        return write_parquet(cast("Any", self), Path(path))
 
     def to_optuna(self, url: str) -> str:
         """Write the trials to an Optuna storage; see `exports_optuna.export_optuna`."""
         from designgym.studies.exports_optuna import export_optuna
 
-        return export_optuna(self, url)
+        return export_optuna(cast("Any", self), url)
 
     @cached_property
-    def _reports(self) -> list[RunReport]:
+    def reports(self) -> list[RunReport]:
+        """How far each run is, in the order of `runs`."""
         return [self._report(run) for run in self.runs]
 
     def summary(self, by: str = "run") -> pd.DataFrame:
@@ -170,7 +171,7 @@ class StudyResult:
         import pandas as pd
 
         rows = []
-        for run, report in zip(self.runs, self._reports, strict=True):
+        for run, report in zip(self.runs, self.reports, strict=True):
             shown = {f"best {label}": value for label, value in report.best_shown.items()}
             counts = {
                 name: value for name, value in report.to_json().items() if name not in ("run", "best_shown", "elapsed_s", "stop_reason")
@@ -203,7 +204,7 @@ class StudyResult:
                 run.plan.run, run.plan.searcher, run.plan.seed, run.stop_reason, report.elapsed_s,
                 float((run.progress or {}).get("fingerprints", {}).get("_probe_s", 0.0)), run.stop_reason if run.status == "failed" else "",
             )
-            for run, report in zip(self.runs, self._reports, strict=True)
+            for run, report in zip(self.runs, self.reports, strict=True)
         ]  # fmt: skip
         return StudyMeta.of(
             self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,
@@ -237,14 +238,14 @@ class StudyResult:
         frame = self.frame[self.frame["run"] == run.plan.run]
         hits = frame["obtained"].isin(["exact hit", "functional hit"])
         feasible = frame[frame["feasible"] & ~frame["duplicate"]]
-        best = frame.loc[frame["score"].idxmax()] if len(frame) else None
+        best = frame.iloc[int(frame["score"].to_numpy().argmax())].to_dict() if len(frame) else None
         metrics = self._metrics_of(best) if best is not None and best["status"] == "ok" else None
         return RunReport(
             run.plan.run, self.definition["budget"], int((~frame["duplicate"]).sum()), len(frame), int(frame["duplicate"].sum()),
             int(frame["obtained"].isin(["measured", "audited"]).sum()), int((frame["obtained"] == "exact hit").sum()),
             int((frame["obtained"] == "functional hit").sum()), int(frame["status"].isin(["failed", "timeout"]).sum()),
             -math.inf if best is None else float(best["score"]), {} if metrics is None else self.objective.shown(metrics),
-            self.objective.hypervolume([self._metrics_of(row) for _, row in feasible.iterrows()])
+            self.objective.hypervolume([self._metrics_of(row) for row in feasible.to_dict("records")])
             if isinstance(self.objective, ParetoObjective) else None,
             float((frame["cost_s"] - frame["wall_s"]).clip(lower=0)[hits].sum()), self._wall_s(frame), run.stop_reason,
         )  # fmt: skip

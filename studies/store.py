@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, union_all
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, case, func, select
 
 from designgym.core.errors import StoreError, UnknownNameError
 from designgym.core.metrics import Metrics
 from designgym.core.space import DesignSpace
 from designgym.studies.processes import describe_owner, owner_state
 from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, dumps, from_row, loads, to_metrics, to_row
-from designgym.studies.store_errors import translated
+from designgym.studies.store_base import FOREIGN_LEASE_S, StoreBase, holds, stored_run
 from designgym.studies.store_opening import default_place, open_engine
-from designgym.studies.store_schema import BUSY_TIMEOUT_S, FLUSH_S, measurements, meta, runs, studies, trials
-
-FOREIGN_LEASE_S = 60.0  # a writer on another host is believed dead after this long without a write
+from designgym.studies.store_schema import BUSY_TIMEOUT_S, measurements, runs, studies, trials
 
 
 def open_store(
@@ -32,7 +28,7 @@ def open_store(
     return Store(engine, shown, os.fspath(where))
 
 
-class Store:
+class Store(StoreBase):
     """A store that is open. Safe to use from several threads and processes; made by `open_store`.
 
     Attributes:
@@ -40,33 +36,16 @@ class Store:
         where: What to open it by again, in another process.
     """
 
-    def __init__(self, engine: Any, shown: str, where: str) -> None:
-        self._engine, self.shown, self.where = engine, shown, where
-        self._lookup = _lookup_statement()
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        self._note = insert(measurements).on_conflict_do_nothing()
-        self._flushed_at = -FLUSH_S  # by the monotonic clock; a race between threads only flushes once more
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     # ---- studies -------------------------------------------------------------------------------------------------------
 
     def studies(self) -> list[dict[str, Any]]:
         """Return what is stored, oldest first: name, definition, created_at_s, runs, finished, trials, last_write_s."""
         with self._reading() as connection:
             rows = connection.execute(select(studies).order_by(studies.c.id)).mappings().all()
+            finished = func.sum(case((runs.c.status == "finished", 1), else_=0))
             counts = connection.execute(
-                select(runs.c.study_id, func.count(), func.sum((runs.c.status == "finished").cast(trials.c.number.type)), func.max(runs.c.heartbeat_s))
-                .group_by(runs.c.study_id)
-            ).all()  # fmt: skip
+                select(runs.c.study_id, func.count(), finished, func.max(runs.c.heartbeat_s)).group_by(runs.c.study_id)
+            ).all()
             sizes = connection.execute(select(runs.c.study_id, func.count()).join(trials).group_by(runs.c.study_id)).all()
         by_study = {study: (count, finished, last) for study, count, finished, last in counts}
         stored = {study: count for study, count in sizes}
@@ -112,7 +91,7 @@ class Store:
         with self._writing() as connection:
             row_id = connection.execute(select(studies.c.id).where(studies.c.name == study)).scalar()
             for owner, beat in connection.execute(select(runs.c.owner, runs.c.heartbeat_s).where(runs.c.study_id == row_id)).all():
-                if _holds(owner, beat):
+                if holds(owner, beat):
                     raise StoreError(f"study {study!r} is being run by {describe_owner(owner)}: stop that one first")
             connection.execute(studies.delete().where(studies.c.name == study))
 
@@ -139,8 +118,9 @@ class Store:
             present = set(connection.execute(select(runs.c.run).where(runs.c.study_id == study_id)).scalars())
             rows = [
                 {
-                    "study_id": study_id, "run": plan.run, "position": position, "workload": plan.workload, "workload_digest": plan.workload_digest,
-                    "searcher": plan.searcher, "searcher_options": dumps(dict(plan.options)), "seed": plan.seed, "status": "waiting",
+                    "study_id": study_id, "run": plan.run, "position": position, "workload": plan.workload,
+                    "workload_digest": plan.workload_digest, "searcher": plan.searcher, "seed": plan.seed,
+                    "searcher_options": dumps(dict(plan.options)), "status": "waiting",
                     "simulator": context.simulator, "simulator_version": context.simulator_version, "space_version": context.space_version,
                     "fidelity": context.fidelity, "simulator_seed": context.simulator_seed,
                 }
@@ -155,7 +135,7 @@ class Store:
         with self._reading() as connection:
             query = select(runs).join(studies).where(studies.c.name == study).order_by(runs.c.position, runs.c.id)
             rows = connection.execute(query).mappings().all()
-        return [_stored_run(row) for row in rows]
+        return [stored_run(row) for row in rows]
 
     def claim(self, study: str, run: str, owner: str, patience_s: float = 20.0) -> StoredRun:
         """Make ``owner`` the run's only writer and return the run as it stands.
@@ -171,10 +151,10 @@ class Store:
                 query = select(runs).join(studies).where(and_(studies.c.name == study, runs.c.run == run))
                 row = connection.execute(query).mappings().one()
                 holder, beat = row["owner"], row["heartbeat_s"]
-                if not _holds(holder, beat):
+                if not holds(holder, beat):
                     values = {"owner": owner, "heartbeat_s": time.time(), "status": "running"}
                     connection.execute(runs.update().where(runs.c.id == row["id"]), values)
-                    return _stored_run(row)
+                    return stored_run(row)
                 # a writer on another host gets the time in which its silence would show
                 over = time.monotonic() > deadline + (FOREIGN_LEASE_S if owner_state(holder) == "elsewhere" else 0)
             if over:
@@ -232,7 +212,7 @@ class Store:
         """Return the trials of a run in order, exactly as they were appended."""
         with self._reading() as connection:
             rows = connection.execute(select(trials).where(trials.c.run_id == run.id).order_by(trials.c.number)).mappings().all()
-        return [from_row(row, run, space) for row in rows]
+        return [from_row(dict(row), run, space) for row in rows]
 
     def trial_rows(self, study: str) -> list[dict[str, Any]]:
         """Return all trials of a study, with what their runs share, by run and number, as rows under the names of the frame."""
@@ -276,7 +256,7 @@ class Store:
             rows = connection.execute(self._lookup, {"keys": list(keys)}).mappings().all()
         found: dict[str, tuple[Metrics, int | None]] = {}
         for row in rows:  # noted results come first: they say whose they are
-            found.setdefault(row["key_canonical"], (to_metrics(row), row["noted_by"]))
+            found.setdefault(row["key_canonical"], (to_metrics(dict(row)), row["noted_by"]))
         return found
 
     def mean_cost_s(self, simulator: str, version: str) -> float | None:
@@ -287,26 +267,6 @@ class Store:
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated(self.shown), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with translated(self.shown):
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                yield connection
-            if (now := time.monotonic()) - self._flushed_at >= FLUSH_S:
-                self._flush()
-                self._flushed_at = now
-
-    def _flush(self) -> None:
-        """Make all commits so far safe from a power cut, after they are safe from a kill: a commit that SQLite flushes."""
-        if self._engine.dialect.name == "sqlite":
-            with self._engine.connect().execution_options(writes=True, flush=True) as connection, connection.begin():
-                connection.execute(meta.update().where(meta.c.key == "flushed_at_s"), {"value": f"{time.time():.3f}"})
-
     def _check_writer(self, connection: Connection, run_id: int, owner: str, values: Mapping[str, Any]) -> None:
         done = connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), values)
         if done.rowcount != 1:
@@ -315,39 +275,3 @@ class Store:
     def _decisions(self, connection: Connection, study: str) -> dict[str, Any]:
         text = connection.execute(select(studies.c.decisions).where(studies.c.name == study)).scalar_one()
         return loads(text, f"the decisions of study {study!r}")
-
-
-def _lookup_statement() -> Any:
-    """Results by key: noted ones, and those of trials that hold their own measurement (a functional hit holds another design's).
-
-    A key that a run met again and again is read once.
-    """
-    columns = ("key_canonical", "metrics", "status", "reasons", "cost_s")
-    keys = bindparam("keys", expanding=True)
-    noted = select(*(measurements.c[name] for name in columns), measurements.c.run_id.label("noted_by")).where(
-        measurements.c.key_canonical.in_(keys)
-    )
-    first_hand = or_(trials.c.obtained.in_(["measured", "audited"]), and_(trials.c.obtained == "exact hit", trials.c.duplicate.is_(False)))
-    own = and_(trials.c.key_canonical.in_(keys), first_hand, trials.c.status.in_(["ok", "infeasible"]))
-    none = bindparam("nobody", None, type_=runs.c.id.type).label("noted_by")
-    return union_all(noted, select(*(trials.c[name] for name in columns), none).where(own))
-
-
-def _holds(owner: str, heartbeat_s: float) -> bool:
-    """Return whether a writer is alive, as far as can be told."""
-    match owner_state(owner) if owner else "dead":
-        case "alive":
-            return True
-        case "elsewhere":
-            return time.time() - heartbeat_s < FOREIGN_LEASE_S
-        case _:
-            return False
-
-
-def _stored_run(row: Any) -> StoredRun:
-    plan = RunPlan(
-        row["run"], row["workload"], row["workload_digest"], row["searcher"], loads(row["searcher_options"], "options"), row["seed"]
-    )
-    context = RunContext(row["simulator"], row["simulator_version"], row["space_version"], row["fidelity"], row["simulator_seed"])
-    checkpoint, progress = (loads(row[name], f"a run's {name}") if row[name] else None for name in ("checkpoint", "progress"))
-    return StoredRun(row["id"], plan, context, row["status"], row["stop_reason"], row["owner"], row["heartbeat_s"], checkpoint, progress)

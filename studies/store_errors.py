@@ -17,7 +17,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("readonly database", "read-only"), "it is read-only; make the file and its folder writable, or choose another place with --store"),
     (("database is locked", "database table is locked", "lock timeout"),
      "another process has kept it locked; wait until that one is done, or choose another place with --store"),
-    (("malformed", "is not a database", "encrypted"), "the file is damaged or not ours; restore a copy, or choose another place with --store"),
+    (("malformed", "is not a database", "encrypted"), "it is damaged, or not ours; restore a copy, or choose another place with --store"),
     (("unable to open",), "it cannot be opened; check that the folder exists and that you may write to it"),
     (("disk i/o error",), "the disk reports an error, or is full; check its space and health, then run the same command again"),
     (("connection refused", "could not connect", "connection failed", "could not translate", "timeout expired", "server closed"),

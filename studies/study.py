@@ -128,7 +128,7 @@ class Study:
     ) -> StudyResult:
         """Run what is not finished yet and return all results. What is stored is not measured again.
 
-        A study that is in the store already must have the same definition; one with more searchers or seeds, or a larger budget, extends it.
+        A study that is in the store already must have the same definition; more searchers or seeds, or a larger budget, extend it.
 
         Args:
             backend: ``ray``: a Ray Tune sweep, a trial per run; ``local``: one run after the other in this process.
@@ -137,8 +137,8 @@ class Study:
             workers: How many runs at once; as many as fit unless given.
             store: Another store than the study's.
             progress: Receives a report after each batch of each run.
-            evaluate_on: With Ray, where simulators run: in the process of each ``run``, on a ``pool`` of actors with the simulator's declared
-                resources, or ``auto``: the pool for simulators that need more than one CPU, or that are slow while CPUs are idle.
+            evaluate_on: With Ray, where simulators run: in the process of each ``run``, on a ``pool`` of actors with the simulator's
+                declared resources, or ``auto``: the pool for simulators that need more than one CPU, or that are slow while CPUs are idle.
 
         Raises:
             InputError: If the store holds another study under this name.

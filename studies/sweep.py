@@ -54,15 +54,15 @@ def sweep(
     if not prepared.pending:
         return
     definition = prepared.definition
-    with ray_session(address, workers) as own:
+    with ray_session(address, workers) as folder:
         if "://" not in prepared.store.where and not is_one_host():
             raise StoreError(
                 f"store {prepared.store.shown} is a file on this host, which the cluster's other nodes cannot write: "
                 "name a PostgreSQL store (postgresql://user@host/database), or leave address out"
             )
         shipped = [spec.make_simulator, definition.simulator, spec.workloads, *(choice.maker for choice in definition.searchers)]
-        with pickled_by_value(shipped, own=own):
-            _run(prepared, _payload(prepared, spec, retell=scheduler is not None), workers, scheduler, progress, evaluate_on)
+        with pickled_by_value(shipped, own=folder is not None):
+            _run(prepared, _payload(prepared, spec, retell=scheduler is not None), workers, scheduler, progress, evaluate_on, folder)
 
 
 def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:
@@ -89,7 +89,8 @@ def _installed() -> tuple[bool, str]:
 
 
 def _run(
-    prepared: Prepared, payload: Payload, workers: int | None, scheduler: Any, progress: Callable[[RunReport], None] | None, evaluate_on: str
+    prepared: Prepared, payload: Payload, workers: int | None, scheduler: Any, progress: Callable[[RunReport], None] | None,
+    evaluate_on: str, session: Path | None,
 ) -> None:  # fmt: skip
     import ray
     from ray import tune
@@ -105,11 +106,11 @@ def _run(
         if _on_pool(prepared, evaluate_on):
             from designgym.studies.pool import start_pool
 
-            payload = replace(payload, pool=start_pool(payload, resources, None))
+            payload = replace(payload, pool=start_pool(payload, resources))
             need = {"cpu": 0.0}
             workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
         _check_room(need)
-        with tempfile.TemporaryDirectory(prefix="dg-tune-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="dg-tune-", dir=session, ignore_cleanup_errors=True) as folder:
             tuner = tune.Tuner(
                 tune.with_resources(tune.with_parameters(run_trial, payload=payload), need),
                 param_space={"run": tune.grid_search([run.plan.run for run in prepared.pending])},

@@ -49,7 +49,7 @@ def comparable(store: Path) -> pd.DataFrame:
         result = StudyResult.load(opened, "killed")
     assert result.finished
     frame = result.frame.sort_values(["run", "number"]).reset_index(drop=True)
-    kept = [c for c in frame if c.startswith(("design.", "metrics.", "key_"))]
+    kept = [c for c in frame.columns if c.startswith(("design.", "metrics.", "key_"))]
     return frame[["run", "number", "searcher", "duplicate", "status", "score", "feasible", *kept]]
 
 
@@ -73,7 +73,7 @@ def kill_and_resume(
         before = trials(store)
         while trials(store) == before and process.poll() is None:  # until it does something
             time.sleep(0.02)
-        time.sleep(rng.uniform(0, 1.2 * work_s / (kills + 1)))
+        time.sleep(rng.uniform(0, 1.6 * work_s / (kills + 1)) * 0.6)
         if process.poll() is not None:
             break
         process.send_signal(signal.SIGKILL)

@@ -1,0 +1,108 @@
+"""``designgym search``: one searcher, one run, without Ray; kept only where a store is named."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from designgym.studies.cli.options import (
+    AssignmentsOption,
+    EnvironmentArgument,
+    JsonOption,
+    WorkloadOption,
+    WorkloadsOption,
+    find_environment,
+    parse_assignments,
+    use_workload_folders,
+)
+from designgym.studies.cli.tables import note
+
+if TYPE_CHECKING:
+    from designgym.studies.results import StudyResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    example = "Example: designgym search designgym/DramController-v0 --searcher tpe --budget 200 --seed 0 --workload cloud-like"
+    app.command("search", epilog=example)(search)
+
+
+def search(
+    env_id: EnvironmentArgument,
+    searcher: Annotated[
+        str, typer.Option("--searcher", metavar="NAME", help="Searcher, for instance random, tpe, evolution, botorch.")
+    ] = "random",
+    budget: Annotated[
+        int | None, typer.Option("--budget", metavar="N", help="Different behaviours to try; the environment's default otherwise.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the searcher: same seed, same search.")] = 0,
+    workload: WorkloadOption = None,
+    workloads: WorkloadsOption = None,
+    objective: Annotated[str | None, typer.Option("--objective", metavar="NAME", help="Named objective of the environment.")] = None,
+    option: AssignmentsOption = None,
+    env_option: Annotated[
+        list[str] | None, typer.Option("--env-option", metavar="KEY=VALUE", help="Option of the environment's simulator; may be repeated.")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Designs that the searcher is asked for at once.")] = 8,
+    functional: Annotated[str, typer.Option("--functional", metavar="auto|on|off", help="Whether designs are fingerprinted.")] = "auto",
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="Keep the trials in this store, and go on from what is in it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the study in the store.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one searcher on an environment. ``--option`` is for the searcher."""
+    from designgym.searchers import recipe
+    from designgym.studies.cli.study_progress import StudyProgress
+    from designgym.studies.cli.study_tables import print_best, print_summary
+    from designgym.studies.study import Study
+
+    use_workload_folders(workloads)
+    spec = find_environment(env_id)
+    chosen = recipe(searcher, **parse_assignments(option))
+    title = name or f"{spec.id.rpartition('/')[2]} {chosen.label}"[:100].replace("/", "-")
+    study = Study(
+        title, spec, workload=workload, objective=objective, searchers=chosen, budget=budget, seeds=[seed], batch=batch,
+        functional=functional, options=parse_assignments(env_option), store=store or ":memory:",  # type: ignore[arg-type]
+    )  # fmt: skip
+    with StudyProgress(1, study.definition.budget, quiet=as_json) as progress:
+        result = study.run(backend="local", progress=progress)
+    if as_json:
+        print(json.dumps(search_json(result, seed), allow_nan=False))
+        return
+    print_summary(result)
+    print()
+    print_best(result)
+    if store is not None:
+        note(f"kept in {store}: designgym show {title!r} --store {store}")
+
+
+def search_json(result: StudyResult, seed: int) -> dict[str, Any]:
+    """Return a search as JSON data: what was asked, the best design, and all trials in order."""
+    from designgym.studies.exports import finite
+
+    definition, run = result.definition, next(run for run in result.runs if run.plan.seed == seed)
+    report = next(report for report in result.reports if report.run == run.plan.run)
+    frame = result.frame[result.frame["run"] == run.plan.run]
+    best = result.best()
+    names = [spec["name"] for spec in definition["metrics"]]
+    trials = [
+        {
+            "number": row["number"], "design": {name: row[f"design.{name}"] for name in result.space.parameters}, "status": row["status"],
+            "metrics": {name: row[f"metrics.{name}"] for name in names} if row["status"] == "ok" else {}, "score": finite(row["score"]),
+            "feasible": row["feasible"], "obtained": row["obtained"], "duplicate": row["duplicate"], "cost_s": row["cost_s"],
+        }
+        for row in frame.to_dict("records")
+    ]  # fmt: skip
+    return {
+        "env": definition["env"], "workload": run.plan.workload, "objective": definition["objective"]["name"],
+        "objective_words": definition["objective"]["words"], "searcher": run.plan.searcher, "options": dict(run.plan.options), "seed": seed,
+        "budget": definition["budget"], "units": {spec["name"]: spec["unit"] for spec in definition["metrics"]},
+        "best": {
+            "design": best[0].design.to_dict(), "metrics": dict(best[0].metrics), "score": best[0].score, "objective": dict(best[0].shown),
+            "feasible": best[0].feasible, "obtained": best[0].obtained, "number": best[0].number,
+        } if best else None,
+        **{name: value for name, value in report.to_json().items() if name not in ("run", "budget", "trials")}, "trials": trials,
+    }  # fmt: skip

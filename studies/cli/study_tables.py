@@ -1,0 +1,99 @@
+"""A study's results as tables for people: its best designs with units, its runs, its searchers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from designgym.studies.cli.tables import format_cell, format_quantity, print_pairs, print_table, with_unit
+
+if TYPE_CHECKING:
+    from designgym.studies.results import StudyResult
+
+BEST_SHOWN = 5
+
+
+def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
+    """Print the best different behaviours, side by side; for several objectives, the front."""
+    from designgym.core.objectives import ParetoObjective
+
+    several = isinstance(result.objective, ParetoObjective)
+    best = result.front() if several else result.best(count)
+    if not best:
+        print("no design has a result yet")
+        return
+    shown = best[:count]
+    rows: list[list[object]] = []
+    for name, parameter in result.space.parameters.items():
+        rows.append([name, parameter.unit, *(format_cell(_plain(trial.design.to_dict()[name])) for trial in shown)])
+    known = [spec["name"] for spec in result.definition["metrics"]]
+    rows += [[label, "objective", *(trial.shown[label] for trial in shown)] for label in shown[0].shown if label not in known]
+    rows += [
+        [name, "" if shown[0].units[name] == "1" else shown[0].units[name], *(trial.metrics[name] for trial in shown)] for name in known
+    ]
+    if not all(trial.feasible for trial in shown):
+        rows.append(["keeps constraints", "", *("yes" if trial.feasible else "no" for trial in shown)])
+    rows.append(["obtained", "", *(trial.obtained for trial in shown)])
+    rows.append(["found by", "", *(trial.run for trial in shown)])
+    title = f"{len(best)} designs on the Pareto front" if several else "best designs"
+    print_table(
+        title + (f", the first {len(shown)}" if several and len(best) > len(shown) else ""),
+        ["", "unit", *map(str, range(1, len(shown) + 1))],
+        [[format_cell(cell) if i > 1 else cell for i, cell in enumerate(row)] for row in rows],
+    )
+
+
+def print_summary(result: StudyResult) -> None:
+    """Print the study in a few lines and its runs in a table."""
+    definition, frame = result.definition, result.frame
+    units = frame.attrs["units"]
+    saved = sum(report.saved_s for report in result.reports)
+    simulated = int(frame["obtained"].isin(["measured", "audited"]).sum())
+    print_pairs(
+        [
+            ("study", result.name),
+            ("environment", definition["env"]),
+            ("workload", ", ".join(name for name, _ in definition["workloads"])),
+            ("objective", definition["objective"]["words"]),
+            ("simulator", " version ".join(definition["simulator"])),
+            ("trials", f"{len(frame):,}, of which {int(frame['duplicate'].sum()):,} duplicates that cost no budget"),
+            (
+                "simulated",
+                f"{simulated:,} behaviours, {format_quantity(saved, 's')} saved",
+            ),
+        ]
+    )
+    print()
+    terms = [term.label for term in result.objective.terms]
+    columns = [
+        "run",
+        "status",
+        "evaluations",
+        "duplicates",
+        "simulated",
+        *(f"best {with_unit(t, units.get(f'metrics.{t}', ''))}" for t in terms),
+    ]
+    volume = any(report.hypervolume is not None for report in result.reports)
+    rows = [
+        [
+            report.run, run.status, report.evaluations, report.duplicates, report.measured,
+            *(report.best_shown.get(term) for term in terms), *([report.hypervolume] if volume else []), run.stop_reason,
+        ]
+        for run, report in zip(result.runs, result.reports, strict=True)
+    ]  # fmt: skip
+    print_table("runs", [*columns, *(["hypervolume"] if volume else []), "ended because"], rows)
+
+
+def ago(moment_s: float) -> str:
+    """Return a moment in words: ``5 min ago``."""
+    if not moment_s:
+        return "never"
+    seconds = max(0.0, time.time() - moment_s)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def _plain(value: object) -> object:
+    return [str(item) for item in value] if isinstance(value, list) else value
