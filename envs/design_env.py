@@ -157,15 +157,14 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         trial = self.trial
         values = trial.metrics.values if trial is not None and trial.metrics.ok else None
         outcome = 0.0 if trial is None else 1.0 if self.objective.feasible(trial.metrics) else -1.0
-        row = [self._steps / self._length, outcome]
-        row += [decades(values[name]) for name in self.units] if values is not None else [0.0] * len(self.units)
-        row += self._actions.choices.tolist()
-        return np.array(row, dtype=np.float32)
+        metrics = np.array([values[name] for name in self.units] if values is not None else [0.0] * len(self.units))
+        head = [self._steps / self._length, outcome]
+        return np.concatenate([head, decades(metrics), self._actions.choices], dtype=np.float32, casting="unsafe")
 
 
-def decades(value: float) -> float:
-    """Return a metric on the observation's scale."""
-    return math.copysign(min(math.log10(1 + abs(value) / RESOLUTION), DECADES), value)
+def decades(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return metrics on the observation's scale."""
+    return np.copysign(np.minimum(np.log10(1 + np.abs(values) / RESOLUTION), DECADES), values)
 
 
 def finite_reward(score: float, scale: Reward) -> float:

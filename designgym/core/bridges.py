@@ -40,6 +40,8 @@ def from_gym(space: DesignSpace, action: Any) -> Design:
     legal = array.shape == cells.shape and array.dtype.kind in ("iu" if discrete else "iuf")
     if not legal or not ((array >= 0) & (array < cells if discrete else array <= 1)).all():
         raise InputError(f"action {shorten(action)} is not in {to_gym(space)}")
+    if discrete and space.choices is not None:
+        return Design({name: values[i] for (name, values), i in zip(space.choices, array.tolist(), strict=True)})
     return space.decode(((array + 0.5) / cells if discrete else array)[None, :])[0]
 
 

@@ -42,17 +42,34 @@ class Simulator(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Identifier."""
+        ...
+
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """Part of every key."""
+        ...
+
     @property
-    def space(self) -> DesignSpace: ...
+    def space(self) -> DesignSpace:
+        """The designs it accepts."""
+        ...
+
     @property
-    def metrics(self) -> tuple[MetricSpec, ...]: ...
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """The metrics of every ``ok`` result."""
+        ...
+
     @property
-    def deterministic(self) -> bool: ...
+    def deterministic(self) -> bool:
+        """Whether the seed has no effect."""
+        ...
+
     @property
-    def resources(self) -> Resources: ...
+    def resources(self) -> Resources:
+        """What one evaluation occupies."""
+        ...
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Return one result per design, in order; a failure is a status, not an exception."""

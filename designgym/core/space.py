@@ -17,7 +17,7 @@ from designgym.core.canonical import Canonicaliser
 from designgym.core.design import Design
 from designgym.core.errors import InputError, InvalidDesignError, UnknownNameError, shorten
 from designgym.core.groups import Permutation, Repeated
-from designgym.core.parameters import Categorical, Column, Float, Integer, Ordinal, Parameter, PowerOfTwo
+from designgym.core.parameters import Categorical, Column, DiscreteParameter, Float, Integer, Ordinal, Parameter, PowerOfTwo, Scalar
 from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json
 
 if TYPE_CHECKING:
@@ -188,6 +188,12 @@ class DesignSpace:
     def cells(self) -> NDArray[np.int64]:
         """The columns' numbers of cells, shape ``(len(columns),)``; 0 for a continuous one."""
         return np.array([column.cells for column in self.columns], dtype=np.int64)
+
+    @cached_property
+    def choices(self) -> tuple[tuple[str, Sequence[Scalar]], ...] | None:
+        """Each parameter's values in the order of its cells, if all parameters are lists of values, else None."""
+        named = [(name, p.values()) for name, p in self.parameters.items() if isinstance(p, DiscreteParameter)]
+        return tuple(named) if len(named) == len(self.parameters) and self.cells.all() else None
 
     @cached_property
     def _slices(self) -> list[tuple[str, Parameter, slice]]:
