@@ -16,10 +16,10 @@ from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputO
 from botorch.acquisition.objective import GenericMCObjective
 from botorch.exceptions.errors import BotorchError
 from botorch.exceptions.warnings import BotorchWarning
-from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.kernels.categorical import CategoricalKernel
 from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
+from botorch.optim.fit import fit_gpytorch_mll_scipy
 from botorch.sampling.normal import SobolQMCNormalSampler
 from gpytorch.constraints import GreaterThan
 from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -84,17 +84,15 @@ class Surrogate:
         self.scale = np.where(spread > 1e-12 * np.maximum(np.abs(self.mean), 1e-300), spread, 1.0)
         self.terms = data.targets.shape[1]
         self.outputs = y.shape[1]
-        self.model = SingleTaskGP(
-            torch.from_numpy(data.x), torch.from_numpy((y - self.mean) / self.scale), outcome_transform=None,
-            covar_module=self._kernel(data.x.shape[1], data.categorical),
-        )  # fmt: skip
+        x, y = torch.from_numpy(data.x), torch.from_numpy((y - self.mean) / self.scale)
+        self.model = self._gp(x, y, data.categorical)
         if parameters is not None:
             with torch.no_grad():
                 for name, tensor in self.model.named_parameters():
                     tensor.copy_(torch.tensor(parameters[name], dtype=torch.float64).reshape(tensor.shape))
         if fit:
-            likelihood = ExactMarginalLogLikelihood(self.model.likelihood, self.model)
-            fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
+            for output in range(self.outputs):
+                self._fit(x, y, output, data.categorical)
         self.model.eval()
 
     @property
@@ -135,8 +133,27 @@ class Surrogate:
             )
         )
 
-    def _kernel(self, columns: int, categorical: tuple[int, ...]) -> Any:
-        batch = torch.Size([self.outputs]) if self.outputs > 1 else torch.Size()
+    def _fit(self, x: torch.Tensor, y: torch.Tensor, output: int, categorical: tuple[int, ...]) -> None:
+        """Fit one output by itself, from the parameters it has, and put its parameters in place: faster than BoTorch's batched fit."""
+        several = self.outputs > 1
+        single = self._gp(x, y[:, output : output + 1], categorical)
+        ours = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, tensor in single.named_parameters():
+                tensor.copy_((ours[name][output] if several else ours[name]).reshape(tensor.shape))
+        fit_gpytorch_mll_scipy(ExactMarginalLogLikelihood(single.likelihood, single), options={"maxiter": FIT_STEPS})
+        with torch.no_grad():
+            for name, tensor in single.named_parameters():
+                place = ours[name][output] if several else ours[name]
+                place.copy_(tensor.reshape(place.shape))
+
+    def _gp(self, x: torch.Tensor, y: torch.Tensor, categorical: tuple[int, ...]) -> SingleTaskGP:
+        kernel = self._kernel(x.shape[1], y.shape[1], categorical)
+        return SingleTaskGP(x, y, outcome_transform=None, covar_module=kernel)
+
+    @staticmethod
+    def _kernel(columns: int, outputs: int, categorical: tuple[int, ...]) -> Any:
+        batch = torch.Size([outputs]) if outputs > 1 else torch.Size()
         ordered = [i for i in range(columns) if i not in categorical]
         parts: list[Any] = []
         if ordered:

@@ -64,6 +64,8 @@ class OptunaSearcher(BaseSearcher):
         self._constrained = self._sampler_name in bridge.CONSTRAINED and bool(self.objective.bounds or self.space.constraints)
         if self.multi and self._sampler_name in bridge.SINGLE:
             raise InputError(f"Optuna's {self._sampler_name} searches for one objective, not for a Pareto front: use nsgaii, tpe or botorch")
+        if self._sampler_name == "BruteForceSampler" and not all(column.cells for column in self.space.columns):
+            raise InputError("Optuna's BruteForceSampler cannot enumerate continuous parameters, log integers or permutations: use grid")
         self._turn = 0
         self._numbers: dict[str, int] = {}
         self._log: list[list[Any]] = []

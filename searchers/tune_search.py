@@ -61,8 +61,8 @@ class TuneSearch(RaySearcher):
             self._build(metric, mode)
 
     @property
-    def searcher(self) -> Searcher:
-        """The searcher inside; it exists once the objective is known."""
+    def inner(self) -> Searcher:
+        """The searcher inside; it exists once the objective is known. (An attribute `searcher` would mark a wrapper to Tune.)"""
         if self._searcher is None:
             raise InputError("TuneSearch needs objective=, or metric= and mode= here or in TuneConfig")
         return self._searcher
@@ -79,7 +79,7 @@ class TuneSearch(RaySearcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return the next configuration, or that there are no more."""
-        designs = self.searcher.ask(1)
+        designs = self.inner.ask(1)
         if not designs:
             # what is still running may open the way to more designs, for instance the next generation of a searcher
             return None if self._running else self.FINISHED
@@ -103,19 +103,19 @@ class TuneSearch(RaySearcher):
     def save(self, checkpoint_path: str) -> None:
         """Write the state as JSON."""
         running = {trial_id: design.to_dict() for trial_id, design in self._running.items()}
-        state = {"running": running, "searcher": self.searcher.state() if self._searcher is not None else None}
+        state = {"running": running, "searcher": self.inner.state() if self._searcher is not None else None}
         Path(checkpoint_path).write_text(json.dumps(state, allow_nan=False))
 
     def restore(self, checkpoint_path: str) -> None:
         """Read a state that `save` wrote; raises `InputError` for another file."""
         try:
             state = json.loads(Path(checkpoint_path).read_text())
-            running, inner = state["running"], state["searcher"]
+            running, told = state["running"], state["searcher"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"cannot restore TuneSearch from {checkpoint_path!r}: {error}; expected a file that its save() wrote") from None
         self._running = {trial_id: self._space.validate(design) for trial_id, design in running.items()}
-        if inner is not None:
-            self.searcher.restore(inner)
+        if told is not None:
+            self.inner.restore(told)
 
     def _build(self, metric: str | None, mode: str | None) -> None:
         objective = self._objective
@@ -139,4 +139,4 @@ class TuneSearch(RaySearcher):
         return Metrics(values)
 
     def _tell(self, design: Design, metrics: Metrics) -> None:
-        self.searcher.tell([Trial(design, metrics, Provenance("ray-tune", "", self._space.version, "", ""), Keys("", ""))])
+        self.inner.tell([Trial(design, metrics, Provenance("ray-tune", "", self._space.version, "", ""), Keys("", ""))])
