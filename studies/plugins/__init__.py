@@ -48,7 +48,7 @@ def load_plugin(path: str | os.PathLike[str]) -> ModuleType:
     """
     file = Path(path).expanduser().absolute()
     if not file.is_file():
-        raise PluginError(f"plugin {os.fspath(path)!r} does not exist or is not a file: check the path")
+        raise PluginError(f"there is no Python file {os.fspath(path)!r}: check the path")
     name = module_name(file)
     known = _paths()
     if file not in known:
@@ -60,7 +60,7 @@ def load_plugin(path: str | os.PathLike[str]) -> ModuleType:
         raise PluginError(_explain(file, error)) from error
     except SystemExit as error:
         _forget(file)
-        raise PluginError(f"plugin {file}: called exit({error.code!r}) while it was loaded; register things and return") from error
+        raise PluginError(f"{file} called exit({error.code!r}) while it was loaded: define and register things only") from error
 
 
 def loaded_plugins() -> tuple[Path, ...]:
@@ -69,10 +69,10 @@ def loaded_plugins() -> tuple[Path, ...]:
 
 
 def plugin_line(error: BaseException) -> str:
-    """Return ``plugin FILE, line N`` if an exception was raised in a loaded plugin's own code, else nothing."""
+    """Return ``FILE, line N`` if an exception was raised in a loaded plugin's own code, else nothing."""
     frames = traceback.extract_tb(error.__traceback__)
     if frames and Path(frames[-1].filename) in _paths():
-        return f"plugin {frames[-1].filename}, line {frames[-1].lineno}"
+        return f"{frames[-1].filename}, line {frames[-1].lineno}"
     return ""
 
 
@@ -101,11 +101,11 @@ def _forget(file: Path) -> None:
 
 def _explain(file: Path, error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.filename is not None:
-        return f"plugin {error.filename}, line {error.lineno}: syntax error: {error.msg}"
+        return f"{error.filename}, line {error.lineno}: syntax error: {error.msg}"
     if isinstance(error, UnicodeDecodeError | SyntaxError):
-        return f"plugin {file}: not a Python file: {error}"
+        return f"{file} is not a Python file: {error}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    where = f"plugin {file}, line {lines[-1]}" if lines else f"plugin {file}"
+    where = f"{file}, line {lines[-1]}" if lines else str(file)
     return f"{where}: {error}" if isinstance(error, InputError) else f"{where}: {type(error).__name__}: {error}"
 
 

@@ -153,7 +153,7 @@ def test_a_plugins_own_failure_names_its_file_and_line(run: Run, tmp_path: Path)
     )
     result = run("evaluate", "late/Late-v0", "--designs", "-", "--plugin", path, stdin='{"a": 1}')
     assert result.exit_code == 1
-    assert result.stderr.strip() == f"error: plugin {path}, line 5: LookupError: the disk is away"
+    assert result.stderr.strip() == f"error: {path}, line 5: LookupError: the disk is away"
 
 
 def test_several_plugins_before_and_after_the_command(run: Run, tmp_path: Path, plugin: Path) -> None:

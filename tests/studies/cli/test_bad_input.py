@@ -73,7 +73,7 @@ TABLE = [
     Bad("endless number", EVALUATE, ("line 1",), with_ways("9" * 10_000)),
     Bad("deep nesting", EVALUATE, ("nested too deeply",), "[" * 100_000),
     Bad("not UTF-8", EVALUATE, ("line 2: not UTF-8 text",), GOOD.encode() + b"\n\xff\xfe\n"),
-    Bad("plugin that is missing", "envs --plugin /no/such.py", ("plugin '/no/such.py' does not exist",)),
+    Bad("plugin that is missing", "envs --plugin /no/such.py", ("there is no Python file '/no/such.py'",)),
     Bad("command", "evalute toy/Cache-v0", ("No such command 'evalute'",)),
     Bad("flag", "envs --jsno", ("No such option: --jsno",)),
     Bad("kind of data", "data import drum /tmp", ("unknown kind of data 'drum'", "did you mean 'dram'?")),
