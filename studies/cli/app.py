@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -93,6 +94,9 @@ class Application(TyperGroup):
         """Run the program and exit: 0 done, 1 the work failed, 2 bad input, 130 interrupted."""
         invocation = Invocation()
         token = _invocation.set(invocation)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character ends no work
         extra["standalone_mode"] = False
         try:
             # Typer names the program in its hints: always as users call it, whatever file started it
@@ -126,7 +130,7 @@ def _root(
 ) -> None:
     """Search the design spaces of hardware and inference systems without evaluating the same behaviour twice."""
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        print(context.get_help().rstrip())
 
 
 def _load(name: str, entry: CommandEntry) -> Any:

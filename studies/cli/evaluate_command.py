@@ -68,7 +68,7 @@ def evaluate(
     evaluator = make_evaluator(
         spec, workload=workload, cache=None if no_cache else "local", functional="off", fidelity=fidelity, seed=seed, options=options
     )
-    trials = _trials(evaluator, file)
+    trials = _trials(evaluator, file, bar=not (jsonl and sys.stdout.isatty()))
     failed = 0
     if jsonl:
         for trial in trials:
@@ -95,10 +95,10 @@ def as_json(trial: Trial) -> dict[str, Any]:
     return line
 
 
-def _trials(evaluator: Evaluator, file: DesignFile) -> Iterator[Trial]:
-    """Yield the trials in order, batch by batch."""
+def _trials(evaluator: Evaluator, file: DesignFile, *, bar: bool) -> Iterator[Trial]:
+    """Yield the trials in order, batch by batch, with a progress bar if ``bar``."""
     designs, total = file.validate(evaluator.simulator.space)
-    with Progress("designs", total) as progress:
+    with Progress("designs", total, bar=bar) as progress:
         while batch := list(itertools.islice(designs, BATCH)):
             yield from evaluator.evaluate(batch)
             sys.stdout.flush()  # results appear as they are obtained, also in a pipe

@@ -19,10 +19,11 @@ class Progress:
     Args:
         what: The things, in words ("designs").
         total: How many there are.
+        bar: Whether a bar may be shown; not where results scroll by on the same terminal.
     """
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total, self._done = what, total, 0
+    def __init__(self, what: str, total: int, *, bar: bool = True) -> None:
+        self._what, self._total, self._done, self._may_show = what, total, 0, bar
         self._started = self._last = time.monotonic()
         self._bar: Any = None
 
@@ -38,7 +39,7 @@ class Progress:
         self._done += count
         now = time.monotonic()
         if sys.stderr.isatty():
-            if self._bar is None and now - self._started > QUIET_S:
+            if self._bar is None and self._may_show and now - self._started > QUIET_S:
                 self._start_bar()
             if self._bar is not None:
                 self._bar.update(self._bar.task_ids[0], completed=self._done)
