@@ -43,7 +43,7 @@ def search_row(simulator: Simulator, workload: Workload, designs: int, seed: int
             started = time.perf_counter()
             evaluator.evaluate(batch)
             seconds[name] += time.perf_counter() - started
-    row: dict[str, object] = {"workload": workload.name} | {f"{name} (s)": value for name, value in seconds.items()}
+    row: dict[str, object] = {"workload": workload.name, **{f"{name} (s)": value for name, value in seconds.items()}}
     counts = evaluators["cache, functional auto"].counts
     return row | {
         "measured": counts.measured, "exact": counts.exact_hits, "functional": counts.functional_hits,

@@ -56,13 +56,12 @@ class Canonicaliser:
             for step in self._steps:
                 step(values)
             if values == before:
-                break
-        else:
-            raise InputError(
-                f"rewrites do not settle for {Design({n: v for n, v in before.items() if n != 'traits'})!r}: they form a cycle"
-            )
+                del values["traits"]
+                return Design(values)
         del values["traits"]
-        return Design(values)
+        raise InputError(
+            f"rewrites do not settle for {Design(design)!r}, after {MAX_ROUNDS} rounds at {Design(values)!r}: they form a cycle"
+        )
 
     def _step(self, rule: Rewrite | Interchangeable | Unordered) -> Callable[[dict[str, Any]], None]:
         if isinstance(rule, Rewrite):

@@ -101,6 +101,32 @@ def test_single_flight_between_processes(cache: SharedCache) -> None:
     assert sum(ray.get([worker.remote(cache, number) for number in range(2)])) == 20
 
 
+def test_evaluators_of_two_processes_measure_each_design_once(cache: SharedCache) -> None:
+    @ray.remote(num_cpus=1)
+    def worker(cache: SharedCache, seed: int) -> tuple[int, dict[str, float]]:
+        import numpy as np
+
+        from designgym.core.evaluator import Evaluator
+        from designgym.core.function_simulator import simulator
+        from designgym.core.parameters import Integer
+        from designgym.core.space import DesignSpace
+        from designgym.core.workload import Workload
+
+        @simulator(space=DesignSpace(a=Integer(0, 40)), metrics=["square"], version="1")
+        def squares(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+            time.sleep(0.001)
+            return {"square": float(design["a"] ** 2)}
+
+        evaluator = Evaluator(squares, Workload("w"), cache=cache)
+        rng = np.random.default_rng(seed)
+        trials = [trial for _ in range(20) for trial in evaluator.evaluate(squares.space.sample(rng, 10))]
+        return evaluator.counts.measured, {str(trial.design["a"]): trial.metrics["square"] for trial in trials}
+
+    (first, found), (second, also_found) = ray.get([worker.remote(cache, seed) for seed in range(2)])
+    assert found | also_found == {str(a): float(a * a) for a in range(41)}
+    assert first + second == 41
+
+
 def test_a_resumed_owner_takes_its_predecessors_reservations_back(cache: SharedCache) -> None:
     SharedCache(cache.name, owner="run 1").lookup(["a"])
     SharedCache(cache.name, owner="run 2").lookup(["b"])
