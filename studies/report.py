@@ -113,7 +113,7 @@ def _sections(plots: Plots, suffix: str) -> list[tuple[str, str, str]]:
             ("progress", "Best result so far", _figure("progress", suffix, plots.best_so_far())),
             ("tradeoff", "Trade-off", _figure("tradeoff", suffix, plots.pareto())),
             ("designs", "Parallel coordinates", _figure("designs", suffix, plots.parallel_coordinates(), "wide")),
-            ("importance", "Parameter importance", _figure("importance", suffix, plots.importance())),
+            ("importance", "Parameter importance", _figure("importance", suffix, plots.importance(), "middling")),
             ("duplicates", "Duplicates skipped and time saved", _figure("duplicates", suffix, plots.duplicates(), "middling")),
             ("distribution", "Distribution of results", _figure("distribution", suffix, plots.distribution())),
         ]
@@ -135,7 +135,9 @@ def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
     name = f"plot-{_identifier(part, suffix)}"
     drawn = copy.deepcopy(figure)
     above = 92 if any(trace["type"] == "parcoords" for trace in drawn.data) else 36
-    drawn.update_layout(title=None, height=meta["height"], margin_t=above)  # the page has its own heading and caption
+    drawn.update_layout(
+        title=None, height=meta["height"], margin_t=above, meta={"scales": meta.get("scales")}
+    )  # the page has its own heading and caption
     return (
         f'<figure aria-labelledby="{name}-caption"><figcaption id="{name}-caption">{escape(meta["caption"])}</figcaption>'
         f'<div class="scroll {kind}"><div class="plot" id="{name}" role="img" aria-label="{escape(meta["title"])}" '

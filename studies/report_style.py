@@ -45,9 +45,9 @@ thead th { font-weight:600; vertical-align:bottom; border-bottom:1.5px solid var
 thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:nowrap; }
 .num { text-align:right; width:1%; } td.num { white-space:nowrap; } tbody th { font-weight:400; }
 tbody tr.first td, tbody tr.first th { font-weight:600; }
-td.text { overflow-wrap:anywhere; min-width:12ch; }
+td.text { overflow-wrap:anywhere; min-width:26ch; }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }
-.plot { width:100%; } .wide .plot { min-width:900px; } .middling .plot { min-width:600px; }
+.plot { width:100%; } .wide .plot { min-width:900px; } .middling .plot { min-width:560px; }
 .note { color:var(--soft); font-size:14px; max-width:92ch; overflow-wrap:anywhere; } .facts { display:grid;
   grid-template-columns:max-content 1fr; gap:4px 20px; font-size:14px; margin:10px 0; }
 .facts dt { color:var(--soft); } .facts dd { margin:0; overflow-wrap:anywhere; }
@@ -65,7 +65,7 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
   h1 { font-size:26px; }
   .lead { font-size:17px; } .facts { grid-template-columns:1fr; gap:0; } .facts dd { margin-bottom:8px; }
   .tiles { grid-template-columns:1fr 1fr; }
-  .tiles .value { font-size:21px; } }
+  .tiles .value { font-size:21px; } .modebar { display:none !important; } }
 @media print { :root { --ink:#000; --soft:#333; --faint:#555; --ground:#fff; --card:#fff; --line:#bbb; --grid:rgba(128,134,145,.3);
   --star:#b84e00; }
   body { font-size:11pt; } nav, .modebar { display:none !important; } main, header, footer { max-width:none; padding:0; }

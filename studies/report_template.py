@@ -22,9 +22,18 @@ SCRIPT = """
     plots.push(target);
     Plotly.newPlot(target, figure.data, figure.layout, config);
   });
+  var dark = window.matchMedia('(prefers-color-scheme: dark)');
+  function colour(night) {
+    plots.forEach(function (plot) {
+      var scales = plot.layout.meta && plot.layout.meta.scales;
+      if (scales) { Plotly.restyle(plot, {'line.colorscale': [night ? scales.dark : scales.light]}); }
+    });
+  }
   function resize() { plots.forEach(function (plot) { Plotly.Plots.resize(plot); }); }
-  window.addEventListener('beforeprint', resize);
-  window.addEventListener('afterprint', resize);
+  if (dark.matches) { colour(true); }
+  dark.addEventListener('change', function () { colour(dark.matches); });
+  window.addEventListener('beforeprint', function () { if (dark.matches) { colour(false); } resize(); });
+  window.addEventListener('afterprint', function () { if (dark.matches) { colour(true); } resize(); });
 })();
 """
 

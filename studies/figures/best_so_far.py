@@ -63,14 +63,14 @@ def figure(data: StudyData, *, against: Against = "evaluations", dark: bool = Fa
         )
         if curve.seeds > 1:
             fig.add_scatter(
-                x=x, y=low, mode="lines", line={"width": 0, "shape": "hv"}, hoverinfo="skip", showlegend=False, legendgroup=label
+                x=x, y=low, mode="lines", line={"width": 0, "shape": "hv"}, hoverinfo="skip", showlegend=False, legendgroup=safe(label)
             )
             fig.add_scatter(
                 x=x, y=high, mode="lines", line={"width": 0, "shape": "hv"}, fill="tonexty", fillcolor=style.fill(0.13), hoverinfo="skip",
-                showlegend=False, legendgroup=label,
+                showlegend=False, legendgroup=safe(label),
             )  # fmt: skip
         fig.add_scatter(
-            x=x, y=centre, mode="lines", name=safe(label), legendgroup=label,
+            x=x, y=centre, mode="lines", name=safe(label), legendgroup=safe(label),
             line={"color": style.color, "width": 2.4, "dash": style.dash, "shape": "hv"},
             hovertemplate=f"{safe(label)}: %{{y:.5g}} {safe(scale.unit)} after %{{x:.5~g}} {unit_of_x}<extra></extra>",
         )  # fmt: skip

@@ -45,12 +45,12 @@ class Quantity:
     goal: str | None
     name: str = ""
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         """The unit in which it reads best."""
         return Scale.of(self.values, self.unit)
 
-    @property
+    @cached_property
     def signed(self) -> NDArray[np.float64]:
         """The values, negated if lower is better, so that higher is better."""
         return -self.values if self.goal == "min" else self.values

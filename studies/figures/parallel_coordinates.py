@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.sampling import sample_rows
-from designgym.studies.figures.style import BEST_SCALE, empty, finish, safe
+from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, safe
 from designgym.studies.figures.units import number
 
 MAX_LINES = 1500
@@ -48,11 +48,12 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     width = max(12, min(20, 150 // (len(names) + len(metrics))))  # letters that fit above an axis
     dimensions = [_parameter_axis(data, name, rows, width) for name in names]
     dimensions += [_metric_axis(quantity, rows, width) for quantity in metrics]
+    scales = {"light": _best_last(BEST_SCALE), "dark": _best_last(BEST_SCALE_DARK)}
     fig = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
             line={
-                "color": 1 - ranks[rows], "colorscale": [[1 - place, color] for place, color in reversed(BEST_SCALE)], "cmin": 0, "cmax": 1,
+                "color": 1 - ranks[rows], "colorscale": scales["dark" if dark else "light"], "cmin": 0, "cmax": 1,
                 "showscale": True, "colorbar": _colorbar(target, ranks),
             },
             labelfont={"size": 11}, tickfont={"size": 11}, rangefont={"size": 1, "color": "rgba(0,0,0,0)"}, labelside="top",
@@ -68,7 +69,14 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     finish(fig, title, caption, dark=dark, height=470)
     longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)
     fig.update_layout(margin={"l": max(44, 7 * longest + 14), "r": 24, "b": 28})
+    meta = fig["layout"]["meta"]
+    fig.update_layout(meta={**meta, "scales": scales})  # the report switches with its reader's setting
     return fig
+
+
+def _best_last(scale: Sequence[tuple[float, str]]) -> list[list[Any]]:
+    """Return a colour scale by rank turned round, since higher colours are drawn on top."""
+    return [[1 - place, color] for place, color in reversed(scale)]
 
 
 def _parameters(data: StudyData, order: Sequence[str] | None) -> tuple[list[str], str]:

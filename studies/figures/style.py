@@ -22,6 +22,7 @@ FONT = "Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', A
 INK = {False: "#1F2933", True: "#E4E7EB"}  # by `dark`
 GRID = "rgba(128,134,145,0.22)"
 BEST_SCALE = ((0.0, "#D55E00"), (0.05, "#E69F00"), (0.2, "#86BBD8"), (0.5, "#B7C4CF"), (1.0, "#C9CED6"))  # best designs first
+BEST_SCALE_DARK = ((0.0, "#FF9A57"), (0.05, "#E69F00"), (0.2, "#3F7FA8"), (0.5, "#3A4A58"), (1.0, "#2B343E"))
 HEIGHT = 440  # px
 
 
