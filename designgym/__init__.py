@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from designgym import gymnasium_plugin
+
 if TYPE_CHECKING:
     from designgym.core.design import Design as Design
     from designgym.core.evaluator import Evaluator as Evaluator
@@ -46,11 +48,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+gymnasium_plugin.install()
+
 _HOMES: dict[str, str] = {
     "Design": "core.design", "DesignSpace": "core.space", "Evaluator": "core.evaluator", "run_program": "core.external",
     "Categorical": "core.parameters", "Float": "core.parameters", "Integer": "core.parameters", "Ordinal": "core.parameters",
     "PowerOfTwo": "core.parameters", "Permutation": "core.groups", "Repeated": "core.groups",
-    "Condition": "core.rules", "Constraint": "core.rules", "Rewrite": "core.rules", "Interchangeable": "core.rules", "Unordered": "core.rules",
+    "Condition": "core.rules", "Constraint": "core.rules", "Rewrite": "core.rules", "Interchangeable": "core.rules",
+    "Unordered": "core.rules",
     "Metrics": "core.metrics", "MetricSpec": "core.metrics", "metric": "core.metrics",
     "Objective": "core.objectives", "minimize": "core.objectives", "maximize": "core.objectives", "weighted": "core.objectives",
     "target": "core.objectives", "pareto": "core.objectives",
