@@ -84,7 +84,7 @@ class SearchRun:
         self._stored: StoredRun = store.claim(study, run, self._owner)
         self._searcher = make_searcher()
         self._seen: set[str] = set()
-        self._behaviours: dict[str, Metrics] = {}
+        self._behaviours: dict[str, tuple[int, Metrics]] = {}  # the first trial of each functional key
         self._tally = RunTally(run, setting.budget, setting.objective)
         self._batches = 0
         self._checkpoint_s, self._began = 0.0, time.perf_counter()
@@ -171,7 +171,8 @@ class SearchRun:
         for offset, trial in enumerate(trials):
             if trial.obtained == "measured" and trial.keys.canonical in self._measuring.served:
                 trial = replace(trial, obtained="exact hit", provenance=replace(trial.provenance, wall_s=0.0))
-            trial = replace(trial, number=number + offset, duplicate=self._is_duplicate(trial))
+            trial = replace(trial, number=number + offset)
+            trial = replace(trial, duplicate=self._is_duplicate(trial))
             records.append(Record.of(trial, self._setting.objective, self._batches))
         return records
 
@@ -180,8 +181,8 @@ class SearchRun:
         keys = trial.keys
         duplicate = keys.canonical in self._seen
         if keys.functional is not None:
-            first = self._behaviours.setdefault(keys.functional, trial.metrics)
-            duplicate |= first is not trial.metrics and agree(first, trial.metrics, AGREEMENT)
+            first = self._behaviours.setdefault(keys.functional, (trial.number, trial.metrics))
+            duplicate |= first[0] != trial.number and agree(first[1], trial.metrics, AGREEMENT)
         self._seen.add(keys.canonical)
         return duplicate
 

@@ -36,7 +36,7 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[Path | Non
         "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_DEDUP_LOGS": "1",
     }  # fmt: skip
-    with _environment(quiet | {"PYTHONPATH": _search_path()}):
+    with _environment(quiet | {"PYTHONPATH": _search_path()}), _level("ray.tune", logging.ERROR):
         import ray
 
         if ray.is_initialized():
@@ -123,6 +123,18 @@ def _private_folder() -> Path:
         if pid.isdigit() and not process_exists(int(pid)) and old.stat().st_uid == os.getuid():
             shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"dg-{os.getpid()}-ray-", dir=parent))
+
+
+@contextmanager
+def _level(name: str, level: int) -> Iterator[None]:
+    """Set the level of a logger for a while: Tune warns that it finds no log files, which we switched off."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

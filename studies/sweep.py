@@ -107,7 +107,7 @@ def _run(
             from designgym.studies.pool import start_pool
 
             payload = replace(payload, pool=start_pool(payload, resources))
-            need = {"cpu": 0.0}
+            need = {"cpu": 0.0, "memory": 1.0}  # the workers have the CPUs; Tune refuses trials that need nothing at all
             workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
         _check_room(need)
         with tempfile.TemporaryDirectory(prefix="dg-tune-", dir=session, ignore_cleanup_errors=True) as folder:
