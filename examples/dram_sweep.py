@@ -1,6 +1,7 @@
 """A small Ray Tune sweep: four searchers x three seeds on a DRAM controller, 200 evaluations each.
 
-Run it with ``designgym run examples/dram_sweep.py``; run it again and it resumes. ``designgym report dram-sweep --html sweep.html`` draws it.
+Run it with ``designgym run examples/dram_sweep.py``; run it again and it resumes. The report: ``designgym report
+dram-sweep --html sweep.html``.
 """
 
 import designgym as dg
