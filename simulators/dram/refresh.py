@@ -1,11 +1,11 @@
 """Refresh logic: when all banks are refreshed, put off or ahead of time within the limits of the design."""
 
-from designgym.simulators.dram.compiled import Record, compiled, inlined
+from designgym.simulators.dram.compiled import Record, compiled
 from designgym.simulators.dram.controller import NO_REFRESH
 from designgym.simulators.dram.state import ALL_BANKS, NEVER, NONE, PREA, REFA
 
 
-@inlined
+@compiled
 def update_refresh(s: Record) -> None:
     """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
     s.refresh_command = NONE
