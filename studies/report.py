@@ -16,6 +16,7 @@ import designgym
 from designgym.core.errors import DesignGymError, InputError
 from designgym.studies import report_sections as sections
 from designgym.studies.figures.plots import Plots
+from designgym.studies.figures.style import words_of
 from designgym.studies.report_template import escape, json_for_script, page
 
 if TYPE_CHECKING:
@@ -129,12 +130,12 @@ def _identifier(name: str, suffix: str) -> str:
 
 def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
     """Return a figure with its caption; one without anything to draw becomes a sentence."""
-    meta = figure["layout"]["meta"]
+    meta = words_of(figure)
     if meta.get("empty"):
         return f'<p class="note">{escape(meta["caption"])}</p>'
     name = f"plot-{_identifier(part, suffix)}"
     drawn = copy.deepcopy(figure)
-    above = 92 if any(trace["type"] == "parcoords" for trace in drawn.data) else 36
+    above = 92 if kind == "wide" else 36
     drawn.update_layout(
         title=None, height=meta["height"], margin_t=above, meta={"scales": meta.get("scales")}
     )  # the page has its own heading and caption

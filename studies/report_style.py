@@ -71,5 +71,5 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
   body { font-size:11pt; } nav, .modebar { display:none !important; } main, header, footer { max-width:none; padding:0; }
   h2 { break-after:avoid; margin-top:28px; } figure, tr, .tiles { break-inside:avoid; } .scroll { overflow:visible; }
   table { font-size:8.5pt; } th, td { padding:3px 6px; }
-  .wide .plot, .middling .plot { min-width:0; } @page { margin:15mm; } }
+  .middling .plot { min-width:0; } .wide .plot { zoom:.74; } @page { margin:15mm; } }
 """

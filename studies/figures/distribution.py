@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 
@@ -43,7 +41,9 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
         )  # fmt: skip
     low, high = np.quantile(quantity.values[usable], [0.0, 0.95] if quantity.goal == "min" else [0.05, 1.0]) * scale.factor
     if low > 0 and high > SKEWED * low:
-        fig.update_xaxes(type="log", range=np.log10([low * 0.98, high * 1.02]).tolist(), **_round_ticks(low, high))
+        fig.update_xaxes(type="log", range=np.log10([low * 0.98, high * 1.02]).tolist())
+        places, texts = _round_ticks(low, high)
+        fig.update_xaxes(tickvals=places, ticktext=texts)
     elif high > low:
         fig.update_xaxes(range=[low - 0.03 * (high - low), high + 0.03 * (high - low)])
     fig.update_xaxes(title_text=axis_title(quantity.label, scale.unit, better(quantity.goal)))
@@ -55,8 +55,8 @@ def figure(data: StudyData, *, dark: bool = False) -> go.Figure:
     return finish(fig, title, caption, dark=dark)
 
 
-def _round_ticks(low: float, high: float) -> dict[str, list[Any]]:
+def _round_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     """Return ticks at 1, 2 and 5 times powers of ten, written out: Plotly's own would leave out the powers."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     values = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5) if low <= digit * 10.0**decade <= high]
-    return {"tickvals": values, "ticktext": [number(value, 2) for value in values]}
+    return values, [number(value, 2) for value in values]

@@ -23,7 +23,7 @@ PALE = ("audited", "functional hit", "infeasible")  # dark text stands out on th
 MEANING = {
     "measured": "measured",
     "audited": "measured to check a fingerprint",
-    "exact hit": "recognised, same design",
+    "exact hit": "recognised, equivalent design",
     "functional hit": "recognised, same behaviour",
     "infeasible": "infeasible (not run)",
     "failed": "failed or timed out",

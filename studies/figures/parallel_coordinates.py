@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.sampling import sample_rows
-from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, safe
+from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, plain_safe, safe, words_of
 from designgym.studies.figures.units import number
 
 MAX_LINES = 1500
@@ -69,8 +69,7 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     finish(fig, title, caption, dark=dark, height=470)
     longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)
     fig.update_layout(margin={"l": max(44, 7 * longest + 14), "r": 24, "b": 28})
-    meta = fig["layout"]["meta"]
-    fig.update_layout(meta={**meta, "scales": scales})  # the report switches with its reader's setting
+    fig.update_layout(meta={**words_of(fig), "scales": scales})  # the report switches with its reader's setting
     return fig
 
 
@@ -127,7 +126,7 @@ def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: 
     jitter = np.random.default_rng(0).uniform(-JITTER, JITTER, len(rows))  # so that lines through the same values lie side by side
     return {
         "label": label, "values": codes[rows] + jitter, "tickvals": list(range(0, len(names), step)),
-        "ticktext": [safe(text, 16) for text in names[::step]], "range": [-0.3, len(names) - 0.7],
+        "ticktext": [plain_safe(text, 16) for text in names[::step]], "range": [-0.3, len(names) - 0.7],
     }  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def _least_alike(main: Quantity, others: list[Quantity]) -> Quantity | None:
         if both.sum() < 3:
             continue
         ranks = np.array([_ranks(main.signed[both]), _ranks(_directed(other).signed[both])])
-        correlation = np.corrcoef(ranks).item(0, 1) if (ranks.std(axis=1) > 0).all() else 1.0
+        correlation = float(np.corrcoef(ranks[0], ranks[1]).flat[1]) if (ranks.std(axis=1) > 0).all() else 1.0
         if best is None or correlation < best[0]:
             best = (correlation, other)
     return None if best is None else best[1]

@@ -56,6 +56,15 @@ def safe(text: object, limit: int = 60) -> str:
     return html.escape(plain, quote=False).replace("%{", "% {").replace("$", "&#36;")  # no templates, no TeX
 
 
+def plain_safe(text: object, limit: int = 60) -> str:
+    """Return user text for the places where Plotly shows text letter by letter: shortened, angle brackets replaced by their look-alikes."""
+    plain = " ".join(str(text).split())
+    plain = plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return plain.replace("<", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}").replace(
+        ">", "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+    )
+
+
 def axis_title(label: str, unit: str = "", note: str = "") -> str:
     """Return ``label (unit), note`` with the label escaped."""
     text = safe(label, 90) + (f" ({safe(unit)})" if unit else "")
@@ -114,6 +123,12 @@ def finish(figure: go.Figure, title: str, caption: str, *, dark: bool = False, h
     )  # fmt: skip
     figure.update_layout(margin_t=room + 40)
     return figure
+
+
+def words_of(figure: go.Figure) -> dict[str, Any]:
+    """Return what `finish` noted: ``title``, ``caption``, ``height``, and ``empty`` if there is nothing to draw."""
+    meta: dict[str, Any] = figure.to_dict()["layout"]["meta"]
+    return meta
 
 
 def empty(title: str, reason: str, *, dark: bool = False) -> go.Figure:

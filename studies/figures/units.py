@@ -157,10 +157,11 @@ def column(values: Iterable[float], digits: int = 4, most: int = 6) -> list[str]
         most: As many are used where fewer would show different numbers alike.
     """
     numbers = np.asarray(list(values), dtype=float)
-    for more in range(digits, most + 1):
-        texts = _column(numbers, more)
-        if len(set(texts)) >= len(set(numbers[np.isfinite(numbers)].tolist())):
-            break
+    different = len(set(numbers[np.isfinite(numbers)].tolist()))
+    texts = _column(numbers, digits)
+    while len(set(texts)) < different and digits < most:
+        digits += 1
+        texts = _column(numbers, digits)
     return texts
 
 

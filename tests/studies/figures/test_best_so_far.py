@@ -81,7 +81,7 @@ def test_hypervolume_of_two_objectives_is_followed() -> None:
     assert quantity.goal == "max"
     # shares of the box 10 x 2: (0.5, 0.5) adds 0.25; (0.1, 0.75) adds 0.1 * 0.25; (0.9, 0.05) adds 0.4 * 0.05
     assert best.tolist() == pytest.approx([0.25, 0.275, 0.295])
-    assert "hypervolume" in best_so_far.figure(data)["layout"]["yaxis"]["title"]["text"]
+    assert "hypervolume" in best_so_far.figure(data).to_dict()["layout"]["yaxis"]["title"]["text"]
 
 
 def test_a_maximised_metric_rises() -> None:
@@ -90,4 +90,4 @@ def test_a_maximised_metric_rises() -> None:
     data = StudyData(frame, meta)
     curve = curves_of(data, *best_so_far._progress(data))["a"]
     assert curve.centre.tolist() == [1, 1, 2]
-    assert "higher is better" in best_so_far.figure(data)["layout"]["yaxis"]["title"]["text"]
+    assert "higher is better" in best_so_far.figure(data).to_dict()["layout"]["yaxis"]["title"]["text"]

@@ -77,7 +77,7 @@ def test_bad_input_is_one_clear_error(code: int, arguments: tuple[str, ...], wor
 def test_report_of_a_stored_study(tmp_path: Path) -> None:
     code = (
         "import designgym as dg\n"
-        "study = dg.Study('stored', env='designgym/DramController-v0', workload='stream-like', searchers='random', budget=6, store='s.db')\n"
+        "study = dg.Study('stored', env='designgym/DramController-v0', workload='stream-like', budget=6, store='s.db')\n"
         "study.run(backend='local')"
     )
     made = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)

@@ -22,10 +22,15 @@ FEW = ("run", "searcher", "status", "score", "feasible", "number")
 FIGURES = ("best_so_far", "pareto", "parallel_coordinates", "importance", "duplicates", "distribution")
 
 
+def drawn(figure: go.Figure) -> dict[str, Any]:
+    """Return a figure as plain data."""
+    return figure.to_dict()
+
+
 def _all_failed(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.copy()
     frame["status"], frame["feasible"], frame["score"], frame["error"] = "failed", False, -np.inf, "boom"
-    frame[[c for c in frame if str(c).startswith("metrics.")]] = np.nan
+    frame[[c for c in frame.columns if str(c).startswith("metrics.")]] = np.nan
     return frame
 
 
@@ -43,7 +48,7 @@ EDGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "all failed": _all_failed,
     "not a number": _with_nan,
     "one metric": lambda frame: frame.drop(columns=["metrics.power_mw", "metrics.row_hit_rate", "metrics.bandwidth_gbps"]),
-    "few columns": lambda frame: frame[[c for c in frame if str(c).startswith(("design.", "metrics.")) or c in FEW]],
+    "few columns": lambda frame: frame[[c for c in frame.columns if str(c).startswith(("design.", "metrics.")) or c in FEW]],
 }  # fmt: skip
 
 
@@ -62,16 +67,16 @@ def test_builds(study: Any, name: str, edge: str) -> None:
 
 
 def test_dark_and_light_differ_in_ink_only(study: Any) -> None:
-    light, dark = (Plots(study.frame, study.meta, dark=dark).pareto() for dark in (False, True))
+    light, dark = (drawn(Plots(study.frame, study.meta, dark=dark).pareto()) for dark in (False, True))
     assert light["layout"]["template"]["layout"]["font"]["color"] != dark["layout"]["template"]["layout"]["font"]["color"]
     assert [t["name"] for t in light["data"]] == [t["name"] for t in dark["data"]]
 
 
 def test_axes_have_units_and_directions(study: Any) -> None:
-    layout = Plots(study.frame, study.meta).pareto()["layout"]
+    layout = drawn(Plots(study.frame, study.meta).pareto())["layout"]
     assert layout["xaxis"]["title"]["text"] == "total time (µs), lower is better"
     assert layout["yaxis"]["title"]["text"] == "energy (µJ), lower is better"
-    assert Plots(study.frame, study.meta).best_so_far()["layout"]["yaxis"]["title"]["text"] == "edp (nJ·s), lower is better"
+    assert drawn(Plots(study.frame, study.meta).best_so_far())["layout"]["yaxis"]["title"]["text"] == "edp (nJ·s), lower is better"
 
 
 def test_front_is_what_nothing_dominates(study: Any) -> None:
@@ -97,7 +102,7 @@ def test_a_single_objective_gets_a_second_metric_that_trades_off(make_study: Cal
 
 def test_constraints_are_shaded_and_broken_designs_marked(make_study: Callable[..., Any]) -> None:
     study = make_study(objective=dg.minimize("energy_pj", subject_to={"total_time_ns": "<= 90000"}), seeds=1, budget=40)
-    figure = Plots(study.frame, study.meta).pareto(x="total_time_ns", y="energy_pj")
+    figure = drawn(Plots(study.frame, study.meta).pareto(x="total_time_ns", y="energy_pj"))
     assert "breaks a constraint" in [trace["name"] for trace in figure["data"]]
     assert figure["layout"]["shapes"][0]["x0"] == pytest.approx(90.0)  # µs, as the axis
 
@@ -133,10 +138,10 @@ def test_structured_and_constant_parameters_are_drawn(study: Any) -> None:
     frame["design.flag"] = [bool(i % 2) for i in range(len(frame))]
     frame["design.size"] = np.linspace(0.1, 9.0, len(frame))
     plots = Plots(frame, study.meta)
-    labels = [dimension["label"] for dimension in plots.parallel_coordinates()["data"][0]["dimensions"]]
+    labels = [dimension["label"] for dimension in drawn(plots.parallel_coordinates())["data"][0]["dimensions"]]
     assert {"order", "flag", "size"} <= set(labels)
     assert "constant" not in labels
-    assert "1 parameter with one value only is left out" in plots.parallel_coordinates()["layout"]["meta"]["caption"]
+    assert "1 parameter with one value only is left out" in drawn(plots.parallel_coordinates())["layout"]["meta"]["caption"]
     assert plots.importance() is not None
 
 

@@ -46,7 +46,7 @@ def test_says_when_the_fit_is_poor(make_study: Callable[..., Any]) -> None:
     plots = Plots(study.frame, study.meta)
     assert plots.importances.r2 < 0.3
     assert "poorly" in plots.importances.verdict
-    caption = plots.importance()["layout"]["meta"]["caption"]
+    caption = plots.importance().to_dict()["layout"]["meta"]["caption"]
     assert "Cross-validated fit: R² = " in caption
     assert "do not rely on this ranking" in caption
 
@@ -55,7 +55,7 @@ def test_positive_quantities_are_percentages(study: Any) -> None:
     plots = Plots(study.frame, study.meta)
     assert plots.importances.unit == "%"
     assert plots.importances.parameters[0] == "PagePolicy"
-    assert "logarithm" in plots.importance()["layout"]["meta"]["caption"]
+    assert "logarithm" in plots.importance().to_dict()["layout"]["meta"]["caption"]
 
 
 def test_is_repeatable_and_refuses_too_few_designs(study: Any) -> None:

@@ -25,7 +25,8 @@ OBJECTIVES: dict[str, Any] = {
 def test_the_file_makes_an_equal_study(objective: str, tmp_path: Path) -> None:
     study = dg.Study(
         "a 'quoted' study", env="designgym/DramController-v0", workload="stream-like", objective=OBJECTIVES[objective],
-        searchers=["random", dg.searchers.RegularizedEvolution(population=50)], budget=77, seeds=[3, 5], batch=4, functional="off",
+        searchers=["random",
+        dg.searchers.recipe("regularized_evolution", population=50)], budget=77, seeds=[3, 5], batch=4, functional="off",
         store=tmp_path / "x.db",
     )  # fmt: skip
     lines = commands_of(study.to_json())
