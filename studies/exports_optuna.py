@@ -73,9 +73,9 @@ def _open(url: str) -> optuna.storages.BaseStorage:
             return optuna.storages.JournalStorage(JournalFileBackend(url))
         except OSError as error:
             raise InputError(f"Optuna storage {url!r} cannot be opened: {error.strerror}") from None
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         storage = optuna.storages.RDBStorage(url)
     except Exception as error:  # Optuna lets the errors of its database layer, and of bad URLs, through as they are
         raise InputError(f"Optuna storage {url!r} cannot be opened: {str(error).splitlines()[0]}") from None

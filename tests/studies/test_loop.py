@@ -121,7 +121,17 @@ def test_a_lying_probe_is_found_out_and_costs_no_result() -> None:
 
 
 def test_equal_proposals_end_a_run_with_a_reason(scripted: Callable[[Sequence[int]], str]) -> None:
-    result = run(Study("s", environment(ProbedSimulator()), searchers=scripted([1, 2, 3] + [1] * 500), budget=50, batch=4, duplicate_cap=20, functional="off"))
+    result = run(
+        Study(
+            "s",
+            environment(ProbedSimulator()),
+            searchers=scripted([1, 2, 3] + [1] * 500),
+            budget=50,
+            batch=4,
+            duplicate_cap=20,
+            functional="off",
+        )
+    )
     assert (~result.frame["duplicate"]).sum() == 3
     assert result.runs[0].stop_reason.startswith("converged: ")
     assert 20 <= result.frame["duplicate"].sum() < 20 + 4
@@ -130,7 +140,9 @@ def test_equal_proposals_end_a_run_with_a_reason(scripted: Callable[[Sequence[in
 
 def test_a_new_behaviour_resets_the_count_of_duplicates(scripted: Callable[[Sequence[int]], str]) -> None:
     script = [1] * 18 + [2] + [1] * 18 + [3] + [1] * 40
-    result = run(Study("s", environment(ProbedSimulator()), searchers=scripted(script), budget=50, batch=1, duplicate_cap=20, functional="off"))
+    result = run(
+        Study("s", environment(ProbedSimulator()), searchers=scripted(script), budget=50, batch=1, duplicate_cap=20, functional="off")
+    )
     assert len(result.frame) == 18 + 1 + 18 + 1 + 20
 
 
@@ -217,7 +229,9 @@ def test_results_of_other_studies_are_used_and_give_the_same_trials(tmp_path: Pa
     second = run(Study("two", environment(simulator), searchers="random", budget=30, functional="off"), tmp_path / "s.db").frame
     assert simulator.calls == calls and (second["obtained"] == "exact hit").all()
     pd.testing.assert_frame_equal(first[SAME], second[SAME])
-    third = run(Study("three", environment(simulator), searchers="random", budget=30, reuse=False, functional="off"), tmp_path / "s.db").frame
+    third = run(
+        Study("three", environment(simulator), searchers="random", budget=30, reuse=False, functional="off"), tmp_path / "s.db"
+    ).frame
     assert simulator.calls == 2 * calls
     pd.testing.assert_frame_equal(first[SAME], third[SAME])
 
@@ -239,7 +253,7 @@ def test_failures_are_trials_and_the_search_goes_on(tmp_path: Path) -> None:
 
     result = run(Study("s", environment(moody), searchers="random", budget=60), tmp_path / "s.db")
     failed = result.frame[result.frame["status"] == "failed"]
-    assert 5 < len(failed) and (failed["design.a"] % 3 == 0).all()
+    assert len(failed) > 5 and (failed["design.a"] % 3 == 0).all()
     assert (failed["score"] == -np.inf).all() and failed["error"].str.contains("divisible by three").all()
     assert result.best()[0].metrics["cost_ns"] > 0 and result.reports[0].failed == len(failed)
 

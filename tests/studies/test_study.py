@@ -157,7 +157,9 @@ def test_local_backend_refuses_what_needs_ray() -> None:
 
 
 def test_long_options_are_cut_in_labels() -> None:
-    choices = check_searchers([dg.searchers.OptunaSearcher(sampler="TPESampler", n_startup_trials=5, n_ei_candidates=13, multivariate=True)])
+    choices = check_searchers(
+        [dg.searchers.OptunaSearcher(sampler="TPESampler", n_startup_trials=5, n_ei_candidates=13, multivariate=True)]
+    )
     assert len(choices[0].label) <= 60 and choices[0].label.startswith("optuna(")
 
 

@@ -146,7 +146,9 @@ def test_what_cannot_run_is_refused(tmp_path: Path) -> None:
         space, metrics = dg.DesignSpace(a=dg.Integer(0, 9)), (dg.metric("cost_ns"),)
         resources = dg.Resources(cpus=1, gpus=3)
 
-        def evaluate(self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[dg.Metrics]:
+        def evaluate(
+            self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0
+        ) -> list[dg.Metrics]:
             raise AssertionError
 
         def probe(self, designs: Sequence[dg.Design], workload: dg.Workload, *, seed: int = 0) -> None:
