@@ -16,8 +16,8 @@ from designgym.searchers.observations import Observation, fitness
 class RegularizedEvolutionOptions:
     """Options of `RegularizedEvolution`."""
 
-    population: int = option(50, "designs alive; the oldest dies when a new one is told", low=2, high=100_000)
-    tournament: int = option(10, "designs drawn (with replacement) of which the best becomes the parent", low=1, high=100_000)
+    population: int = option(25, "designs alive; the oldest dies when a new one is told", low=2, high=100_000)
+    tournament: int = option(8, "designs drawn (with replacement) of which the best becomes the parent", low=1, high=100_000)
 
 
 class RegularizedEvolution(BaseSearcher):
