@@ -11,6 +11,7 @@ from typing import Any
 
 from designgym.core.errors import InputError, shorten
 from designgym.core.objectives import ArchGymReward, Objective, minimize, pareto
+from designgym.core.protocols import Simulator
 from designgym.core.registry import register
 from designgym.core.workload import Workload
 from designgym.envs.dram_validation import DramValidator
@@ -65,12 +66,13 @@ def make_dramsys(
     allow_no_refresh: bool = False,
     memory: str | os.PathLike[str] | None = None,
     timeout_s: float = 300.0,
-) -> DramSysBinary:
+) -> Simulator:
     """Return the adapter of the user's DRAMSys program; the options are those of the environment."""
     _require("allow_no_refresh", allow_no_refresh, bool, "true or false")
     _require("path", path, str | os.PathLike | None, "the path of a program")
     _require("timeout_s", timeout_s, int | float, "a number of seconds")
-    return DramSysBinary(path, memory=_memory(memory), timeout_s=timeout_s, allow_no_refresh=allow_no_refresh)
+    simulator = DramSysBinary(path, memory=_memory(memory), timeout_s=timeout_s, allow_no_refresh=allow_no_refresh)
+    return simulator  # pyright: ignore[reportReturnType]  # its version is a cached property
 
 
 def _require(option: str, value: object, kind: Any, words: str) -> None:

@@ -41,7 +41,8 @@ def from_gym(space: DesignSpace, action: Any) -> Design:
     if not legal or not ((array >= 0) & (array < cells if discrete else array <= 1)).all():
         raise InputError(f"action {shorten(action)} is not in {to_gym(space)}")
     if discrete and space.choices is not None:
-        return Design({name: values[i] for (name, values), i in zip(space.choices, array.tolist(), strict=True)})
+        indices: list[Any] = array.tolist()
+        return Design({name: values[i] for (name, values), i in zip(space.choices, indices, strict=True)})
     return space.decode(((array + 0.5) / cells if discrete else array)[None, :])[0]
 
 

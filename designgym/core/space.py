@@ -297,13 +297,15 @@ class DesignSpace:
         )
 
     def _sample_one(self, rng: np.random.Generator) -> Design:
-        broken: tuple[str, ...] = ()
+        reason = ""
         for _ in range(SAMPLE_ATTEMPTS):
             design = Design({name: parameter.sample(rng) for name, parameter in self.parameters.items()})
-            if not (broken := self.violations(design)):
+            broken = self.violations(design)
+            if not broken:
                 return design
+            reason = broken[0]
         raise InputError(
-            f"no legal design in {SAMPLE_ATTEMPTS} draws, the last one failed because {broken[0]!r}: "
+            f"no legal design in {SAMPLE_ATTEMPTS} draws, the last one failed because {reason!r}: "
             "narrow the parameters' ranges or relax the constraints"
         )
 

@@ -184,7 +184,7 @@ def test_planted_defects_of_evaluate_are_found(defect: str) -> None:
 
     class Changed(Defective):
         def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
-            return change(lambda some: self.inner.evaluate(some, workload), designs, seed=seed)  # type: ignore[no-any-return]
+            return change(lambda some: self.inner.evaluate(some, workload), designs, seed=seed)
 
     assert expected in findings(lambda: check_simulator(Changed(good), WORKLOAD))
 
@@ -204,7 +204,7 @@ def test_planted_defects_of_probes_are_found(defect: str) -> None:
 
     class Changed(Defective):
         def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
-            return change(designs)  # type: ignore[no-any-return]
+            return change(designs)
 
     assert expected in findings(lambda: check_simulator(Changed(good), WORKLOAD))
 
@@ -343,7 +343,7 @@ def test_planted_defects_of_environments_are_found(id: str) -> None:
 
         def get(self, name: str) -> Workload:
             if name == "absent":
-                raise dg.core.errors.InputError("gone")  # type: ignore[attr-defined]
+                raise dg.core.errors.InputError("gone")
             data = next(counter) if name == "restless" else 2.0
             return Workload("other" if name == "renamed" else name, float(data))
 

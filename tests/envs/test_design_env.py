@@ -85,8 +85,12 @@ def test_constraints_and_failures_get_finite_rewards_in_order() -> None:
     assert info["score"] == -np.inf and info["reasons"] == ("more than 64 blocks do not fit",) and info["metrics"] == {}
     for scale in ("score", "log"):
         scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e300, -1.5e300, -2e300, -np.inf]
-        finite = [finite_reward(score, scale) for score in scores]  # type: ignore[arg-type]
-        assert finite == sorted(finite, reverse=True) and len(set(finite)) == len(scores) and np.isfinite(np.float32(finite)).all()
+        finite = [finite_reward(score, scale) for score in scores]
+        assert (
+            finite == sorted(finite, reverse=True)
+            and len(set(finite)) == len(scores)
+            and np.isfinite(np.array(finite, dtype=np.float32)).all()
+        )
     assert finite_reward(-999.0, "log") == pytest.approx(-3)
 
 
@@ -114,7 +118,7 @@ def test_a_sequential_episode_is_one_design() -> None:
 def test_masks_lead_to_legal_designs_only() -> None:
     env, rng = make_env(ID, form="sequential", cache=None), np.random.default_rng(0)
     for _ in range(50):
-        env.reset()
+        _, info = env.reset()
         over = False
         while not over:
             _, _, over, _, info = env.step(rng.choice(np.flatnonzero(env.action_masks())))
@@ -123,7 +127,7 @@ def test_masks_lead_to_legal_designs_only() -> None:
 
 def test_masks_of_structured_and_continuous_columns() -> None:
     env = make_env(MIXED_ID, form="sequential", levels=5)
-    env.reset()
+    _, info = env.reset()
     seen = []
     over = False
     while not over:

@@ -28,7 +28,7 @@ VALUES = {
 def test_names_and_values_are_archgyms() -> None:
     space = environment(ID).simulator().space
     for name, parameter in space.parameters.items():
-        assert set(parameter.values()) == set(VALUES[name]), name  # type: ignore[attr-defined]
+        assert set(parameter.values()) == set(VALUES[name]), name  # type: ignore[call-overload,attr-defined]
     assert space.size() == 1_769_472
     assert list(space.parameters) == list(VALUES)
 
@@ -145,7 +145,7 @@ def test_evaluators_with_and_without_cache_and_fingerprints() -> None:
     design = environment(ID).simulator().space.default()
     for cache in ("local", None):
         for functional in ("auto", "on", "off"):
-            evaluator = make_evaluator(ID, cache=cache, functional=functional)  # type: ignore[arg-type]
+            evaluator = make_evaluator(ID, cache=cache, functional=functional)
             first, second = (evaluator.evaluate([design])[0] for _ in range(2))
             assert first == second and second.obtained == ("measured" if cache is None else "exact hit")
             assert (evaluator.fingerprints is None) == (functional == "off" or cache is None)
