@@ -19,6 +19,8 @@ from designgym.studies.figures.plots import Plots
 from designgym.studies.figures.style import words_of
 from designgym.studies.report_template import escape, json_for_script, page
 
+PAPER_WIDTH = 660  # px of a printed page between its margins
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -139,9 +141,12 @@ def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
     drawn.update_layout(
         title=None, height=meta["height"], margin_t=above, meta={"scales": meta.get("scales")}
     )  # the page has its own heading and caption
+    size = f"height:{meta['height']}px"
+    if kind == "wide":  # it scrolls where the window is narrow, and shrinks on paper
+        size += f";--width:{meta['width']}px;--zoom:{min(1.0, PAPER_WIDTH / meta['width']):.3f}"
     return (
         f'<figure aria-labelledby="{name}-caption"><figcaption id="{name}-caption">{escape(meta["caption"])}</figcaption>'
         f'<div class="scroll {kind}"><div class="plot" id="{name}" role="img" aria-label="{escape(meta["title"])}" '
-        f'style="height:{meta["height"]}px"></div></div>'
+        f'style="{size}"></div></div>'
         f'<script type="application/json" data-figure="{name}">{json_for_script(drawn.to_json() or "")}</script></figure>'
     )

@@ -47,7 +47,7 @@ thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:
 tbody tr.first td, tbody tr.first th { font-weight:600; }
 td.text { overflow-wrap:anywhere; min-width:26ch; }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }
-.plot { width:100%; } .wide .plot { min-width:900px; } .middling .plot { min-width:560px; }
+.plot { width:100%; } .wide .plot { min-width:var(--width); } .middling .plot { min-width:560px; }
 .note { color:var(--soft); font-size:14px; max-width:92ch; overflow-wrap:anywhere; } .facts { display:grid;
   grid-template-columns:max-content 1fr; gap:4px 20px; font-size:14px; margin:10px 0; }
 .facts dt { color:var(--soft); } .facts dd { margin:0; overflow-wrap:anywhere; }
@@ -71,5 +71,5 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
   body { font-size:11pt; } nav, .modebar { display:none !important; } main, header, footer { max-width:none; padding:0; }
   h2 { break-after:avoid; margin-top:28px; } figure, tr, .tiles { break-inside:avoid; } .scroll { overflow:visible; }
   table { font-size:8.5pt; } th, td { padding:3px 6px; }
-  .middling .plot { min-width:0; } .wide .plot { zoom:.74; } @page { margin:15mm; } }
+  .middling .plot { min-width:0; } .wide .plot { zoom:var(--zoom); } @page { margin:15mm; } }
 """

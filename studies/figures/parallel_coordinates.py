@@ -21,6 +21,7 @@ MAX_PARAMETERS = 12  # axes; beyond 20 parameters only these are drawn
 MANY = 20
 MAX_TICKS = 12
 MAX_METRICS = 3
+AXIS_WIDTH = 78  # px below which labels would meet
 JITTER = 0.16  # of the distance between two choices
 
 
@@ -69,7 +70,9 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     finish(fig, title, caption, dark=dark, height=470)
     longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)
     fig.update_layout(margin={"l": max(44, 7 * longest + 14), "r": 24, "b": 28})
-    fig.update_layout(meta={**words_of(fig), "scales": scales})  # the report switches with its reader's setting
+    fig.update_layout(
+        meta={**words_of(fig), "scales": scales, "width": AXIS_WIDTH * len(dimensions) + 150}
+    )  # the report switches with its reader's setting
     return fig
 
 
