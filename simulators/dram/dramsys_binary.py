@@ -80,7 +80,7 @@ class DramSysBinary:
         self.path = Path(os.path.expanduser(given)).absolute() if given else None
         self.memory = default_memory() if memory is None else memory
         self.timeout_s = timeout_s
-        self.space = controller_space(allow_no_refresh=allow_no_refresh)
+        self.space = controller_space(self.memory, allow_no_refresh=allow_no_refresh)
 
     @cached_property
     def version(self) -> str:

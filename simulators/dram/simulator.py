@@ -16,7 +16,7 @@ from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConf
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.run import DramRun
 from designgym.simulators.dram.simulate import default_memory, simulate_batch
-from designgym.simulators.dram.space import READ_ONLY, controller_space
+from designgym.simulators.dram.space import BACK_TO_BACK, READ_ONLY, controller_space
 from designgym.simulators.dram.state import RD, WRA
 from designgym.simulators.dram.trace import Trace
 
@@ -52,7 +52,9 @@ _METRICS = (
 
 def make_workload(trace: Trace) -> Workload:
     """Returns a trace as a workload, with the traits that the space's rules use."""
-    return Workload(trace.name, trace, frozenset({READ_ONLY} if trace.read_only else ()))
+    back_to_back = bool(np.all(trace.arrival_ticks <= np.arange(len(trace))))
+    traits = {READ_ONLY: trace.read_only, BACK_TO_BACK: back_to_back}
+    return Workload(trace.name, trace, frozenset(name for name, holds in traits.items() if holds))
 
 
 class DramController:
@@ -78,7 +80,7 @@ class DramController:
         if self.memory != default_memory():
             # Results depend on the memory: they must not be mistaken for those of another one.
             self.version = f"{DramController.version}+{blake3(repr(self.memory).encode()).hexdigest(8)}"
-        self.space = controller_space(allow_no_refresh=allow_no_refresh)
+        self.space = controller_space(self.memory, allow_no_refresh=allow_no_refresh)
         self.threads = threads
         self.resources = Resources(cpus=float(threads))
 

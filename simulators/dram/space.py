@@ -8,11 +8,16 @@ from designgym.core.parameters import Categorical, Integer, PowerOfTwo
 from designgym.core.rules import Condition, Constraint, Rewrite
 from designgym.core.space import DesignSpace
 from designgym.simulators.dram.controller import CHOICES, ControllerConfig
+from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.simulate import default_memory
 
-__all__ = ["READ_ONLY", "controller_space"]
+__all__ = ["BACK_TO_BACK", "READ_ONLY", "controller_space"]
 
 READ_ONLY = "read_only"
 """The trait of a workload without writes."""
+
+BACK_TO_BACK = "back_to_back"
+"""The trait of a workload that offers a request per clock or faster (the k-th one, from 0, at tick k or before)."""
 
 # Only the queued arbiters limit the active transactions, and only refreshes can be postponed or pulled in.
 _CONDITIONS = (
@@ -50,6 +55,12 @@ _SYMMETRIES = (
     ),
 )
 
+# With a request per clock the buffer is empty only while the last answers are on their way: for the data of one access and the at most
+# `_MOST_ACTIVE` responses that the arbiter returns one by one. Whether a refresh is pulled in or paid back is the same for every
+# limit of 1 or more; the limit itself first matters at the third REFA in a row, two recovery times (tRFC) after the first.
+_PULLED_IN_IDLE = Rewrite("RefreshMaxPulledin", "8", f"'{BACK_TO_BACK}' in traits and RefreshPolicy == 'AllBank'")
+_MOST_ACTIVE = 128
+
 _REFRESH_NEEDED = Constraint(
     "RefreshPolicy != 'NoRefresh'",
     "a memory that is never refreshed loses its content: choose RefreshPolicy AllBank, or the option allow_no_refresh=True to "
@@ -57,13 +68,16 @@ _REFRESH_NEEDED = Constraint(
 )
 
 
-def controller_space(*, allow_no_refresh: bool = False) -> DesignSpace:
+def controller_space(memory: MemorySpec | None = None, *, allow_no_refresh: bool = False) -> DesignSpace:
     """Returns the space of the ten parameters with ArchGym's names and values: 1,769,472 combinations.
 
     Args:
+        memory: The memory behind the controller, by default DDR3-1600; one that recovers quickly from a refresh has fewer equivalences.
         allow_no_refresh: Whether designs that never refresh are legal, as they are in ArchGym.
     """
     default = ControllerConfig()
+    timings = (memory or default_memory()).timings
+    recovers_slowly = 2 * timings.rfc + timings.rp > _MOST_ACTIVE + (memory or default_memory()).constraints["read_data_end"]
     choices = {name: Categorical(*values, default=getattr(default, name)) for name, values in CHOICES.items()}
     return DesignSpace(
         PagePolicy=choices["PagePolicy"],
@@ -75,9 +89,9 @@ def controller_space(*, allow_no_refresh: bool = False) -> DesignSpace:
         RefreshMaxPostponed=Integer(1, 8, default=default.RefreshMaxPostponed),
         RefreshMaxPulledin=Integer(1, 8, default=default.RefreshMaxPulledin),
         Arbiter=choices["Arbiter"],
-        MaxActiveTransactions=PowerOfTwo(1, 128, default=default.MaxActiveTransactions),
+        MaxActiveTransactions=PowerOfTwo(1, _MOST_ACTIVE, default=default.MaxActiveTransactions),
         version="1",
         conditions=_CONDITIONS,
         constraints=() if allow_no_refresh else (_REFRESH_NEEDED,),
-        symmetries=_SYMMETRIES,
+        symmetries=((_PULLED_IN_IDLE,) if recovers_slowly else ()) + _SYMMETRIES,
     )

@@ -63,6 +63,29 @@ def test_canonical_forms_behave_alike_on_reference_traces(name: str) -> None:
     assert _check_canonical_forms_behave_alike(trace, _designs(np.random.default_rng(12), 40)) > 20
 
 
+def test_pulled_in_limits_do_not_matter_on_back_to_back_traces_with_many_responses_at_the_end() -> None:
+    rng = np.random.default_rng(13)
+    designs = [
+        SPACE.validate(
+            {**design, "RefreshPolicy": "AllBank", "RefreshMaxPostponed": 1, "MaxActiveTransactions": 128, "RefreshMaxPulledin": q}
+        )
+        for design in SPACE.sample(rng, 12)
+        for q in range(1, 9)
+    ]
+    for n in (1400, 1563, 1700):  # the run ends around a refresh interval of 6,240 ticks, with all answers on their way
+        trace = Trace("tail", np.zeros(n, dtype=np.int64), rng.random(n) < 0.2, rng.integers(0, 1 << 24, n) << 6)
+        assert _check_canonical_forms_behave_alike(trace, designs) > 50
+
+
+def test_a_memory_that_recovers_quickly_keeps_its_pulled_in_limits_apart() -> None:
+    quick = replace(default_memory(), timings=replace(default_memory().timings, rfc=30))
+    design = SPACE.default()
+    traits = frozenset({"back_to_back"})
+    other = {**design, "RefreshMaxPulledin": 3}
+    assert controller_space().canonical(other, traits) == controller_space().canonical(design, traits)
+    assert controller_space(quick).canonical(other, traits) != controller_space(quick).canonical(design, traits)
+
+
 def test_the_space_is_archgyms() -> None:
     assert SPACE.size() == 1_769_472
     assert list(SPACE.parameters) == list(ControllerConfig().to_dict())
