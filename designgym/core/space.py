@@ -325,7 +325,8 @@ class DesignSpace:
                 for name in (name for slot in rule.slots for name in slot):
                     self._require_parameter(name, "interchangeable")
                 for first, *others in zip(*rule.slots, strict=True):
-                    if any(self.parameters[other] != self.parameters[first] for other in others):
+                    # by their JSON: dataclass equality takes 1, 1.0 and True for one
+                    if len({json.dumps(self.parameters[name].to_json()) for name in (first, *others)}) > 1:
                         raise InputError(f"interchangeable parameters {[first, *others]} must be declared alike")
             elif isinstance(rule, Unordered):
                 self._require_parameter(rule.parameter, "unordered")

@@ -68,6 +68,7 @@ def test_all_problems_are_reported_at_once() -> None:
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Rewrite("a", "z")]), "unknown parameter"),
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Unordered("a")]), "Repeated"),
         (lambda: DesignSpace(a=Integer(0, 1), b=Integer(0, 2), symmetries=[Interchangeable("a", "b")]), "alike"),
+        (lambda: DesignSpace(a=Categorical(0, 1), b=Categorical(False, True), symmetries=[Interchangeable("a", "b")]), "alike"),
         (lambda: Interchangeable("a"), "two or more"),
         (lambda: Interchangeable(["a", "b"], ["a", "c"]), "different names"),
         (lambda: Constraint("a < 1", " "), "needs a reason"),
