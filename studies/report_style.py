@@ -39,7 +39,7 @@ nav a { text-decoration:none; } nav a:hover, nav a:focus { text-decoration:under
 .scroll:focus-visible { outline:2px solid var(--accent); }
 table { border-collapse:collapse; width:100%; font-size:14px; font-variant-numeric:tabular-nums; }
 caption { text-align:left; color:var(--soft); padding-bottom:6px; }
-th, td { padding:6px 12px; text-align:left; vertical-align:top; border-bottom:1px solid var(--line); }
+th, td { padding:6px 8px; text-align:left; vertical-align:top; border-bottom:1px solid var(--line); }
 th:first-child, td:first-child { padding-left:4px; }
 thead th { font-weight:600; vertical-align:bottom; border-bottom:1.5px solid var(--faint); line-height:1.3; }
 thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:nowrap; }

@@ -202,6 +202,7 @@ def _caption(curves: dict[str, Curve], quantity: Quantity) -> str:
         return "One run per searcher. Duplicates cost no evaluation and are not counted."
     band = "their full range" if seeds[-1] < RANGE_BELOW else "their 10 to 90 % range"
     last = {label: curve.centre[-1] for label, curve in curves.items() if len(curve.centre) and np.isfinite(curve.centre[-1])}
-    leader = (min if quantity.goal == "min" else max)(last, key=lambda label: last[label]) if last else ""
-    lead = f" At the end {leader} leads with {quantity.scale.text(last[leader])}." if len(last) > 1 else ""
+    best = quantity.scale.text((min if quantity.goal == "min" else max)(last.values())) if last else ""
+    leaders = [label for label, value in last.items() if quantity.scale.text(value) == best]  # as far as can be read
+    lead = f" At the end {' and '.join(leaders)} lead{'s' if len(leaders) == 1 else ''} with {best}." if len(last) > len(leaders) else ""
     return f"Line: interquartile mean over {count} seeds; band: {band}. Duplicates cost no evaluation and are not counted.{lead}"
