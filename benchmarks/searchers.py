@@ -41,7 +41,8 @@ def controller_space() -> dg.DesignSpace:
     return dg.DesignSpace(
         page=dg.Categorical("open", "open_adaptive", "closed", "closed_adaptive"), scheduler=dg.Categorical("fifo", "group", "ready"),
         buffer=dg.Categorical("bank", "rw", "shared"), arbiter=dg.Categorical("simple", "fifo", "reorder"), depth=dg.Integer(1, 16),
-        postponed=dg.Integer(1, 8), pulled=dg.Integer(1, 8), active=dg.PowerOfTwo(1, 128), ways=dg.Integer(1, 16), sets=dg.PowerOfTwo(16, 4096),
+        postponed=dg.Integer(1, 8), pulled=dg.Integer(1, 8), active=dg.PowerOfTwo(1, 128), ways=dg.Integer(1, 16),
+        sets=dg.PowerOfTwo(16, 4096),
         conditions=[dg.Condition("active", "arbiter != 'simple'")], constraints=[dg.Constraint("ways * sets <= 16384", "does not fit")],
     )  # fmt: skip
 

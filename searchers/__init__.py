@@ -1,4 +1,4 @@
-"""Searchers: everything with ask and tell, one file each. Names are loaded when first used, so that no torch is imported for a random search."""
+"""Searchers: everything with ask and tell, one file each. Names are loaded when first used, so that a random search imports no torch."""
 
 from __future__ import annotations
 

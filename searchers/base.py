@@ -61,7 +61,10 @@ class BaseSearcher:
         read_options(cls.declared_options(options), options, cls.name)
         return SearcherRecipe(cls.name, options)
 
-    def __init__(self, space: DesignSpace, objective: Objective, *, seed: int, **options: Any) -> None:
+    # all may be left out as far as a type checker can tell: then `__new__` has returned a recipe, and this does not run
+    def __init__(
+        self, space: DesignSpace | None = None, objective: Objective | None = None, *, seed: int | None = None, **options: Any
+    ) -> None:
         if not isinstance(space, DesignSpace) or not isinstance(objective, Objective):
             raise InputError(f"searcher {self.name!r} needs a DesignSpace and an Objective, got {shorten(space)} and {shorten(objective)}")
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

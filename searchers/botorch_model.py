@@ -24,12 +24,12 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from gpytorch.constraints import GreaterThan
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.utils.warnings import GPInputWarning, NumericalWarning
-from linear_operator.utils.errors import NanError, NotPSDError
+from linear_operator.utils.errors import NanError, NotPSDError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 FIT_STEPS = 40  # of L-BFGS; more changes the fit little and the time a lot
 CHUNK = 256  # candidates per acquisition call
-NUMERICAL = (BotorchError, NotPSDError, NanError, torch.linalg.LinAlgError)  # what ill-conditioned data may raise
+NUMERICAL = (BotorchError, NotPSDError, NanError, torch.linalg.LinAlgError)  # pyright: ignore[reportPrivateImportUsage]  # ill-conditioned data
 
 Acquisition = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -66,6 +66,10 @@ class Data:
     categorical: tuple[int, ...]
 
 
+def _first(outcomes: torch.Tensor, X: torch.Tensor | None = None) -> torch.Tensor:
+    return outcomes[..., 0]
+
+
 class Surrogate:
     """Independent Gaussian processes for all targets and slacks: Matern-5/2 over ordered columns times a Hamming kernel over the others.
 
@@ -79,12 +83,12 @@ class Surrogate:
     """
 
     def __init__(self, data: Data, parameters: Mapping[str, Any] | None, fit: bool) -> None:
-        y = np.concatenate([data.targets, data.slacks], axis=1)
-        self.mean, spread = y.mean(axis=0), y.std(axis=0)
+        outcomes = np.concatenate([data.targets, data.slacks], axis=1)
+        self.mean, spread = outcomes.mean(axis=0), outcomes.std(axis=0)
         self.scale = np.where(spread > 1e-12 * np.maximum(np.abs(self.mean), 1e-300), spread, 1.0)
         self.terms = data.targets.shape[1]
-        self.outputs = y.shape[1]
-        x, y = torch.from_numpy(data.x), torch.from_numpy((y - self.mean) / self.scale)
+        self.outputs = outcomes.shape[1]
+        x, y = torch.from_numpy(data.x), torch.from_numpy((outcomes - self.mean) / self.scale)
         self.model = self._gp(x, y, data.categorical)
         if parameters is not None:
             with torch.no_grad():
@@ -107,7 +111,7 @@ class Surrogate:
                 self.model,
                 best_f=float((best - self.mean[0]) / self.scale[0]),
                 sampler=SobolQMCNormalSampler(torch.Size([samples]), seed=seed),
-                objective=GenericMCObjective(lambda outcomes, X=None: outcomes[..., 0]),
+                objective=GenericMCObjective(_first),
                 constraints=self._constraints(),
                 X_pending=torch.from_numpy(pending) if len(pending) else None,
             )
@@ -161,7 +165,10 @@ class Surrogate:
         if categorical:
             parts.append(
                 CategoricalKernel(
-                    batch_shape=batch, ard_num_dims=len(categorical), active_dims=list(categorical), lengthscale_constraint=GreaterThan(1e-2)
+                    batch_shape=batch,
+                    ard_num_dims=len(categorical),
+                    active_dims=categorical,
+                    lengthscale_constraint=GreaterThan(1e-2),
                 )
             )
         return parts[0] * parts[1] if len(parts) == 2 else parts[0]

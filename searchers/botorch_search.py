@@ -34,8 +34,12 @@ class BoTorchOptions:
     """Options of `BoTorchSearcher`."""
 
     initial: int = option(12, "Sobol designs before the model is used", low=2, high=100_000)
-    max_points: int = option(160, "results the model is fitted to: half are the best, the others are spread over the history", low=8, high=2_000)
-    candidates: int = option(160, "random designs looked at per proposal, besides as many mutants of the best and the climb", low=8, high=100_000)
+    max_points: int = option(
+        160, "results the model is fitted to: half are the best, the others are spread over the history", low=8, high=2_000
+    )
+    candidates: int = option(
+        160, "random designs looked at per proposal, besides as many mutants of the best and the climb", low=8, high=100_000
+    )
     samples: int = option(64, "quasi-random samples of the acquisition function", low=8, high=4_096)
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from blake3 import blake3
 
 from designgym.core.design import Design
@@ -44,7 +43,7 @@ def _axis(parameter: Parameter, levels: int) -> tuple[int, Callable[[int], Any]]
         return len(values), lambda i: values[i]
     if isinstance(parameter, Float):
         count = levels if parameter.size() > 1 else 1
-        return count, lambda i: parameter.decode(np.array([i / (count - 1) if count > 1 else 0.5]))
+        return count, lambda i: parameter.decode([i / (count - 1) if count > 1 else 0.5])
     if isinstance(parameter, Permutation):
         return math.factorial(len(parameter.items)), lambda i: _ordering(parameter.items, i)
     if isinstance(parameter, Repeated):

@@ -33,7 +33,7 @@ class RegularizedEvolution(BaseSearcher):
         self._alive: deque[str] = deque(maxlen=self.options.population)
 
     def _propose(self) -> Design | None:
-        if self.asked < self.options.population and len(self._alive) < self.options.population or not self._alive:
+        if (self.asked < self.options.population and len(self._alive) < self.options.population) or not self._alive:
             return self._random()
         drawn = [self._alive[int(i)] for i in self.rng.integers(len(self._alive), size=self.options.tournament)]
         sample = [self.observations[key] for key in dict.fromkeys(drawn)]

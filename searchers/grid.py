@@ -18,7 +18,9 @@ class GridOptions:
     """Options of `Grid`."""
 
     levels: int = option(5, "values of a continuous parameter, evenly from bound to bound", low=1, high=1_000_000)
-    order: str = option("shuffled", "shuffled by the seed, or in order (the last parameter changes fastest)", choices=("shuffled", "sorted"))
+    order: str = option(
+        "shuffled", "shuffled by the seed, or in order (the last parameter changes fastest)", choices=("shuffled", "sorted")
+    )
 
 
 class Grid(BaseSearcher):

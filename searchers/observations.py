@@ -161,4 +161,3 @@ def model_targets(observations: Sequence[Observation], multi: bool, *, bounds_mo
         depth = 2.0 if each.violation is None else 1.0 + each.violation / (1.0 + each.violation)
         targets[i] = row if row is not None else worst - margin * depth
     return targets
-

@@ -86,9 +86,7 @@ class Option:
         return (int(number), True) if math.isfinite(number) and number.is_integer() else (value, False)
 
 
-def option(
-    default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: Sequence[Any] = ()
-) -> Any:
+def option(default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: Sequence[Any] = ()) -> Any:
     """Declare an option as a field of a searcher's frozen ``Options`` dataclass; its kind is the field's annotation."""
     return dataclasses.field(default=default, metadata={"doc": doc, "low": low, "high": high, "choices": tuple(choices)})
 

@@ -21,7 +21,16 @@ from designgym.core.space import DesignSpace
 from designgym.searchers.options import Option, from_signature
 
 # GridSampler and PartialFixedSampler need a search space at construction; enumerating is what our `grid` does
-SAMPLERS = ("BruteForceSampler", "CmaEsSampler", "GPSampler", "NSGAIIISampler", "NSGAIISampler", "QMCSampler", "RandomSampler", "TPESampler")
+SAMPLERS = (
+    "BruteForceSampler",
+    "CmaEsSampler",
+    "GPSampler",
+    "NSGAIIISampler",
+    "NSGAIISampler",
+    "QMCSampler",
+    "RandomSampler",
+    "TPESampler",
+)
 # what these decide follows from the trials and a seed alone, so that they can be made anew for each proposal
 STATELESS = ("GPSampler", "NSGAIIISampler", "NSGAIISampler", "QMCSampler", "RandomSampler", "TPESampler")
 CONSTRAINED = ("GPSampler", "NSGAIIISampler", "NSGAIISampler", "TPESampler")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from designgym.core.design import Design
@@ -32,8 +33,8 @@ class OptunaSearcher(BaseSearcher):
 
     A score is maximised; a Pareto objective makes a study with a direction per term. Bounds of the objective and legality are passed as
     Optuna constraints to samplers that support them; for the others, and for failures, a finite value below the worst feasible
-    result is told. Proposals that are known already are not asked: samplers that count trials by generation are told the known result again,
-    others are told that the trial failed.
+    result is told. Proposals that are known already are not asked: samplers that count trials by generation are told the known result
+    again, others are told that the trial failed.
     """
 
     name = "optuna"
@@ -47,7 +48,9 @@ class OptunaSearcher(BaseSearcher):
         if isinstance(chosen, optuna.samplers.BaseSampler):
             return (Option("sampler", object, None, "an Optuna sampler"),)
         if not isinstance(chosen, str):
-            raise InputError(f"option 'sampler' of searcher {cls.name!r} is {shorten(chosen)}, expected a sampler's name or an Optuna sampler")
+            raise InputError(
+                f"option 'sampler' of searcher {cls.name!r} is {shorten(chosen)}, expected a sampler's name or an Optuna sampler"
+            )
         return own + bridge.sampler_options(bridge.sampler_name(chosen))
 
     def _read(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,13 +60,20 @@ class OptunaSearcher(BaseSearcher):
         values = {key: value for key, value in self.options.items() if key in self.given and key != "sampler"}
         chosen = self.fixed_sampler or self.options["sampler"]
         self._sampler_name = bridge.sampler_name(chosen) if isinstance(chosen, str) else type(chosen).__name__
-        if self._sampler_name == "TPESampler" and not self.multi and self.space.conditions and not values.keys() & {"group", "multivariate"}:
+        if (
+            self._sampler_name == "TPESampler"
+            and not self.multi
+            and self.space.conditions
+            and not values.keys() & {"group", "multivariate"}
+        ):
             values["group"] = True  # the joint model then covers parameters that are not always active
         self._sampler_options = values
         self._stateless = isinstance(chosen, str) and self._sampler_name in bridge.STATELESS
         self._constrained = self._sampler_name in bridge.CONSTRAINED and bool(self.objective.bounds or self.space.constraints)
         if self.multi and self._sampler_name in bridge.SINGLE:
-            raise InputError(f"Optuna's {self._sampler_name} searches for one objective, not for a Pareto front: use nsgaii, tpe or botorch")
+            raise InputError(
+                f"Optuna's {self._sampler_name} searches for one objective, not for a Pareto front: use nsgaii, tpe or botorch"
+            )
         if self._sampler_name == "BruteForceSampler" and not all(column.cells for column in self.space.columns):
             raise InputError("Optuna's BruteForceSampler cannot enumerate continuous parameters, log integers or permutations: use grid")
         self._turn = 0
@@ -75,7 +85,7 @@ class OptunaSearcher(BaseSearcher):
             else:
                 sampler = copy.deepcopy(chosen)
                 bridge.reseed(sampler, self.seed % 2**32)
-            directions = ["maximize"] * (len(self.objective.terms) if self.multi else 1)
+            directions = [StudyDirection.MAXIMIZE] * (len(self.objective.terms) if self.multi else 1)
             self._study = optuna.create_study(storage=optuna.storages.InMemoryStorage(), sampler=sampler, directions=directions)
 
     # ---- asking --------------------------------------------------------------------------------------------------------
@@ -204,7 +214,11 @@ class OptunaSearcher(BaseSearcher):
             design, recorded = bridge.record(self.space, params)
             self._study.add_trial(
                 create_trial(
-                    state=_STATES[letter], values=values, params=recorded.params, distributions=recorded.distributions, system_attrs=attributes
+                    state=_STATES[letter],
+                    values=values,
+                    params=recorded.params,
+                    distributions=recorded.distributions,
+                    system_attrs=attributes,
                 )
             )
             if letter == "R":

@@ -47,7 +47,7 @@ class SearcherRecipe:
         """Return the recipe of its JSON form."""
         match dict(data):
             case {"name": str(name), "options": {**options}}:
-                return cls(name, options)
+                return cls(name, {str(key): value for key, value in options.items()})
         raise InputError(f"not a searcher's JSON form: {shorten(data)}; expected {{'name': ..., 'options': {{...}}}}")
 
     def __call__(self, space: DesignSpace, objective: Objective, *, seed: int, **options: Any) -> Searcher:
@@ -94,7 +94,14 @@ def make_searcher(what: Any, space: DesignSpace, objective: Objective, *, seed: 
         return SearcherRecipe(what, options)(space, objective, seed=seed)
     if not callable(what):
         raise InputError(f"searcher is {shorten(what)}, expected one of the names {', '.join(registry.searchers())}, a recipe or a class")
-    return _build(what, getattr(what, "name", "") or getattr(what, "__name__", "searcher"), space, objective, seed, options)
+    return _build(
+        cast("Callable[..., Searcher]", what),
+        getattr(what, "name", "") or getattr(what, "__name__", "searcher"),
+        space,
+        objective,
+        seed,
+        options,
+    )
 
 
 def searcher_options(what: str | Callable[..., Searcher], given: Mapping[str, Any] | None = None) -> tuple[Option, ...] | None:
@@ -111,7 +118,9 @@ def searcher_options(what: str | Callable[..., Searcher], given: Mapping[str, An
     return from_signature(cls, skip=("self", "space", "objective", "seed"))
 
 
-def _build(cls: Callable[..., Searcher], name: str, space: DesignSpace, objective: Objective, seed: int, given: Mapping[str, Any]) -> Searcher:
+def _build(
+    cls: Callable[..., Searcher], name: str, space: DesignSpace, objective: Objective, seed: int, given: Mapping[str, Any]
+) -> Searcher:
     """Make a searcher; a foreign class's options are checked against its signature, ours check themselves."""
     if not hasattr(cls, "declared_options") and (known := searcher_options(cls)) is not None:
         values = read_options(known, given, name)
@@ -125,4 +134,6 @@ def _registered_name(cls: Any) -> str:
     for name in names:
         if registry.searcher_class(name) is cls:
             return name
-    raise InputError(f"searcher class {shorten(cls)} has no name yet: designgym.register_searcher('name', {getattr(cls, '__name__', 'Class')})")
+    raise InputError(
+        f"searcher class {shorten(cls)} has no name yet: designgym.register_searcher('name', {getattr(cls, '__name__', 'Class')})"
+    )

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ray import tune
 from ray.tune.search import Searcher as RaySearcher
+from ray.tune.search.sample import Domain
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
@@ -62,14 +62,14 @@ class TuneSearch(RaySearcher):
 
     @property
     def inner(self) -> Searcher:
-        """The searcher inside; it exists once the objective is known. (An attribute `searcher` would mark a wrapper to Tune.)"""
+        """The searcher inside, once the objective is known; to Tune, an attribute `searcher` would mark a wrapper."""
         if self._searcher is None:
             raise InputError("TuneSearch needs objective=, or metric= and mode= here or in TuneConfig")
         return self._searcher
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Take metric and mode from Tune unless given before, and the constants of ``param_space``."""
-        drawn = [name for name, value in config.items() if isinstance(value, tune.search.sample.Domain)]
+        drawn = [name for name, value in config.items() if isinstance(value, Domain)]
         if drawn:
             raise InputError(f"param_space draws {drawn}, but TuneSearch's space does the drawing: leave only constants in param_space")
         self._constants = dict(config)
@@ -77,7 +77,7 @@ class TuneSearch(RaySearcher):
             self._build(metric, mode)
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """Return the next configuration, or that there are no more."""
         designs = self.inner.ask(1)
         if not designs:
@@ -97,7 +97,7 @@ class TuneSearch(RaySearcher):
     ) -> None:
         """Tell the searcher of a configuration evaluated elsewhere; ``value`` is the metric's, or a mapping of metrics."""
         design = self._space.validate({name: parameters[name] for name in self._space.parameters if name in parameters})
-        result = value if isinstance(value, Mapping) else {self._metric: value}
+        result: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {str(self._metric): value}
         self._tell(design, Metrics.failed("reported as failed") if error or value is None else self._metrics(result))
 
     def save(self, checkpoint_path: str) -> None:
@@ -112,7 +112,9 @@ class TuneSearch(RaySearcher):
             state = json.loads(Path(checkpoint_path).read_text())
             running, told = state["running"], state["searcher"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"cannot restore TuneSearch from {checkpoint_path!r}: {error}; expected a file that its save() wrote") from None
+            raise InputError(
+                f"cannot restore TuneSearch from {checkpoint_path!r}: {error}; expected a file that its save() wrote"
+            ) from None
         self._running = {trial_id: self._space.validate(design) for trial_id, design in running.items()}
         if told is not None:
             self.inner.restore(told)
@@ -121,12 +123,15 @@ class TuneSearch(RaySearcher):
         objective = self._objective
         if objective is None:
             if not metric or mode not in ("min", "max"):
-                raise InputError(f"TuneSearch needs objective=, or metric= and mode= ('min' or 'max'); got metric={metric!r}, mode={mode!r}")
+                raise InputError(
+                    f"TuneSearch needs objective=, or metric= and mode= ('min' or 'max'); got metric={metric!r}, mode={mode!r}"
+                )
             self._metric, self._mode = metric, mode
             # Tune's metric names may hold slashes, which an expression cannot: read it under a name of our own
             objective = (minimize if mode == "min" else maximize)("value", name=metric)
             self._renamed.setdefault("value", metric)
-        self._needed = sorted({name for each in (*objective.terms, *objective.bounds) for name in each.expression.names})
+        expressions = [*(term.expression for term in objective.terms), *(bound.expression for bound in objective.bounds)]
+        self._needed = sorted({name for expression in expressions for name in expression.names})
         self._searcher = make_searcher(self._what, self._space, objective, seed=self._seed, **self._options)
 
     def _metrics(self, result: Mapping[str, Any]) -> Metrics:

@@ -28,7 +28,9 @@ class XGBoostOptions:
     learning_rate: float = option(0.2, "shrinkage of a boosting round", low=1e-4, high=1.0)
     acquisition: str = option("ei", "expected improvement, or mean plus kappa standard deviations", choices=("ei", "ucb"))
     kappa: float = option(1.5, "weight of the uncertainty in ucb", low=0.0, high=100.0)
-    candidates: int = option(300, "random designs screened per proposal, besides as many mutants of the best and the climb", low=8, high=1_000_000)
+    candidates: int = option(
+        300, "random designs screened per proposal, besides as many mutants of the best and the climb", low=8, high=1_000_000
+    )
 
 
 class XGBoostSurrogate(BaseSearcher):

@@ -19,7 +19,8 @@ inner = dg.DesignSpace(op=dg.Categorical("conv", "pool"), width=dg.PowerOfTwo(8,
 
 SPACES = {
     "discrete": dg.DesignSpace(
-        policy=dg.Categorical("lru", "fifo", "plru"), level=dg.Ordinal("low", "mid", "high"), ways=dg.Integer(1, 12), sets=dg.PowerOfTwo(1, 64)
+        policy=dg.Categorical("lru", "fifo", "plru"), level=dg.Ordinal("low", "mid", "high"), ways=dg.Integer(1, 12),
+        sets=dg.PowerOfTwo(1, 64),
     ),
     "ruled": dg.DesignSpace(
         kind=dg.Categorical("a", "b"), depth=dg.Integer(1, 9), left=dg.Integer(0, 5), right=dg.Integer(0, 5), ways=dg.Integer(1, 8),

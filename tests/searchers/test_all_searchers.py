@@ -28,8 +28,7 @@ CASES = [
     for name in NAMES
     for space in SPACE_NAMES
     for objective in OBJECTIVE_NAMES
-    if not (name == "cmaes" and objective == "pareto")
-    and not (name == "botorch" and (space, objective) not in BOTORCH_CASES)
+    if not (name == "cmaes" and objective == "pareto") and not (name == "botorch" and (space, objective) not in BOTORCH_CASES)
 ]
 
 
@@ -118,7 +117,9 @@ def test_tiny_space_is_asked_once_and_ends(world: dict[str, Any], name: str) -> 
         raise AssertionError("does not end")
 
     asked = [design for batch in batches() for design in batch]
-    every = [space.validate({"a": a, "b": b, "c": c, "d": d}) for a in range(3) for b in range(3) for c in "xy" for d in (1, 2) if a + b < 4]
+    every = [
+        space.validate({"a": a, "b": b, "c": c, "d": d}) for a in range(3) for b in range(3) for c in "xy" for d in (1, 2) if a + b < 4
+    ]
     assert len(asked) == len({space.canonical(design) for design in every}) == 15
     assert {space.canonical(design) for design in asked} == {space.canonical(design) for design in every}
     assert searcher.ask(1) == []
@@ -138,7 +139,7 @@ def test_all_results_equal_or_failed(world: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_refuses_bad_options_and_states(world: dict[str, Any], name: str) -> None:
     space, objective = world["SPACES"]["discrete"], world["OBJECTIVES"]["single"]
-    with pytest.raises(InputError, match="unknown option of searcher .*no_such_option"):
+    with pytest.raises(InputError, match=r"unknown option of searcher .*no_such_option"):
         make_searcher(name, space, objective, seed=0, no_such_option=1)
     with pytest.raises(InputError, match="seed"):
         make_searcher(name, space, objective, seed=-1)

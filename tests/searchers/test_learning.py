@@ -14,7 +14,9 @@ from designgym.core.trial import Keys, Provenance, Trial
 from designgym.searchers import make_searcher
 
 TARGET = (3, 12, 7, 9, 1)
-SPACE = dg.DesignSpace({f"x{i}": dg.Integer(0, 15) for i in range(5)} | {"mode": dg.Categorical("a", "b", "c"), "policy": dg.Ordinal("p", "q", "r")})
+SPACE = dg.DesignSpace(
+    {f"x{i}": dg.Integer(0, 15) for i in range(5)} | {"mode": dg.Categorical("a", "b", "c"), "policy": dg.Ordinal("p", "q", "r")}
+)
 SINGLE = dg.minimize("cost")
 PARETO = dg.pareto("cost", "price", reference={"cost": 400.0, "price": 80.0})
 
@@ -27,7 +29,12 @@ def cost(design: dg.Design) -> float:
 
 def told(designs: list[dg.Design]) -> list[Trial]:
     return [
-        Trial(d, dg.Metrics({"cost": cost(d), "price": float(sum(d[f"x{i}"] for i in range(5)))}), Provenance("", "", "1", "", ""), Keys("", ""))
+        Trial(
+            d,
+            dg.Metrics({"cost": cost(d), "price": float(sum(d[f"x{i}"] for i in range(5)))}),
+            Provenance("", "", "1", "", ""),
+            Keys("", ""),
+        )
         for d in designs
     ]
 

@@ -93,7 +93,7 @@ def test_class_without_a_space_is_a_recipe() -> None:
     searcher: Any = make_searcher(made, SPACE, OBJECTIVE, seed=4, tournament=2)
     assert (searcher.options.population, searcher.options.tournament, searcher.seed) == (9, 2, 4)
     with pytest.raises(UnknownNameError, match="populaton"):
-        dg.searchers.RegularizedEvolution(populaton=9)  # type: ignore[call-arg]
+        dg.searchers.RegularizedEvolution(populaton=9)
     with pytest.raises(InputError, match="not a searcher's JSON form"):
         SearcherRecipe.from_json({"name": "tpe"})
 
@@ -157,7 +157,7 @@ def test_own_subclass_needs_little() -> None:
 
 def test_import_is_light() -> None:
     code = (
-        "import sys, designgym.searchers as s; s.make_searcher; s.recipe('random'); from designgym.core import registry; registry.searchers();"
+        "import sys, designgym.searchers as s; s.recipe('random'); from designgym.core import registry; registry.searchers();"
         "print([m for m in ('torch', 'optuna', 'botorch', 'xgboost', 'ray', 'scipy.stats') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
