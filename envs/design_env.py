@@ -27,6 +27,10 @@ REWARD_LIMIT = 1e18  # bound of a feasible reward, so that float32 agents can ho
 Reward = Literal["score", "log"]
 
 
+class RenderModeError(InputError, TypeError):
+    """A render mode that does not exist. As a TypeError it makes Stable-Baselines3's ``make_vec_env`` try again without one."""
+
+
 class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
     """A `gymnasium.Env` in which acting means proposing designs.
 
@@ -77,7 +81,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         if reward not in ("score", "log"):
             raise InputError(f"reward {reward!r} does not exist: expected 'score' or 'log'")
         if render_mode not in (None, "ansi"):
-            raise InputError(f"render_mode {render_mode!r} does not exist: expected None or 'ansi'")
+            raise RenderModeError(f"render_mode {render_mode!r} does not exist: expected None or 'ansi'")
         simulator = evaluator.simulator
         objective.check(simulator.metrics)
         self.evaluator, self.objective, self.budget, self.form, self.render_mode = evaluator, objective, budget, form, render_mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
@@ -40,11 +40,11 @@ class FixedWorkloads:
         return list(self.data)
 
     def get(self, name: str) -> Workload:
-        """Return the workload of that name."""
+        """Return the workload of that name, whatever a ready one was called before."""
         if name not in self.data:
             raise UnknownNameError("workload", name, self.data)
         data = self.data[name]
-        return data if isinstance(data, Workload) else Workload(name, data)
+        return replace(data, name=name) if isinstance(data, Workload) else Workload(name, data)
 
 
 @dataclass(frozen=True)

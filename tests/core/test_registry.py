@@ -45,6 +45,8 @@ def test_an_environment_is_found_by_its_id_and_by_gymnasium(new_id: str) -> None
     for what, name in (("workload", "three"), ("objective", "speed")):
         with pytest.raises(UnknownNameError, match=name):
             getattr(spec, what)(name)
+    renamed = registry.FixedWorkloads({"mine": dg.Workload("theirs", 1, frozenset({"t"}))}).get("mine")
+    assert renamed.name == "mine" and renamed.digest == dg.Workload("x", 1).digest and renamed.traits == {"t"}
     with pytest.raises(UnknownNameError, match="y_ns"):
         spec.objective(dg.minimize("y_ns"))
 

@@ -221,6 +221,16 @@ def test_vectors_of_environments(mode: str) -> None:
     envs.close()
 
 
+def test_stable_baselines_makes_vectors_of_environments() -> None:
+    make_vec_env = pytest.importorskip("stable_baselines3.common.env_util").make_vec_env
+    envs = make_vec_env(ID, n_envs=2, seed=0, env_kwargs={"budget": 2})  # asks for render_mode="rgb_array" first
+    envs.reset()
+    envs.step(np.array([[3, 0, 2, 0], [3, 0, 2, 0]]))
+    _, rewards, dones, _ = envs.step(np.array([[3, 0, 2, 0], [3, 0, 2, 0]]))
+    assert rewards.tolist() == [-29.0, -29.0] and dones.all()
+    envs.close()
+
+
 def test_pickling_and_specs_make_fresh_copies() -> None:
     env = gymnasium.make(ID, budget=7, workload="b")
     env.reset()
