@@ -85,7 +85,14 @@ def run_demo(
         def search(count: int) -> StudyResult:
             numbers = list(range(seed, seed + count))
             study = Study(
-                NAME, env, workload=workload, searchers=list(SEARCHERS), budget=budget, seeds=numbers, store=Path(folder) / "demo.db"
+                NAME,
+                env,
+                workload=workload,
+                searchers=list(SEARCHERS),
+                budget=budget,
+                seeds=numbers,
+                functional="off",  # "auto" would decide by measured times, and so differently on another machine
+                store=Path(folder) / "demo.db",
             )
             return study.run(backend="local", progress=progress)
 

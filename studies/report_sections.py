@@ -15,13 +15,14 @@ from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.duplicates import Split, splits_of
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import better
-from designgym.studies.figures.units import DASH, column, duration, number
+from designgym.studies.figures.units import DASH, Scale, column, duration, number, unit_of_expression
 from designgym.studies.report_template import escape, facts, table
 
 BEST_ROWS = 10
 MAX_RUNS = 200
 MAX_REASONS = 8
 MAX_HEADLINES = 6
+PADDED = 3  # metrics shown where the objective names only one
 MAX_SETTINGS = 40  # of the best design, in the header
 
 GLOSSARY = (
@@ -39,6 +40,7 @@ GLOSSARY = (
         "the share of variance that the model explains on designs that it was not fitted to; 1 is perfect, 0 no better than the mean",
     ),
     ("SHAP value", "how far one parameter's value moves the model's prediction for one design"),
+    ("Dominated share", "the share of the box between the reference point and zero that one design alone dominates"),
     ("Hypervolume", "the share of the box between the reference point and zero that is dominated by the designs found"),
 )
 
@@ -92,12 +94,28 @@ def _headline(data: StudyData) -> str:
 
 
 def _objective_words(data: StudyData) -> str:
-    """Return the objective in words; a quantity that goes by a name is spelt out."""
-    words = data.meta.objective
-    for term, quantity in zip(data.meta.terms, data.terms, strict=True):
-        if term.label != term.expression:
-            words = words.replace(term.label, f"{quantity.label} ({data.pretty(term.expression)})", 1)
-    return words
+    """Return the objective in words and readable units; as it describes itself where that takes more than terms and bounds."""
+    meta = data.meta
+    if meta.kind not in ("SingleObjective", "ParetoObjective"):
+        return meta.objective
+    terms = []
+    for term, quantity in zip(meta.terms, data.terms, strict=True):
+        named = f"{quantity.label} ({data.pretty(term.expression)})" if term.label != term.expression else quantity.label
+        terms.append(f"{'minimise' if term.goal == 'min' else 'maximise'} {named}")
+    words = " and ".join(terms)
+    if meta.reference:
+        limits = (f"{q.label} {_in_units(meta.reference[t.label], t.unit)}" for t, q in zip(meta.terms, data.terms, strict=True))
+        words += f" at once (reference point: {', '.join(limits)})"
+    bounds = []
+    for bound in meta.bounds:
+        expression, sign, limit = bound.rsplit(" ", 2)
+        unit = unit_of_expression(expression, {name: data.unit(f"metrics.{name}") for name in data.metrics})
+        bounds.append(f"{data.pretty(expression)} at {'most' if sign == '<=' else 'least'} {_in_units(float(limit), unit)}")
+    return words + (f" with {' and '.join(bounds)}" if bounds else "")
+
+
+def _in_units(value: float, unit: str) -> str:
+    return Scale.of([value], unit).text(value)
 
 
 def _tiles(parts: Sequence[StudyData]) -> str:
@@ -128,7 +146,7 @@ def key_quantities(data: StudyData) -> list[Quantity]:
     names = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in data.metrics]
     quantities = [data.target, *data.terms, *(data.metric(name) for name in names)]
     if len({q.name for q in quantities}) < 3:
-        quantities += [data.metric(name) for name in data.metrics if data.meta.goals.get(name)]
+        quantities += [data.metric(name) for name in data.metrics if data.meta.goals.get(name)][:PADDED]
     unique: dict[str, Quantity] = {}
     for quantity in quantities:
         unique.setdefault(quantity.name, quantity)

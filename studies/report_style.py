@@ -43,7 +43,7 @@ th, td { padding:6px 8px; text-align:left; vertical-align:top; border-bottom:1px
 th:first-child, td:first-child { padding-left:4px; }
 thead th { font-weight:600; vertical-align:bottom; border-bottom:1.5px solid var(--faint); line-height:1.3; }
 thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:nowrap; }
-.num { text-align:right; width:1%; } td.num { white-space:nowrap; } tbody th { font-weight:400; }
+.short { white-space:nowrap; } .num { text-align:right; width:1%; } td.num { white-space:nowrap; } tbody th { font-weight:400; }
 tbody tr.first td, tbody tr.first th { font-weight:600; }
 td.text { overflow-wrap:anywhere; min-width:26ch; }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }

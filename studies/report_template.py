@@ -139,7 +139,7 @@ def table(
     body = []
     for i, row in enumerate(rows):
         cells = [
-            f'<td class="{"num" if numeric else "text" if len(cell) > 24 else ""}">{escape(cell)}</td>'
+            f'<td class="{"num" if numeric else "text" if len(cell) > 24 else "short"}">{escape(cell)}</td>'
             for (_, _, numeric), cell in zip(head, row, strict=True)
         ]
         body.append(f"<tr{' class=first' if first and i == 0 else ''}>{''.join(cells)}</tr>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from designgym.studies.demo import DemoTable
+    from designgym.studies.run_report import RunReport
 
 
 def register(app: typer.Typer) -> None:
@@ -41,15 +43,20 @@ def demo(
         "(the first one compiles the simulator)"
     )
 
-    def show_first(table: DemoTable, seconds: float) -> None:
-        _print("After one seed of each searcher", table)
+    counted: dict[str, int] = {}
+    with contextlib.ExitStack() as stack:
+        bars: list[Progress] = []
 
-    with Progress("evaluations", runs * budget) as bar:
-        counted: dict[str, int] = {}
-
-        def show_progress(report) -> None:  # type: ignore[no-untyped-def]  # RunReport, which is not imported for its name alone
-            bar.advance(report.evaluations - counted.get(report.run, 0))
+        def show_progress(report: RunReport) -> None:
+            new = report.evaluations - counted.get(report.run, 0)
             counted[report.run] = report.evaluations
+            if bars:
+                bars[0].advance(new)
+            else:  # only now, so that the time left is not reckoned from the time of compiling
+                bars.append(stack.enter_context(Progress("evaluations", runs * budget - new)))
+
+        def show_first(table: DemoTable, seconds: float) -> None:
+            _print(f"After one seed of each searcher, {seconds:.0f} s", table)
 
         table, _ = run_demo(html=html, budget=budget, seed=seed, seeds=seeds, first=show_first, progress=show_progress)
     _print(f"After {runs} runs, {time.perf_counter() - began:.0f} s", table)

@@ -138,7 +138,7 @@ class StudyData:
             return self.terms[0]
         score = pd.to_numeric(self.frame["score"], errors="coerce").to_numpy(dtype=float).copy()
         score[~self.feasible] = np.nan
-        label = "share of the reference box that the design dominates" if self.meta.reference else "score"
+        label = "dominated share" if self.meta.reference else "score"
         return Quantity(score, label, "1", "max", "score")
 
     def metric(self, name: str) -> Quantity:
