@@ -95,13 +95,14 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         self.units = {spec.name: spec.unit for spec in simulator.metrics}
         self.trial: Trial | None = None
         self._steps, self._length = 0, choices or budget
+        self._outcome = 0.0
         self._recipe: partial[DesignEnv] | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start an episode; there are no options."""
         super().reset(seed=seed)
         self._actions.reset()
-        self.trial, self._steps = None, 0
+        self.trial, self._steps, self._outcome = None, 0, 0.0
         return self._observe(), {"units": dict(self.units)}
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -120,6 +121,8 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         [self.trial] = self.evaluator.evaluate([design])
         metrics = self.trial.metrics
         score = self.objective.score(metrics)
+        feasible = score > INFEASIBLE_SCORE  # the contract of `Objective.score`
+        self._outcome = 1.0 if feasible else -1.0
         sequential = self.form == "sequential"
         info = {
             "design": design,
@@ -129,7 +132,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
             "reasons": metrics.reasons,
             "error": metrics.error,
             "score": score,
-            "feasible": self.objective.feasible(metrics),
+            "feasible": feasible,
             "trial": self.trial,
         }
         return self._observe(), finite_reward(score, self._reward), over and sequential, over and not sequential, info
@@ -160,15 +163,18 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
     def _observe(self) -> NDArray[np.float32]:
         trial = self.trial
         values = trial.metrics.values if trial is not None and trial.metrics.ok else None
-        outcome = 0.0 if trial is None else 1.0 if self.objective.feasible(trial.metrics) else -1.0
-        metrics = np.array([values[name] for name in self.units] if values is not None else [0.0] * len(self.units))
-        head = [self._steps / self._length, outcome]
-        return np.concatenate([head, decades(metrics), self._actions.choices], dtype=np.float32, casting="unsafe")
+        row = [self._steps / self._length, self._outcome]
+        row += [decades(values[name]) for name in self.units] if values is not None else [0.0] * len(self.units)
+        row += self._actions.choices
+        return np.array(row, dtype=np.float32)
 
 
-def decades(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return metrics on the observation's scale."""
-    return np.copysign(np.minimum(np.log10(1 + np.abs(values) / RESOLUTION), DECADES), values)
+def decades(value: float) -> float:
+    """Return a metric on the observation's scale."""
+    if value < 0:
+        return -decades(-value)
+    seen = math.log10(1 + value / RESOLUTION)
+    return seen if seen < DECADES else DECADES
 
 
 def finite_reward(score: float, scale: Reward) -> float:

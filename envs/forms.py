@@ -27,7 +27,7 @@ class ActionForm(Protocol):
     """How actions become designs. One instance belongs to one environment and holds what was chosen so far."""
 
     action_space: Any
-    choices: NDArray[np.float64]
+    choices: list[float]
 
     def reset(self) -> None:
         """Forget what was chosen."""
@@ -56,7 +56,7 @@ class WholeDesign:
 
     def __init__(self, space: DesignSpace) -> None:
         self.action_space = space.to_gym()
-        self.choices = np.empty(0)
+        self.choices: list[float] = []
         self._space = space
 
     def reset(self) -> None:
@@ -98,14 +98,14 @@ class ColumnByColumn:
         columns = {name: space.parameters[name].columns(name) for name in self._order}
         self._cells = [columns[name][i].cells or levels for name, i in self._steps]
         self.action_space: spaces.Discrete = spaces.Discrete(max(self._cells))
-        self.choices = np.full(len(self._steps), UNCHOSEN)
+        self.choices = [UNCHOSEN] * len(self._steps)
         self._chosen: dict[str, Any] = {}
         self._look = _LookAhead(space)
         self.reset()
 
     def reset(self) -> None:
         """Start a new design."""
-        self.choices.fill(UNCHOSEN)
+        self.choices = [UNCHOSEN] * len(self._steps)
         self._chosen = {}
         self._position = 0
         self._part: list[float] = []

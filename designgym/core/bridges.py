@@ -31,7 +31,11 @@ def to_gym(space: DesignSpace) -> gymnasium.Space[Any]:
 
 def from_gym(space: DesignSpace, action: Any) -> Design:
     """Return the design of an action of `to_gym`."""
-    cells = space.cells
+    cells, choices = space.cells, space.choices
+    if choices is not None and isinstance(action, np.ndarray) and action.shape == cells.shape and action.dtype.kind in "iu":
+        indices: list[Any] = action.tolist()  # the usual case, in plain Python: an array's worth of checks costs more than the lookups
+        if all(0 <= i < len(values) for (_, values), i in zip(choices, indices, strict=True)):
+            return Design({name: values[i] for (name, values), i in zip(choices, indices, strict=True)})
     discrete = bool(cells.all())
     try:
         array = np.asarray(action)
@@ -40,9 +44,6 @@ def from_gym(space: DesignSpace, action: Any) -> Design:
     legal = array.shape == cells.shape and array.dtype.kind in ("iu" if discrete else "iuf")
     if not legal or not ((array >= 0) & (array < cells if discrete else array <= 1)).all():
         raise InputError(f"action {shorten(action)} is not in {to_gym(space)}")
-    if discrete and space.choices is not None:
-        indices: list[Any] = array.tolist()
-        return Design({name: values[i] for (name, values), i in zip(space.choices, indices, strict=True)})
     return space.decode(((array + 0.5) / cells if discrete else array)[None, :])[0]
 
 

@@ -65,7 +65,7 @@ def test_a_step_of_the_design_form() -> None:
     assert info["design"].to_dict() == {"ways": 4, "policy": "lru", "sets": 4, "degree": 1}
     assert info["metrics"] == {"latency_ns": 29.0, "area_mm2": 0.25} and info["status"] == "ok" and info["feasible"]
     assert reward == info["score"] == -29.0 and info["trial"].obtained == "measured"
-    assert observation == pytest.approx([1 / 3, 1, *decades(np.array([29.0, 0.25]))]) and not terminated and not truncated
+    assert observation == pytest.approx([1 / 3, 1, decades(29.0), decades(0.25)]) and not terminated and not truncated
     *_, info = env.step(np.array([3, 0, 2, 0]))
     assert info["trial"].obtained == "exact hit" and info["trial"] == env.trial
     *_, terminated, truncated, info = env.step(np.array([3, 1, 2, 2]))  # degree has no effect under fifo, but the policy differs
@@ -95,7 +95,7 @@ def test_constraints_and_failures_get_finite_rewards_in_order() -> None:
 
 
 def test_observations_are_bounded_and_monotone() -> None:
-    seen = decades(np.array([-1e300, -5.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1e18, 1e300])).tolist()
+    seen = [decades(value) for value in (-1e300, -5.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1e18, 1e300)]
     assert seen == sorted(seen) and max(map(abs, seen)) <= 21.0 and seen[6] == pytest.approx(3, abs=1e-3)
 
 

@@ -73,7 +73,7 @@ def spaces(draw: st.DrawFn, depth: int = 1, most: int = 5) -> DesignSpace:
             middle = named[name].validate(list(_values(named[name]))[len(_values(named[name])) // 2])
             symmetries.append(Rewrite(name, f"min({name}, {middle})"))
     if draw(st.booleans()):
-        twin = draw(st.one_of(integers(), floats(), st.just(Categorical("u", "v", "w")), st.just(Permutation("k", "l", "m"))))
+        twin = draw(parameters(depth=0))
         named |= {"s0": twin, "s1": twin, "s2": twin}
         symmetries.append(Interchangeable("s0", "s1", "s2"))
     symmetries += [Unordered(name) for name, p in named.items() if isinstance(p, Repeated) and draw(st.booleans())]
