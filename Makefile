@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all check lint bench clean
 
 help:  ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,20 +17,20 @@ demo: $(RUN_STAMP)  ## set up, search a DRAM controller, write a report, then ru
 	$(BIN)/designgym run examples/dram_sweep.py --store results/demo.db
 	$(BIN)/designgym report dram-sweep --store results/demo.db --html results/sweep.html
 
-test: $(DEV_STAMP)  ## set up, check style, types and layering, run the tests (minutes)
-	$(MAKE) --no-print-directory lint
+test: check  ## set up, check style, types and layers, run the tests (minutes)
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-test-all: $(DEV_STAMP)  ## the same with the slow tests: kills, soaks, whole tables
-	$(MAKE) --no-print-directory lint
+test-all: check  ## the same with the slow tests: kills, soaks, whole tables
 	$(BIN)/python -m pytest -q -n 2
 
-lint: $(DEV_STAMP)  ## ruff, mypy, pyright, import layers
+check: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+lint: check  ## ruff, mypy, import layers, and pyright, which fetches itself from npm on first use
+	$(BIN)/pyright
 
 bench: $(DEV_STAMP)  ## print the tables of docs/benchmarks.md
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -23,7 +23,8 @@ def _tracked_text_files() -> list[Path]:
     if listed.returncode:
         pytest.skip("not a git checkout: the tracked files cannot be listed")
     paths = [ROOT / name for name in listed.stdout.split("\0") if name]
-    return [path for path in paths if path.is_file() and not path.is_symlink() and path.suffix in {".py", ".md", ".toml", ".txt", ".cff", ".yaml"}]
+    suffixes = {".py", ".md", ".toml", ".txt", ".cff", ".yaml"}
+    return [path for path in paths if path.is_file() and not path.is_symlink() and path.suffix in suffixes]
 
 
 def test_no_machine_paths_or_registry_addresses_are_committed() -> None:
