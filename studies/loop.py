@@ -248,5 +248,6 @@ class SearchRun:
         results = [trial for trial in own if trial.metrics.status in ("ok", "infeasible")]
         self._memory.preload([(trial.keys.canonical, trial.metrics) for trial in results])
         self._memory.link({trial.keys.functional: trial.keys.canonical for trial in reversed(results) if trial.keys.functional})
+        self._evaluator.recall(record.trial for record in records)
         for record in records:
             self._is_duplicate(record.trial)

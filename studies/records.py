@@ -57,7 +57,7 @@ class StoredRun:
         id: Row number.
         plan: What was asked for.
         context: What its results share.
-        status: ``waiting``, ``running``, ``finished``, ``stopped`` (early, by a scheduler) or ``failed``.
+        status: ``waiting``, ``running``, ``interrupted``, ``finished``, ``stopped`` (early, by a scheduler) or ``failed``.
         stop_reason: Why it ended, in words.
         owner: The process that may append; empty if none.
         heartbeat_s: Unix time of its last write.
@@ -111,7 +111,8 @@ def to_row(record: Record, run_id: int) -> dict[str, Any]:
         "run_id": run_id, "number": trial.number, "batch": record.batch, "design": trial.design.literal,
         "metrics": dumps(dict(metrics.values)), "obtained": trial.obtained, "duplicate": trial.duplicate, "status": metrics.status,
         "score": record.score, "feasible": record.feasible, "reasons": dumps(list(metrics.reasons)), "error": metrics.error,
-        "cost_s": float(metrics.cost_s), "wall_s": float(provenance.wall_s), "started_at_s": float(provenance.started_at_s), "worker": provenance.worker,
+        "cost_s": float(metrics.cost_s), "wall_s": float(provenance.wall_s), "started_at_s": float(provenance.started_at_s),
+        "worker": provenance.worker,
         "key_literal": trial.keys.literal, "key_canonical": trial.keys.canonical, "key_functional": trial.keys.functional,
     }  # fmt: skip
 

@@ -98,6 +98,7 @@ class Store(StoreBase):
     def decide(self, study: str, question: str, answer: Any) -> Any:
         """Note an answer that must not change when the study is resumed; returns the first one ever given."""
         with self._writing() as connection:
+            connection.execute(select(studies.c.id).where(studies.c.name == study).with_for_update())
             noted = self._decisions(connection, study)
             if question not in noted:
                 noted[question] = answer
@@ -148,7 +149,7 @@ class Store(StoreBase):
         deadline = time.monotonic() + patience_s
         while True:
             with self._writing() as connection:
-                query = select(runs).join(studies).where(and_(studies.c.name == study, runs.c.run == run))
+                query = select(runs).join(studies).where(and_(studies.c.name == study, runs.c.run == run)).with_for_update()
                 row = connection.execute(query).mappings().one()
                 holder, beat = row["owner"], row["heartbeat_s"]
                 if not holds(holder, beat):

@@ -100,4 +100,7 @@ def stored_run(row: Any) -> StoredRun:
     )
     context = RunContext(row["simulator"], row["simulator_version"], row["space_version"], row["fidelity"], row["simulator_seed"])
     checkpoint, progress = (loads(row[name], f"a run's {name}") if row[name] else None for name in ("checkpoint", "progress"))
-    return StoredRun(row["id"], plan, context, row["status"], row["stop_reason"], row["owner"], row["heartbeat_s"], checkpoint, progress)
+    status = row["status"]
+    if status == "running" and not holds(row["owner"], row["heartbeat_s"]):
+        status = "interrupted"  # its process was killed before it could say so
+    return StoredRun(row["id"], plan, context, status, row["stop_reason"], row["owner"], row["heartbeat_s"], checkpoint, progress)

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
 from designgym.core.batch import Batch, Context, Counts
@@ -100,6 +100,12 @@ class Evaluator:
             sim.name, sim.version, sim.space.version, base.name, base.digest, self.fidelity, self.seed, searcher, run, self._worker, began
         )
         return [Trial(item.design, item.metrics, replace(provenance, wall_s=item.wall_s), item.keys, item.obtained) for item in batch.items]
+
+    def recall(self, trials: Iterable[Trial]) -> None:
+        """Remember earlier trials of a search that goes on, in order: designs that crashed repeatedly stay given up."""
+        for trial in trials:
+            if trial.obtained in ("measured", "audited"):
+                self._context.crashes.note(trial.keys.canonical, trial.metrics)
 
     def as_execute(self) -> Execute:
         """Return this evaluator as the ``execute`` of another one for the same simulator, workload, fidelity and seed.

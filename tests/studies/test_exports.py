@@ -141,7 +141,8 @@ def test_optuna_dashboard_opens_it(tmp_path: Path) -> None:
             "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
             "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http", "CONTENT_LENGTH": "0",
         }  # fmt: skip
-        body = b"".join(app(environ, lambda code, headers, *_: status.append(code)))
+        respond: Any = lambda code, headers, *_: status.append(code)  # noqa: E731
+        body = b"".join(app(environ, respond))
         assert status[0].startswith("200"), (status, body[:300])
         return json.loads(body)
 

@@ -21,7 +21,7 @@ SAME = ["run", "number", "duplicate", "status", "score", "feasible", "key_litera
 
 
 class ProbedSimulator:
-    """Designs with equal ``a // 4`` and ``b`` behave alike: the probe sees it, the canonical key does not. A lying probe sees only ``a``."""
+    """Designs with equal ``a // 4`` and ``b`` behave alike: the probe sees it, the canonical key does not. A lying one sees ``a`` only."""
 
     name, version, deterministic = "probed", "1", True
     space = dg.DesignSpace(a=dg.Integer(0, 15), b=dg.Integer(0, 7))
@@ -185,6 +185,27 @@ def test_interrupted_after_every_batch_it_equals_the_uninterrupted(
     pd.testing.assert_frame_equal(study.result(store).frame[SAME], whole[SAME])
 
 
+@pytest.mark.parametrize("lie", [False, True])
+def test_fingerprints_go_on_where_they_stopped(tmp_path: Path, lie: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links, audits and trust are part of what resumes, also when the probe lies."""
+    study = Study("s", environment(ProbedSimulator(lie)), searchers="random", budget=30, batch=3, functional="on")
+    whole = run(study).frame
+
+    def stop(report: RunReport) -> None:
+        if not report.stop_reason:
+            raise Interrupt
+
+    for _ in range(200):
+        try:
+            study.run(backend="local", store=tmp_path / "s.db", progress=stop)
+            break
+        except Interrupt:
+            pass
+    columns = [*SAME, "obtained", "key_functional"]
+    pd.testing.assert_frame_equal(study.result(tmp_path / "s.db").frame[columns], whole[columns])
+    assert "audited" in set(whole["obtained"]) and (lie or "functional hit" in set(whole["obtained"]))
+
+
 @pytest.mark.parametrize("where", ["before the append", "after the append", "in the simulator"])
 def test_stopped_anywhere_in_a_batch_nothing_is_measured_again(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
@@ -256,6 +277,31 @@ def test_failures_are_trials_and_the_search_goes_on(tmp_path: Path) -> None:
     assert len(failed) > 5 and (failed["design.a"] % 3 == 0).all()
     assert (failed["score"] == -np.inf).all() and failed["error"].str.contains("divisible by three").all()
     assert result.best()[0].metrics["cost_ns"] > 0 and result.reports[0].failed == len(failed)
+
+
+def test_designs_given_up_stay_so_when_a_run_goes_on(tmp_path: Path, scripted: Callable[[Sequence[int]], str]) -> None:
+    class Crashing(ProbedSimulator):
+        def evaluate(self, designs: Sequence[dg.Design], workload: dg.Workload, **_: Any) -> list[dg.Metrics]:
+            self.calls += len(designs)
+            return [dg.Metrics.failed("always") for _ in designs]
+
+    simulator = Crashing()
+    study = Study("s", environment(simulator), searchers=scripted([1] * 9 + [2]), budget=2, batch=1, functional="off")
+    whole = run(study).frame
+    assert simulator.calls == 3  # two tries of the first design, then it is given up; one of the second
+    assert list(whole["obtained"]) == ["measured"] * 2 + ["exact hit"] * 7 + ["measured"]
+
+    def stop(report: RunReport) -> None:
+        if not report.stop_reason:
+            raise Interrupt
+
+    for _ in range(11):
+        try:
+            study.run(backend="local", store=tmp_path / "s.db", progress=stop)
+        except Interrupt:
+            pass
+    pd.testing.assert_frame_equal(study.result(tmp_path / "s.db").frame[[*SAME, "obtained"]], whole[[*SAME, "obtained"]])
+    assert simulator.calls == 6
 
 
 def test_a_simulator_that_breaks_its_contract_is_an_error_not_a_result(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_damaged_database(filled: Path) -> None:
     data = bytearray(filled.read_bytes())
     data[4096:] = os.urandom(len(data) - 4096)
     filled.write_bytes(data)
-    with pytest.raises(StoreError, match="damaged|malformed"), open_store(filled) as store:
+    with pytest.raises(StoreError, match=r"damaged|malformed"), open_store(filled) as store:
         store.studies()
         store.trial_rows("small")
 
@@ -102,7 +102,7 @@ def test_damaged_json_is_named(filled: Path) -> None:
     with sqlite3.connect(filled) as connection:
         connection.execute("UPDATE trials SET design = '{broken' WHERE number = 3")
     connection.close()
-    with open_store(filled) as store, pytest.raises(StoreError, match="damaged.*design.*not JSON"):
+    with open_store(filled) as store, pytest.raises(StoreError, match=r"damaged.*design.*not JSON"):
         small_study(budget=24).run(backend="local", store=store.where)
 
 

@@ -49,16 +49,17 @@ def local(study: Study, store: Path, **options: Any) -> Any:
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected) as caught:
-        Study(**({"name": "s", "env": ENV} | arguments))
+        complete: dict[str, Any] = {"name": "s", "env": ENV, **arguments}
+        Study(**complete)
     assert "\n" not in str(caught.value)
 
 
 def test_run_ids_are_stable_and_unique() -> None:
-    recipe = dg.searchers.RegularizedEvolution(population=10)
+    recipe = dg.searchers.recipe("regularized_evolution", population=10)
     small = Study("s", ENV, searchers=[recipe], seeds=1)
     large = Study("s", ENV, searchers=["random", "regularized_evolution", recipe], seeds=3)
     ids = [plan.run for plan in large.definition.plans()]
-    assert len(set(ids)) == 9 and [plan.run for plan in small.definition.plans()][0] in ids
+    assert len(set(ids)) == 9 and next(plan.run for plan in small.definition.plans()) in ids
     many = Study("s", ENV, workloads=["one", "pi"], seeds=2)
     assert [plan.run for plan in many.definition.plans()] == ["random-one-s0", "random-one-s1", "random-pi-s0", "random-pi-s1"]
 
@@ -72,7 +73,7 @@ def test_a_larger_budget_more_seeds_and_more_searchers_extend(tmp_path: Path) ->
     assert all(report.evaluations == 30 for report in result.reports) and result.finished
     kept = result.frame[result.frame["run"] == "evolution-s0"].head(20).reset_index(drop=True)
     assert kept["key_literal"].equals(first["key_literal"]) and kept["started_at_s"].equals(first["started_at_s"])
-    with pytest.raises(InputError, match="budget was 30, is now 20.*searchers lack"):
+    with pytest.raises(InputError, match=r"budget was 30, is now 20.*searchers lack"):
         local(Study("s", ENV, searchers="evolution", budget=20), store)
 
 
@@ -158,7 +159,7 @@ def test_local_backend_refuses_what_needs_ray() -> None:
 
 def test_long_options_are_cut_in_labels() -> None:
     choices = check_searchers(
-        [dg.searchers.OptunaSearcher(sampler="TPESampler", n_startup_trials=5, n_ei_candidates=13, multivariate=True)]
+        [dg.searchers.recipe("optuna", sampler="TPESampler", n_startup_trials=5, n_ei_candidates=13, multivariate=True)]
     )
     assert len(choices[0].label) <= 60 and choices[0].label.startswith("optuna(")
 
