@@ -7,18 +7,22 @@ interchangeable slots are sorted.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError
 from designgym.core.groups import Repeated
+from designgym.core.parameters import DiscreteParameter
 from designgym.core.rules import Condition, Interchangeable, Rewrite, Unordered
 
 if TYPE_CHECKING:
     from designgym.core.space import DesignSpace
 
 MAX_ROUNDS = 20  # a chain of rewrites longer than this is a cycle
+TABLE_LIMIT = 4096  # combinations of the values that a rule reads, up to which its outcomes are kept instead of computed again
 
 
 class Canonicaliser:
@@ -28,6 +32,8 @@ class Canonicaliser:
         self._space = space
         self._names = frozenset(space.parameters)
         self._conditions = _in_dependency_order(space)
+        read = {name for condition in self._conditions for name in condition.when.names}
+        self._inactive = _tabulated(self._find_inactive, sorted(read), space)
         self._groups = [(name, p) for name, p in space.parameters.items() if isinstance(p, Repeated)]
         self._steps: list[Callable[[dict[str, Any]], None]] = [self._step(rule) for rule in space.symmetries]
 
@@ -35,12 +41,12 @@ class Canonicaliser:
         """Return the names of the parameters whose conditions hold; a condition on an inactive parameter does not hold."""
         return self._names.difference(self._inactive(values))
 
-    def _inactive(self, values: Mapping[str, Any]) -> set[str]:
+    def _find_inactive(self, values: Mapping[str, Any]) -> frozenset[str]:
         inactive: set[str] = set()
         for condition in self._conditions:
             if condition.parameter not in inactive and (not inactive.isdisjoint(condition.when.names) or not condition.when(values)):
                 inactive.add(condition.parameter)
-        return inactive
+        return frozenset(inactive)
 
     def __call__(self, design: Mapping[str, Any], traits: frozenset[str]) -> Design:
         """Return the representative of ``design``'s class under a workload with these traits."""
@@ -85,16 +91,42 @@ class Canonicaliser:
     def _rewrite(self, rule: Rewrite) -> Callable[[dict[str, Any]], None]:
         name, parameter = rule.parameter, self._space.parameters[rule.parameter]
 
+        def target(values: Mapping[str, Any]) -> Any:
+            if not rule.when(values) or (value := rule.to(values)) == values[name]:
+                return values[name]
+            try:
+                return parameter.validate(value)
+            except InputError as error:
+                raise InputError(f"rewrite of {name!r} to {rule.to.text!r}: {error}") from None
+
+        find = _tabulated(target, sorted({name} | rule.when.names | rule.to.names), self._space)
+
         def rewrite(values: dict[str, Any]) -> None:
-            if rule.when(values):
-                target = rule.to(values)
-                if target != values[name]:
-                    try:
-                        values[name] = parameter.validate(target)
-                    except InputError as error:
-                        raise InputError(f"rewrite of {name!r} to {rule.to.text!r}: {error}") from None
+            values[name] = find(values)
 
         return rewrite
+
+
+def _tabulated(function: Callable[[Mapping[str, Any]], Any], names: list[str], space: DesignSpace) -> Callable[[Mapping[str, Any]], Any]:
+    """Return ``function`` of the values of ``names``, with its results kept in a table if they have few combinations.
+
+    Looking up is several times faster than evaluating a rule's expressions, which happens for each rule and each design.
+    """
+    parameters = [space.parameters[name] for name in names if name != "traits"]
+    few = math.prod(parameter.size() for parameter in parameters) <= TABLE_LIMIT
+    # values that compare equal but are not the same (1 and True) would share an entry
+    apart = all(isinstance(p, DiscreteParameter) and len(set(p.values())) == len(p.values()) for p in parameters) if few else False
+    if not names or not apart:
+        return function
+    key, table = operator.itemgetter(*names), dict[Any, Any]()
+
+    def look_up(values: Mapping[str, Any]) -> Any:
+        found = key(values)
+        if found not in table:
+            table[found] = function(values)
+        return table[found]
+
+    return look_up
 
 
 def _sort_key(content: list[Any]) -> list[tuple[int, Any, str]]:
