@@ -76,9 +76,9 @@ def dram() -> Problem:
     from designgym.core.registry import EnvironmentSpec
 
     spec: EnvironmentSpec = envs.environment("designgym/DramController-v0")
-    generated = [name for name in spec.workloads.names() if "like" in name] or [spec.default_workload]
-    evaluator = envs.make_evaluator(spec, workload=generated[0])
-    return Problem(f"dram energy_delay on {generated[0]}", evaluator.simulator.space, spec.objective("energy_delay"), evaluator.evaluate)
+    workload = next((name for name in spec.workloads.names() if name.startswith("cloud-like")), spec.default_workload)
+    evaluator = envs.make_evaluator(spec, workload=workload)
+    return Problem(f"dram energy_delay on {workload}", evaluator.simulator.space, spec.objective("energy_delay"), evaluator.evaluate)
 
 
 def run(problem: Problem, name: str, budget: int, batch: int, seed: int) -> tuple[list[float], float]:
