@@ -96,10 +96,20 @@ class Evaluator:
             with self._counting:
                 self.counts.add(batch.counts)
         sim, base = self.simulator, self.workload
-        provenance = Provenance(
-            sim.name, sim.version, sim.space.version, base.name, base.digest, self.fidelity, self.seed, searcher, run, self._worker, began
+        context = (
+            sim.name,
+            sim.version,
+            sim.space.version,
+            base.name,
+            base.digest,
+            self.fidelity,
+            self.seed,
+            searcher,
+            run,
+            self._worker,
+            began,
         )
-        return [Trial(item.design, item.metrics, replace(provenance, wall_s=item.wall_s), item.keys, item.obtained) for item in batch.items]
+        return [Trial(item.design, item.metrics, Provenance(*context, item.wall_s), item.keys, item.obtained) for item in batch.items]
 
     def recall(self, trials: Iterable[Trial]) -> None:
         """Remember earlier trials of a search that goes on, in order: designs that crashed repeatedly stay given up."""
