@@ -26,7 +26,7 @@ class CommandEntry:
 _HERE = "designgym.studies.cli"
 
 COMMANDS: dict[str, CommandEntry] = {
-    "demo": CommandEntry(f"{_HERE}.demo_command", "Search a DRAM memory controller with four searchers, and write a report.", _STUDY),
+    "demo": CommandEntry(f"{_HERE}.demo_command", "Search a DRAM memory controller with four searchers, and write a report."),
     "envs": CommandEntry(f"{_HERE}.envs_command", "List the environments."),
     "describe": CommandEntry(f"{_HERE}.describe_command", "Explain one environment: parameters, rules, metrics, workloads, objectives."),
     "evaluate": CommandEntry(f"{_HERE}.evaluate_command", "Evaluate given designs."),
