@@ -13,6 +13,7 @@ from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
+from designgym.simulators.dram.latency import LatencyStatistics
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.run import DramRun
 from designgym.simulators.dram.simulate import default_memory, simulate_batch
@@ -24,20 +25,22 @@ __all__ = ["DramController", "make_workload"]
 
 PROBED_REQUESTS = 512
 
-_PRESENTED = "response received minus request first presented; waiting for earlier requests to be accepted is not in it"
-_ARRIVAL = "response received minus arrival time in the trace, with all waiting"
+_STATISTICS = {"avg": "mean", "p50": "median", "p99": "99th percentile", "max": "maximum"}
+_LATENCIES = {
+    "latency": "response received minus request first presented; waiting for earlier requests to be accepted is not in it",
+    "latency_from_accept": "response received minus request accepted",
+    "latency_from_arrival": "response received minus arrival time in the trace, with all waiting",
+}
 _METRICS = (
     metric("total_time_ns", goal="min", doc="from the start until the last response is received"),
     metric("energy_pj", goal="min", doc="energy of all memory devices, without I/O and termination"),
     metric("power_mw", goal="min", doc="energy divided by the cycles until the last command has completed"),
     metric("bandwidth_gbps", goal="max", doc="all data moved, divided by the total time; 10^9 bit per second"),
-    metric("latency_avg_ns", goal="min", doc=f"mean: {_PRESENTED}"),
-    metric("latency_p50_ns", goal="min", doc=f"median: {_PRESENTED}"),
-    metric("latency_p99_ns", goal="min", doc=f"99th percentile: {_PRESENTED}"),
-    metric("latency_max_ns", goal="min", doc=f"maximum: {_PRESENTED}"),
-    metric("latency_from_accept_avg_ns", goal="min", doc="mean: response received minus request accepted"),
-    metric("latency_from_arrival_avg_ns", goal="min", doc=f"mean: {_ARRIVAL}"),
-    metric("latency_from_arrival_p99_ns", goal="min", doc=f"99th percentile: {_ARRIVAL}"),
+    *(
+        metric(f"{name}_{short}_ns", goal="min", doc=f"{statistic}: {definition}")
+        for name, definition in _LATENCIES.items()
+        for short, statistic in _STATISTICS.items()
+    ),
     metric("row_hit_rate", doc="share of requests served without an ACT of their own"),
     metric("n_act", doc="ACT commands: a row is opened"),
     metric("n_pre", doc="PRE commands: the row of one bank is closed"),
@@ -145,15 +148,11 @@ def _metrics(run: DramRun, cost_s: float) -> Metrics:
         "energy_pj": run.energy_pj,
         "power_mw": run.power_mw,
         "bandwidth_gbps": run.bandwidth_gbps,
-        "latency_avg_ns": run.latency.avg_ns,
-        "latency_p50_ns": run.latency.p50_ns,
-        "latency_p99_ns": run.latency.p99_ns,
-        "latency_max_ns": run.latency.max_ns,
-        "latency_from_accept_avg_ns": run.latency_from_accept.avg_ns,
-        "latency_from_arrival_avg_ns": run.latency_from_arrival.avg_ns,
-        "latency_from_arrival_p99_ns": run.latency_from_arrival.p99_ns,
         "row_hit_rate": run.row_hit_rate,
     }
+    for name in _LATENCIES:
+        latency: LatencyStatistics = getattr(run, name)
+        values |= {f"{name}_{short}_ns": getattr(latency, f"{short}_ns") for short in _STATISTICS}
     return Metrics(values | {f"n_{name.lower()}": float(n) for name, n in run.counts.items()}, cost_s=cost_s)
 
 
