@@ -137,7 +137,7 @@ class SearchRun:
             raise
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "interrupted"
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = f"{type(error).__name__}: {error}".splitlines()[0] if status == "failed" else "interrupted"
             raise
         finally:
             # a store that fails while another error is on its way must not hide that error

@@ -20,6 +20,7 @@ from designgym.studies.processes import process_exists
 
 SOCKET_PATH_LIMIT = 107  # bytes in the path of a Unix socket
 SESSION_PATH = 96  # of them are taken by our folder and what Ray makes in it
+KNOCK_S = 5.0  # longest wait for a cluster's address to answer
 PLUGINS = "designgym.studies.plugins."
 
 
@@ -45,11 +46,18 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[Path | Non
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
         if address is not None:
             try:
-                ray.init(address=address, **options)
-            except (ConnectionError, ValueError, TimeoutError) as error:
+                _knock(address)
+            except OSError as error:
                 raise DesignGymError(
-                    f"no Ray cluster at address {address!r} ({str(error).splitlines()[0]}): "
+                    f"no Ray cluster answers at address {address!r} ({error.strerror or error}): "
                     "start one with `ray start --head`, or leave address out"
+                ) from None
+            try:
+                ray.init(address=address, **options)
+            except (OSError, ValueError, RuntimeError) as error:  # ConnectionError and TimeoutError are OSErrors
+                raise DesignGymError(
+                    f"cannot join the Ray cluster at address {address!r} ({str(error).splitlines()[0]}): check that it runs (`ray status`) "
+                    "and, if it asks for an authentication token, that this process has been given it; or leave address out"
                 ) from None
             try:
                 yield None
@@ -64,6 +72,13 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[Path | Non
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` at once where nothing answers: Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and not host.endswith("//") and "://" not in host:
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def is_one_host() -> bool:

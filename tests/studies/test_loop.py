@@ -1,5 +1,6 @@
 """The search loop: determinism, what the budget counts, how a run ends, and going on exactly where it stopped."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -296,10 +297,8 @@ def test_designs_given_up_stay_so_when_a_run_goes_on(tmp_path: Path, scripted: C
             raise Interrupt
 
     for _ in range(11):
-        try:
+        with contextlib.suppress(Interrupt):
             study.run(backend="local", store=tmp_path / "s.db", progress=stop)
-        except Interrupt:
-            pass
     pd.testing.assert_frame_equal(study.result(tmp_path / "s.db").frame[[*SAME, "obtained"]], whole[[*SAME, "obtained"]])
     assert simulator.calls == 6
 

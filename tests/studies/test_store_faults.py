@@ -128,8 +128,8 @@ def test_nothing_in_a_store_is_executed(filled: Path) -> None:
 
 def test_a_full_disk_loses_nothing_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "full.db"
-    study, whole = small_study(budget=160), small_study(budget=160).run(backend="local", store=":memory:")
-    limit = 30
+    study, whole = small_study(budget=320), small_study(budget=320).run(backend="local", store=":memory:")
+    limit = 24
 
     def limited(store: Store) -> None:  # SQLite's own "database or disk is full", as a full disk gives it
         from sqlalchemy import event
@@ -152,7 +152,7 @@ def test_a_full_disk_loses_nothing_and_goes_on_later(tmp_path: Path, monkeypatch
             study.run(backend="local", store=path)
     with open_store(path, read_only=True) as store:
         stored = len(store.trial_rows("small"))
-    assert 0 < stored < 160
+    assert 0 < stored < 320
     result = study.run(backend="local", store=path)
     columns = ["run", "number", "score", "key_canonical", "duplicate"]
     assert result.frame[columns].equals(whole.frame[columns])

@@ -174,3 +174,14 @@ def test_store_place_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "designgym.db").is_file()
     with pytest.raises(UnknownNameError):
         Study("never", ENV).result()
+
+
+def test_a_cluster_that_does_not_answer_is_reported_at_once(tmp_path: Path) -> None:
+    import time
+
+    from designgym.core.errors import DesignGymError
+
+    began = time.monotonic()
+    with pytest.raises(DesignGymError, match=r"no Ray cluster answers at address '127.0.0.1:1'"):
+        Study("s", ENV, budget=4).run(store=tmp_path / "s.db", address="127.0.0.1:1")
+    assert time.monotonic() - began < 30
