@@ -16,6 +16,8 @@ from designgym.core.trial import Keys, Obtained
 
 WAIT_S = 5.0  # longest sleep on another asker's reservation before looking again
 
+PENDING = Metrics.failed("not evaluated")
+
 log = logging.getLogger("designgym.evaluator")
 
 
@@ -89,8 +91,7 @@ class Batch:
     def __init__(self, context: Context, designs: Sequence[Design]) -> None:
         self._context, self._cache, self._policy = context, context.cache, context.fingerprints
         self._reserved: dict[str, Lookup] = {}
-        pending = Metrics.failed("not evaluated")
-        self.items = [_Item(design, context.keys.keys(design), pending) for design in designs]
+        self.items = [_Item(design, context.keys.keys(design), PENDING) for design in designs]
         self.counts = Counts(asked=len(designs))
 
     def run(self) -> None:

@@ -35,7 +35,9 @@ class Canonicaliser:
         read = {name for condition in self._conditions for name in condition.when.names}
         self._inactive = _tabulated(self._find_inactive, sorted(read), space)
         self._groups = [(name, p) for name, p in space.parameters.items() if isinstance(p, Repeated)]
-        self._steps: list[Callable[[dict[str, Any]], None]] = [self._step(rule) for rule in space.symmetries]
+        self._steps: list[tuple[Callable[[dict[str, Any]], None], frozenset[str]]] = [
+            (self._step(rule), _reads(rule)) for rule in space.symmetries
+        ]
 
     def active(self, values: Mapping[str, Any]) -> frozenset[str]:
         """Return the names of the parameters whose conditions hold; a condition on an inactive parameter does not hold."""
@@ -53,17 +55,20 @@ class Canonicaliser:
         values = dict(design.items())
         values["traits"] = traits
         parameters = self._space.parameters
+        changed = self._names
         for _ in range(MAX_ROUNDS):
             before = values.copy()
             for name in self._inactive(values):
                 values[name] = parameters[name].default
             for name, group in self._groups:
                 values[name] = tuple(group.space.canonical(element, traits) for element in values[name])
-            for step in self._steps:
-                step(values)
+            for step, reads in self._steps:
+                if not reads.isdisjoint(changed):  # otherwise it would do again what it did
+                    step(values)
             if values == before:
                 del values["traits"]
                 return Design(values)
+            changed = frozenset(name for name, value in values.items() if value != before[name])
         del values["traits"]
         raise InputError(
             f"rewrites do not settle for {Design(design)!r}, after {MAX_ROUNDS} rounds at {Design(values)!r}: they form a cycle"
@@ -105,6 +110,13 @@ class Canonicaliser:
             values[name] = find(values)
 
         return rewrite
+
+
+def _reads(rule: Rewrite | Interchangeable | Unordered) -> frozenset[str]:
+    """Return the parameters that the outcome of a rule depends on."""
+    if isinstance(rule, Rewrite):
+        return rule.when.names | rule.to.names | {rule.parameter}
+    return frozenset({rule.parameter} if isinstance(rule, Unordered) else (name for slot in rule.slots for name in slot))
 
 
 def _tabulated(function: Callable[[Mapping[str, Any]], Any], names: list[str], space: DesignSpace) -> Callable[[Mapping[str, Any]], Any]:

@@ -103,13 +103,14 @@ class Metrics:
         """Return itself if it has exactly the declared metrics, all finite; otherwise a ``failed`` result that says why."""
         if not self.ok:
             return self
+        values = self.values
+        if len(values) == len(specs) and all(type(value := values.get(spec.name)) is float and math.isfinite(value) for spec in specs):
+            return self  # nearly always; what follows finds the words for what is wrong
         declared = {spec.name for spec in specs}
         if declared != self.values.keys():
             missing, extra = sorted(declared - self.values.keys()), sorted(self.values.keys() - declared)
             return Metrics.failed(f"simulator returned other metrics than it declares: missing {missing}, undeclared {extra}", self.cost_s)
         for name, value in self.values.items():
-            if type(value) is float and math.isfinite(value):
-                continue  # nearly always
             if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
                 return Metrics.failed(f"simulator returned {name} = {value!r}, expected a finite number", self.cost_s)
         return self
