@@ -13,7 +13,7 @@ SIGNIFICANT_DIGITS = 6  # what people compare; JSON and Parquet have every digit
 
 
 def format_number(value: float) -> str:
-    """Return a number with thousands separators and about six significant digits; whole numbers are exact."""
+    """Return a number with thousands separators and about six significant digits; integers, and whole numbers below 10^9, are exact."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -21,10 +21,10 @@ def format_number(value: float) -> str:
     if not math.isfinite(value):
         return "infinite" if value == math.inf else str(value)
     magnitude = abs(value)
-    if value == 0 or (value == int(value) and magnitude < 1e15):
+    if value == 0 or (value == int(value) and magnitude < 1e9):
         return f"{int(value):,}"
-    if magnitude >= 1e15 or magnitude < 1e-4:
-        return f"{value:.{SIGNIFICANT_DIGITS - 1}g}"
+    if magnitude >= 1e9 or magnitude < 1e-4:
+        return f"{value:.{SIGNIFICANT_DIGITS}g}"
     decimals = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(magnitude)))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
