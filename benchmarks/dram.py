@@ -3,19 +3,22 @@
 Run: python benchmarks/dram.py [--designs N] [--batch N]
 
 Traces are ArchGym's, where DESIGNGYM_DATA has them, and generated ones otherwise. Rates are per second of CPU time of one core, the best
-of three runs; batches on threads are measured in wall time, so that they need an idle machine.
+of three runs; batches on threads are measured in wall time, so that they need an idle machine. With DESIGNGYM_DRAMSYS set, the real tool
+runs the same designs and traces for comparison.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -24,6 +27,7 @@ import pandas as pd
 from designgym.core.errors import InputError
 from designgym.simulators.dram.compiled import Array, entry_point
 from designgym.simulators.dram.controller import CHOICES, ControllerConfig
+from designgym.simulators.dram.dramsys_binary import DramSysBinary
 from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
 from designgym.simulators.dram.kernel import run
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
@@ -164,6 +168,22 @@ def batch_table(all_traces: Sequence[Trace], configs: Sequence[ControllerConfig]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["ms/design, 1 thread", "ms/design, 2 threads", "parallel efficiency"])
 
 
+def dramsys_table(all_traces: Sequence[Trace], configs: Sequence[ControllerConfig]) -> pd.DataFrame:
+    """Compare with the user's own DRAMSys in this run: CPU time of its whole process, start and reading of the trace included."""
+    tool = DramSysBinary()
+    rows = {}
+    for trace in all_traces:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for config in configs:
+            tool.run(config, trace)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        theirs = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        ours = cpu_seconds(partial(simulate_batch, configs, trace))
+        requests = len(configs) * len(trace)
+        rows[trace.name] = [requests / theirs / 1e6, requests / ours / 1e6, theirs / ours]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["DRAMSys, M requests/s", "this, M requests/s", "this is faster by"])
+
+
 def compile_seconds() -> tuple[float, float]:
     """Return the CPU seconds of the first simulation of a process: with compiling, and reading compiled code from disk."""
     code = (
@@ -201,6 +221,8 @@ def main() -> None:
         "Median over the read traces, one core (peers: medians of runs on ArchGym's traces)",
         pd.DataFrame.from_dict(peers, orient="index", columns=["M requests/s", "this is faster by"]),
     )
+    if DramSysBinary().installed()[0]:
+        show("20 random designs on the installed DRAMSys and here, CPU time", dramsys_table(all_traces, configs[:20]))
     batch = random_configs(np.random.default_rng(3), options.batch)
     show(f"A batch of {options.batch} random designs, wall time", batch_table(all_traces, batch))
     print("\nFirst simulation of a process: {:.1f} s of CPU time with compiling, {:.2f} s with code from disk".format(*compile_seconds()))

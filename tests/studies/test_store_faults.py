@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -215,10 +216,13 @@ def test_a_read_only_folder_as_another_user(filled: Path) -> None:
                 print(error)
         print(open_store({str(filled)!r}, read_only=True).studies()[0]["trials"], "readable")
     """
-    for folder in [filled.parent, *filled.parent.parents][:3]:
-        folder.chmod(0o755)
+    for folder in filled.parents:
+        if folder.stat().st_uid == os.geteuid() and folder.is_relative_to(tempfile.gettempdir()) and folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o755)
     filled.chmod(0o644)
     out = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    if "ModuleNotFoundError: No module named 'designgym" in out.stderr:
+        pytest.skip("the checkout is in a folder that other users may not enter")
     lines = out.stdout.splitlines()
     assert len(lines) == 3, out
     assert "read-only; make the file and its folder" in lines[0] and "cannot be made" in lines[1] and lines[2] == "16 readable"

@@ -195,7 +195,9 @@ def test_a_full_disk_is_said(plugin: Path) -> None:
 
 def test_an_interrupt_says_what_is_kept_and_exits_with_130(tmp_path: Path) -> None:
     slow = tmp_path / "slow.py"
-    slow.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(30)\n")
+    # a background job of a shell is started with SIGINT ignored, and so are its children
+    interrupt = "signal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)"
+    slow.write_text(f"import os, signal, time\n{interrupt}\ntime.sleep(30)\n")
     result = program("describe", "toy/Cache-v0", "--plugin", slow)
     assert result.returncode == 130
     assert result.stderr.startswith("interrupted: ") and len(result.stderr.splitlines()) == 1
