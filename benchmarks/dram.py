@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -38,9 +37,6 @@ from designgym.simulators.dram.workspace import Workspace, decode_trace
 REPEATS = 3
 WORKLOADS = {"stream": "stream-like", "random": "random-like", "cloud-1": "cloud-like", "cloud-2": "cloud-like"}
 MIXED = ("mixed", "bursts")
-
-# Medians over ArchGym's four traces, one core, CPU time, best of three on a loaded two-core machine: measured for this project, see docs.
-PEERS = {"DRAMSys 4.0": 233_000, "DRAMsim3": 190_000, "Ramulator 2.1": 208_000}
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -214,13 +210,7 @@ def main() -> None:
     table = class_table(all_traces, options.designs)
     show("Million requests per second of CPU time, the simulation alone", table)
     configs = random_configs(np.random.default_rng(2), 60)
-    show("60 random designs, the simulation alone", bound := bound_table(all_traces, configs))
-    ours = median(1e6 * bound["M requests/s"].iloc[: len(all_traces) - len(MIXED)])
-    peers = {name: [rate / 1e6, ours / rate] for name, rate in PEERS.items()} | {"this": [ours / 1e6, 1.0]}
-    show(
-        "Median over the read traces, one core (peers: medians of runs on ArchGym's traces)",
-        pd.DataFrame.from_dict(peers, orient="index", columns=["M requests/s", "this is faster by"]),
-    )
+    show("60 random designs, the simulation alone", bound_table(all_traces, configs))
     if DramSysBinary().installed()[0]:
         show("20 random designs on the installed DRAMSys and here, CPU time", dramsys_table(all_traces, configs[:20]))
     batch = random_configs(np.random.default_rng(3), options.batch)
