@@ -63,7 +63,7 @@ def demo(
     print(f"best design: {table.best_design}")
     print(f"report:      {os.path.abspath(html)} (open it in a browser)")
     print()
-    print("next: a sweep on Ray Tune     designgym run examples/dram_sweep.py")
+    print("next: a sweep on Ray Tune     designgym run examples/dram_sweep.py   (in a clone of the repository)")
     print(f"      a search of your own    designgym search {ENV} --searcher tpe --budget 200 --seed 1")
 
 
