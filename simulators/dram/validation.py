@@ -115,7 +115,8 @@ def compare_with_reference(
     """Simulates every row of a reference and compares the columns of `COMPARED_COLUMNS` that it has.
 
     Args:
-        reference: The ten parameters, `trace`, and any of `COMPARED_COLUMNS`; rows whose `status` is not ``ok`` are dropped.
+        reference: The ten parameters, `trace`, and any of `COMPARED_COLUMNS`; rows whose `status` is not ``ok`` are dropped,
+            and columns ``ours_NAME`` of an earlier comparison replaced.
         find_trace: Returns the trace of a name; its errors pass through.
         memory: The memory, by default `default_memory`.
         threads: Simulations at a time.
@@ -133,6 +134,7 @@ def compare_with_reference(
         raise ValueError(f"The reference has none of the columns that can be compared: {', '.join(COMPARED_COLUMNS)}.")
     table = reference[reference["status"] == "ok"].copy() if "status" in reference.columns else reference.copy()
     ours = pd.DataFrame(index=table.index, columns=[f"ours_{name}" for name in columns], dtype=float)
+    table = table.drop(columns=ours.columns, errors="ignore")  # of an output that is compared again
     for trace_name, rows in table.groupby("trace", sort=False):
         trace = find_trace(str(trace_name))
         configs = [ControllerConfig.from_mapping(row) for row in rows[list(PARAMETER_NAMES)].to_dict("records")]

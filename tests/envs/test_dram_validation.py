@@ -40,6 +40,12 @@ def test_errors_are_counted_and_ours_keeps_the_order_of_the_rows(folder: Path) -
     assert (result.rows, result.equal_rows) == (3, 1)
 
 
+def test_an_output_can_be_compared_again(folder: Path) -> None:
+    first = DramValidator().compare(table(folder, ROW), folders=[folder], oracle=None)
+    again = DramValidator().compare(table(folder, f"{ROW},1,1", header=f"{HEADER},ours_time_ns,ours_n_RD"), folders=[folder], oracle=None)
+    assert again == first
+
+
 BAD = {
     "empty": ("", [], "is empty"),
     "no rows": (HEADER, [], "has no row to compare"),
