@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from designgym.core.design import Design
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 from designgym.core.external import ProgramTimeout
 from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
@@ -82,12 +83,32 @@ def simulator(
         resources: What one call occupies; one CPU unless said.
         name: The function's name unless given.
     """
+    if not isinstance(space, DesignSpace):
+        raise InputError(f"space is {shorten(space)}, expected a DesignSpace")
+    if isinstance(metrics, str | MetricSpec):
+        raise InputError(f"metrics is {shorten(metrics)}, expected a list of metrics")
     specs = [spec if isinstance(spec, MetricSpec) else metric(spec) for spec in metrics]
     if not specs or len({spec.name for spec in specs}) != len(specs):
         raise InputError(f"expected one or more different metrics, got {[spec.name for spec in specs]}")
 
     def decorate(function: Callable[..., Mapping[str, float] | Metrics]) -> FunctionSimulator:
+        _check_signature(function)
         title = name or str(getattr(function, "__name__", "simulator"))
         return FunctionSimulator(function, space, specs, str(version), deterministic, resources or Resources(), title)
 
     return decorate
+
+
+def _check_signature(function: Callable[..., object]) -> None:
+    """Raise `InputError` if the function cannot be called as a simulator is, so that not every design fails for it."""
+    title = getattr(function, "__name__", shorten(function))
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # one written in C does not always say
+        return
+    except TypeError:
+        raise InputError(f"{title} is not a function: expected function(design, workload, *, seed)") from None
+    try:
+        signature.bind(None, None, seed=0)
+    except TypeError as error:
+        raise InputError(f"{title}{signature} cannot be called as function(design, workload, *, seed): {error}") from None

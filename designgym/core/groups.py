@@ -112,6 +112,8 @@ class Repeated(Parameter):
     unit: str = ""
 
     def __init__(self, space: DesignSpace, low: int, high: int, *, default: Any = None) -> None:
+        if not hasattr(space, "parameters"):
+            raise InputError(f"what is repeated is {shorten(space)}, expected a DesignSpace of one element's parameters")
         if not (0 <= low <= high and high >= 1):
             raise InputError(f"`0 <= low <= high` and `high >= 1` must hold, got low={low}, high={high}")
         for name, value in (("space", space), ("low", low), ("high", high), ("unit", "")):

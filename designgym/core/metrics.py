@@ -53,6 +53,8 @@ def metric(name: str, *, unit: str | None = None, goal: Goal | None = None, doc:
         raise InputError(f"metric name {name!r} must be an identifier such as 'latency_ns'")
     if goal not in ("min", "max", None):
         raise InputError(f"goal of metric {name!r} must be 'min', 'max' or None, got {goal!r}")
+    if not isinstance(unit, str | None):
+        raise InputError(f"unit of metric {name!r} must be a string such as 'ns', got {unit!r}")
     suffix = name.rsplit("_", 1)[-1].lower() if "_" in name else ""
     return MetricSpec(name, UNITS.get(suffix, "1") if unit is None else unit, goal, doc)
 

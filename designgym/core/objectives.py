@@ -78,6 +78,8 @@ class Objective:
     def __init__(self, terms: Sequence[Term], subject_to: Mapping[str, str] | None = None) -> None:
         if not terms:
             raise InputError("an objective needs at least one metric")
+        if not isinstance(subject_to, Mapping | None):
+            raise InputError(f"subject_to is {shorten(subject_to)}, expected bounds by metric such as {{'area_mm2': '<= 2'}}")
         self.terms = tuple(terms)
         self.bounds = tuple(_parse_bound(expression, bound) for expression, bound in (subject_to or {}).items())
 
@@ -184,7 +186,7 @@ class TargetObjective(Objective):
 
     def __init__(self, targets: Mapping[str, float], bonus: float = 0.1, subject_to: Mapping[str, str] | None = None) -> None:
         for term, limit in targets.items():
-            if not (math.isfinite(limit) and limit > 0):
+            if not (isinstance(limit, int | float | np.number) and math.isfinite(limit) and limit > 0):
                 raise InputError(f"target of {term!r} must be a number > 0, got {limit!r}")
         if not 0 <= bonus <= 1:
             raise InputError(f"bonus must be in [0, 1], got {bonus!r}")

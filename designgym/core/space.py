@@ -64,9 +64,9 @@ class DesignSpace:
                 raise InputError(f"parameter {name!r} is {shorten(parameter)}, expected Integer, Float, Categorical or another parameter")
         self.parameters: Mapping[str, Parameter] = MappingProxyType(merged)
         self.version = str(version)
-        self.conditions = tuple(conditions)
-        self.constraints = tuple(constraints)
-        self.symmetries = tuple(symmetries)
+        self.conditions: tuple[Condition, ...] = _rules("conditions", conditions, Condition)
+        self.constraints: tuple[Constraint, ...] = _rules("constraints", constraints, Constraint)
+        self.symmetries: tuple[Symmetry, ...] = _rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered)
         self._check_rules()
         self._canonicaliser = Canonicaliser(self)
 
@@ -341,6 +341,13 @@ class DesignSpace:
 _SCALAR_KINDS: dict[str, type[Categorical] | type[Integer] | type[PowerOfTwo] | type[Float]] = {
     kind.kind: kind for kind in (Categorical, Ordinal, Integer, PowerOfTwo, Float)
 }
+
+
+def _rules(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:
+    rules = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if rules is None or not all(isinstance(rule, kinds) for rule in rules):
+        raise InputError(f"{name} is {shorten(given)}, expected a list of {' or '.join(kind.__name__ for kind in kinds)}(...)")
+    return rules
 
 
 def _parameter_from_json(data: Mapping[str, Any]) -> Parameter:

@@ -40,6 +40,8 @@ def test_bad_declarations_are_refused() -> None:
             metric(name)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="goal"):
         metric("x", goal="up")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unit of metric 'x'"):
+        metric("x", unit=1)  # type: ignore[arg-type]
     assert metric("x_ns", goal="min", doc="d").to_json() == {"name": "x_ns", "unit": "ns", "goal": "min", "doc": "d"}
 
 

@@ -103,6 +103,8 @@ def test_weighted_sums_use_scales_so_that_units_do_not_mix() -> None:
         lambda: minimize("x", subject_to={"y": "<= much"}),
         lambda: minimize("x", subject_to={"y": "<= nan"}),
         lambda: minimize("x", subject_to={"y": 3}),  # type: ignore[dict-item]
+        lambda: minimize("x", subject_to="y <= 3"),  # type: ignore[arg-type]
+        lambda: target({"x": "3"}),  # type: ignore[dict-item]
     ],
 )
 def test_impossible_objectives_are_refused(make: object) -> None:

@@ -102,6 +102,7 @@ def test_foreign_values_are_refused_by_name_and_with_what_was_expected(parameter
         lambda: Categorical("a", default="b"),
         lambda: Permutation("a", "a"),
         lambda: Permutation(1, True),
+        lambda: Repeated({"a": Integer(0, 1)}, 1, 2),  # type: ignore[arg-type]
         lambda: Repeated(DesignSpace(a=Integer(0, 1)), 2, 1),
         lambda: Repeated(DesignSpace(a=Integer(0, 1)), 0, 0),
     ],

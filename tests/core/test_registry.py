@@ -166,3 +166,9 @@ def test_a_function_is_a_simulator() -> None:
         simulator(space=tool.space, metrics=[], version="1")
     with pytest.raises(InputError, match="different metrics"):
         simulator(space=tool.space, metrics=["a", "a"], version="1")
+    with pytest.raises(InputError, match=r"space is .* expected a DesignSpace"):
+        simulator(space={}, metrics=["a"], version="1")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="metrics is 'latency_ns', expected a list"):
+        simulator(space=tool.space, metrics="latency_ns", version="1")
+    with pytest.raises(InputError, match=r"cannot be called as function\(design, workload, \*, seed\): .*'seed'"):
+        simulator(space=tool.space, metrics=["a"], version="1")(lambda design, workload: {"a": 1.0})

@@ -69,6 +69,9 @@ def test_all_problems_are_reported_at_once() -> None:
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Unordered("a")]), "Repeated"),
         (lambda: DesignSpace(a=Integer(0, 1), b=Integer(0, 2), symmetries=[Interchangeable("a", "b")]), "alike"),
         (lambda: DesignSpace(a=Categorical(0, 1), b=Categorical(False, True), symmetries=[Interchangeable("a", "b")]), "alike"),
+        (lambda: DesignSpace(a=Integer(0, 1), conditions=Condition("a", "a > 0")), "conditions is .* expected a list of Condition"),  # type: ignore[arg-type]
+        (lambda: DesignSpace(a=Integer(0, 1), constraints=["a < 1"]), "constraints is .* expected a list of Constraint"),  # type: ignore[list-item]
+        (lambda: DesignSpace(a=Integer(0, 1), symmetries="a"), "symmetries is 'a', expected a list of Rewrite or"),  # type: ignore[arg-type]
         (lambda: Interchangeable("a"), "two or more"),
         (lambda: Interchangeable(["a", "b"], ["a", "c"]), "different names"),
         (lambda: Constraint("a < 1", " "), "needs a reason"),
