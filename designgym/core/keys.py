@@ -17,15 +17,22 @@ KEY_BYTES = 16  # 128 bits: among 10^12 keys the chance of one accidental collis
 
 
 class KeyMaker:
-    """Makes the keys of one context: simulator and version, space version, workload, fidelity, and seed unless it has no effect."""
+    """Makes the keys of one context: simulator and version, space, workload and traits, fidelity, and seed unless it has no effect.
+
+    The whole space is in them, not its version alone: with other constraints an illegal design is another result, and with other
+    symmetries or traits a canonical form stands for another class, also where somebody forgot to raise the version.
+    """
 
     def __init__(self, simulator: Simulator, workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> None:
         self._simulator, self._workload, self._seed = simulator, workload, seed
         self._space = simulator.space
         self._traits = workload.traits
-        relevant_seed = None if simulator.deterministic else seed
-        context = ["1", simulator.name, simulator.version, simulator.space.version, workload.digest, repr(float(fidelity)), relevant_seed]
-        prefix = json.dumps(context, separators=(",", ":")).encode()
+        context = {
+            "format": 2, "simulator": [simulator.name, simulator.version], "space": simulator.space.to_json(),
+            "workload": [workload.digest, sorted(workload.traits)], "fidelity": repr(float(fidelity)),
+            "seed": None if simulator.deterministic else seed,
+        }  # fmt: skip
+        prefix = blake3(json.dumps(context, separators=(",", ":")).encode()).digest()
         self._literal, self._canonical, self._functional = (blake3(prefix + tag) for tag in (b"literal", b"canonical", b"functional"))
 
     def keys(self, design: Design) -> Keys:

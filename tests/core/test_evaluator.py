@@ -268,7 +268,10 @@ CONTEXTS: dict[str, Callable[[LocalCache], Evaluator]] = {
     "version": lambda cache: Evaluator(Counting(version="2"), WORKLOAD, cache=cache),
     "workload": lambda cache: Evaluator(Counting(), Workload("w", [1, 2, 4]), cache=cache),
     "simulator": lambda cache: Evaluator(_renamed(), WORKLOAD, cache=cache),
-    "space": lambda cache: Evaluator(_respaced(), WORKLOAD, cache=cache),
+    "space version": lambda cache: Evaluator(_respaced(version="2"), WORKLOAD, cache=cache),
+    "constraints": lambda cache: Evaluator(_respaced(constraints=()), WORKLOAD, cache=cache),
+    "conditions": lambda cache: Evaluator(_respaced(conditions=()), WORKLOAD, cache=cache),
+    "traits": lambda cache: Evaluator(Counting(), Workload("w", [1, 2, 3], frozenset({"read_only"})), cache=cache),
 }
 
 
@@ -278,9 +281,10 @@ def _renamed() -> Counting:
     return simulator
 
 
-def _respaced() -> Counting:
+def _respaced(**changes: Any) -> Counting:
     simulator = Counting()
-    simulator.space = DesignSpace(SPACE.parameters, version="2", conditions=SPACE.conditions, constraints=SPACE.constraints)
+    rules: dict[str, Any] = {"conditions": SPACE.conditions, "constraints": SPACE.constraints}
+    simulator.space = DesignSpace(SPACE.parameters, **(rules | changes))
     return simulator
 
 

@@ -103,6 +103,17 @@ def test_fingerprints_too_do_not_depend_on_other_runs() -> None:
     assert (alone["obtained"] == "functional hit").any()
 
 
+def test_what_was_illegal_in_one_study_is_measured_where_it_is_legal(tmp_path: Path, scripted: Callable[[Sequence[int]], str]) -> None:
+    """Also if nobody raised the version of the space: an option of an environment may lift a constraint."""
+    strict, free = ProbedSimulator(), ProbedSimulator()
+    strict.space = dg.DesignSpace(free.space.parameters, constraints=[dg.Constraint("a != 5", "five is right out")])
+    statuses = []
+    for name, simulator in (("strict", strict), ("free", free)):
+        study = Study(name, environment(simulator), searchers=scripted([4, 5]), budget=2, functional="off")
+        statuses.append(run(study, tmp_path / "s.db").frame["status"].tolist())
+    assert statuses == [["ok", "infeasible"], ["ok", "ok"]]
+
+
 def test_budget_counts_behaviours_and_duplicates_are_free() -> None:
     simulator = ProbedSimulator()
     frame = run(Study("s", environment(simulator), searchers="random", budget=25, functional="on")).frame
