@@ -38,6 +38,8 @@ def export_optuna(result: StudyResult, url: str) -> str:
     """
     import optuna
 
+    from designgym.studies.store_opening import without_password
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = _open(url)
     names = [name for name, _ in result.definition["workloads"]]
@@ -45,7 +47,8 @@ def export_optuna(result: StudyResult, url: str) -> str:
     present = {study.study_name for study in storage.get_all_studies()}
     if taken := sorted(present & set(titles.values())):
         raise InputError(
-            f"Optuna storage {url!r} holds a study {taken[0]!r} already: export to another storage, or delete that study first"
+            f"Optuna storage {without_password(url)!r} holds a study {taken[0]!r} already: export to another storage, or delete that "
+            "study first"
         )
     labels = _labels(result.objective)
     for workload, title in titles.items():
@@ -66,6 +69,8 @@ def _open(url: str) -> optuna.storages.BaseStorage:
     from optuna.storages.journal import JournalFileBackend
     from sqlalchemy import event
 
+    from designgym.studies.store_opening import without_password
+
     if "://" not in url:
         if Path(url).suffix != ".log":
             raise InputError(f"Optuna storage {url!r} is neither a database URL (sqlite:///optuna.db) nor a journal file (optuna.log)")
@@ -78,7 +83,7 @@ def _open(url: str) -> optuna.storages.BaseStorage:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         storage = optuna.storages.RDBStorage(url)
     except Exception as error:  # Optuna lets the errors of its database layer, and of bad URLs, through as they are
-        raise InputError(f"Optuna storage {url!r} cannot be opened: {str(error).splitlines()[0]}") from None
+        raise InputError(f"Optuna storage {without_password(url)!r} cannot be opened: {str(error).splitlines()[0]}") from None
     if storage.engine.dialect.name == "sqlite":
         # Optuna commits a dozen times per trial; a copy of what is safe in our store need not be flushed each time
         @event.listens_for(storage.engine, "connect")

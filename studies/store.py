@@ -15,7 +15,7 @@ from designgym.core.space import DesignSpace
 from designgym.studies.processes import describe_owner, owner_state
 from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, dumps, from_row, loads, to_metrics, to_row
 from designgym.studies.store_base import FOREIGN_LEASE_S, StoreBase, holds, stored_run
-from designgym.studies.store_opening import default_place, open_engine
+from designgym.studies.store_opening import default_place, file_of, open_engine
 from designgym.studies.store_schema import BUSY_TIMEOUT_S, measurements, runs, studies, trials
 
 
@@ -25,7 +25,8 @@ def open_store(
     """Open a store; see `store_opening.open_engine` for places and errors. None means ``$DESIGNGYM_STORE`` or ``designgym.db``."""
     where = default_place() if where is None else where
     engine, shown = open_engine(where, create=create and not read_only, read_only=read_only, timeout_s=timeout_s)
-    return Store(engine, shown, os.fspath(where))
+    file = file_of(where)
+    return Store(engine, shown, os.fspath(where) if file is None else str(file.resolve()))
 
 
 class Store(StoreBase):
@@ -33,7 +34,7 @@ class Store(StoreBase):
 
     Attributes:
         shown: Its name in messages, without a password.
-        where: What to open it by again, in another process.
+        where: What to open it by again, in another process and another working directory.
     """
 
     # ---- studies -------------------------------------------------------------------------------------------------------

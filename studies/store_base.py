@@ -23,7 +23,7 @@ class StoreBase:
 
     Attributes:
         shown: Its name in messages, without a password.
-        where: What to open it by again, in another process.
+        where: What to open it by again, in another process and another working directory.
     """
 
     def __init__(self, engine: Engine, shown: str, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, select
@@ -22,6 +23,14 @@ def default_place() -> str:
     return os.environ.get("DESIGNGYM_STORE") or "designgym.db"
 
 
+def file_of(where: str | os.PathLike[str]) -> Path | None:
+    """Return the file of a store, as a path or a ``sqlite:///`` URL names it; None for a store in memory or on a server."""
+    text = os.fspath(where)
+    if text == MEMORY or ("://" in text and not text.startswith("sqlite:///")):
+        return None
+    return Path(text.removeprefix("sqlite:///")).expanduser()
+
+
 def open_engine(where: str | os.PathLike[str], *, create: bool, read_only: bool, timeout_s: float = BUSY_TIMEOUT_S) -> tuple[Engine, str]:
     """Return an engine for a store that has been checked, or made, and the store's name as shown.
 
@@ -39,8 +48,7 @@ def open_engine(where: str | os.PathLike[str], *, create: bool, read_only: bool,
     text = os.fspath(where)
     if text == MEMORY:
         engine, shown, is_new = sqlite_engine(None), MEMORY, True
-    elif text.startswith("sqlite:///") or "://" not in text:
-        path = Path(text.removeprefix("sqlite:///")).expanduser()
+    elif (path := file_of(text)) is not None:
         shown = str(path)
         is_new = _check_file(path, create=create, read_only=read_only)
         if not is_new and not read_only:
@@ -114,11 +122,16 @@ def _server_engine(text: str, timeout_s: float) -> tuple[Engine, str]:
         url = url.set(drivername="postgresql+psycopg")
         # the server ends a wait for another writer, as SQLite's busy timeout does
         engine = create_engine(url, pool_pre_ping=True, connect_args={"options": f"-c lock_timeout={int(timeout_s * 1000)}"})
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise InputError(f"store {text!r} is neither a file nor a PostgreSQL URL: {error}") from None
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # a ValueError for a port that is no number
+        raise InputError(f"store {without_password(text)!r} is neither a file nor a PostgreSQL URL: {error}") from None
     except ModuleNotFoundError:
         raise NotInstalledError("a PostgreSQL store needs the psycopg driver: pip install 'designgym[postgres]'") from None
     return engine, url.render_as_string(hide_password=True)
+
+
+def without_password(url: str) -> str:
+    """Return the text of a URL, which need not be a legal one, with its password hidden."""
+    return re.sub(r"(://[^:/?#]*):.*@", r"\1:***@", url)
 
 
 def _create(connection: Connection, shown: str) -> None:

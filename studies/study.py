@@ -160,7 +160,7 @@ class Study:
             if backend == "ray":
                 from designgym.studies.sweep import check_reach, sweep
 
-                check_reach(opened, address)
+                check_reach(opened)
                 prepared = prepare(self._definition, opened, fresh=fresh)
                 sweep(
                     prepared, self._spec, address=address, workers=workers, scheduler=self._scheduler, progress=progress,

@@ -29,7 +29,7 @@ EXPENSIVE_S = 1.0  # an evaluation that takes longer is worth a worker of its ow
 WORKER_DEATHS = 10  # of one run's worker, each time taken up again, before the run is given up
 
 
-def check_reach(store: Store, address: str | None) -> None:
+def check_reach(store: Store) -> None:
     """Refuse a store that lives in this process alone."""
     if store.where == MEMORY:
         raise InputError("a store in memory cannot be reached by Ray's workers: name a file with store=, or use backend='local'")
@@ -66,8 +66,7 @@ def sweep(
 
 
 def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:
-    definition, store = prepared.definition, prepared.store
-    where = store.where if "://" in store.where else str(Path(store.where).expanduser().resolve())
+    definition, where = prepared.definition, prepared.store.where
     cache = f"designgym-{hashlib.blake2b(f'{where} {definition.name} {os.getpid()}'.encode(), digest_size=8).hexdigest()}"
     ours = spec.id.startswith("designgym/")
     return Payload(

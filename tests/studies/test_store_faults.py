@@ -238,10 +238,18 @@ def test_an_unknown_study_is_named_with_those_that_exist(filled: Path) -> None:
         store.definition("smal")
 
 
-@pytest.mark.parametrize("url", ["mysql://u@h/db", "nonsense://x", "postgres-ql://"])
+@pytest.mark.parametrize("url", ["mysql://u@h/db", "nonsense://x", "postgres-ql://", "postgresql://u:secret@h:port/db", "://u:secret@h"])
 def test_urls_that_are_no_store(url: str) -> None:
-    with pytest.raises(InputError, match="neither a file nor a PostgreSQL URL"):
+    with pytest.raises(InputError, match="neither a file nor a PostgreSQL URL") as caught:
         open_store(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_store_can_be_found_again_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for where in ("one.db", "sqlite:///two.db", Path("three.db")):
+        with open_store(where) as store:
+            assert store.where == str(tmp_path / Path(store.shown).name)
 
 
 def test_a_run_has_one_writer(filled: Path) -> None:

@@ -59,8 +59,9 @@ def test_same_trials_with_one_worker_two_workers_and_none(tmp_path: Path) -> Non
     assert pids and str(os.getpid()) not in pids
 
 
-def test_more_seeds_extend_and_nothing_is_repeated(tmp_path: Path) -> None:
-    Study("s", ENV, searchers="random", budget=16).run(store=tmp_path / "s.db")
+def test_more_seeds_extend_and_nothing_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Study("s", ENV, searchers="random", budget=16).run(store="sqlite:///s.db")  # relative to this process, not to the workers
     result = Study("s", ENV, searchers="random", budget=24, seeds=2).run(store=tmp_path / "s.db")
     assert [report.evaluations for report in result.reports] == [24, 24]
     began = time.monotonic()
