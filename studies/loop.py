@@ -164,7 +164,7 @@ class SearchRun:
         return {"fingerprints": self._fingerprints.state(), "budget": self._setting.budget}
 
     def _evaluate(self, designs: Sequence[Design]) -> list[Record]:
-        self._measuring.served.clear()
+        self._measuring.start_batch()
         trials = self._evaluator.evaluate(designs, searcher=self._stored.plan.searcher, run=self._name)
         number = self._tally.trials
         records = []

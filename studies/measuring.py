@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from designgym.core.design import Design
-from designgym.core.errors import EvaluationError, shorten
 from designgym.core.function_simulator import FunctionSimulator
 from designgym.core.keys import KeyMaker
+from designgym.core.measuring import checked_results
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.workload import Workload
@@ -57,15 +57,6 @@ class InProcess:
             start += len(part)
 
 
-def checked_results(simulator: Simulator, designs: Sequence[Design], returned: object) -> list[Metrics]:
-    """Return a simulator's answer; raises `EvaluationError` if it is not one `Metrics` per design."""
-    if not isinstance(returned, list | tuple) or not all(isinstance(result, Metrics) for result in returned):
-        raise EvaluationError(f"{simulator.name} returned {shorten(returned)}, expected a list of Metrics, one per design")
-    if len(returned) != len(designs):
-        raise EvaluationError(f"{simulator.name} returned {len(returned)} results for {len(designs)} designs, expected one each")
-    return [result.checked(simulator.metrics) for result in returned]
-
-
 class SharedMeasuring:
     """Measures what neither the other runs' cache nor the store holds (the ``execute`` of an `Evaluator`).
 
@@ -82,7 +73,7 @@ class SharedMeasuring:
         owner: Its writer.
 
     Attributes:
-        served: Canonical keys of the last batch whose results came from elsewhere.
+        served: Canonical keys whose results came from elsewhere, since the last `start_batch`.
     """
 
     def __init__(
@@ -93,6 +84,12 @@ class SharedMeasuring:
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=seed)
         self._reuse, self._run_id, self._owner = reuse, run_id, owner
         self.served: set[str] = set()
+        self._own: set[str] = set()  # the keys measured here, in the cache from then on like those of others
+
+    def start_batch(self) -> None:
+        """Forget whose the results of the last batch were."""
+        self.served.clear()
+        self._own.clear()
 
     def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int) -> list[Metrics]:
         """Return one result per design, in order."""
@@ -101,8 +98,9 @@ class SharedMeasuring:
         known: dict[str, Metrics] = {}
         while missing := [key for key in todo if key not in known]:
             answers = dict(zip(missing, self._cache.lookup(missing), strict=True))
-            known |= {key: answer.metrics for key, answer in answers.items() if answer.metrics is not None}
-            self.served.update(known)
+            hits = {key: answer.metrics for key, answer in answers.items() if answer.metrics is not None}
+            known |= hits
+            self.served.update(hits.keys() - self._own)
             reserved = {key: answer.token for key, answer in answers.items() if answer.kind == "reserved"}
             try:
                 known |= self._from_store(reserved)
@@ -122,7 +120,9 @@ class SharedMeasuring:
             if self._reuse or (noted_by is not None and noted_by == self._run_id)
         }
         # what this run noted before it was killed is its own measurement, not a hit
-        self.served.update(key for key, (_, noted_by) in stored.items() if noted_by is None or noted_by != self._run_id)
+        own = {key for key, (_, noted_by) in stored.items() if noted_by is not None and noted_by == self._run_id}
+        self._own.update(own)
+        self.served.update(stored.keys() - own)
         results = {key: metrics for key, (metrics, _) in stored.items()}
         self._share(results, reserved)
         return results
@@ -139,6 +139,7 @@ class SharedMeasuring:
             checked = [result if result.cost_s else replace(result, cost_s=seconds / len(metrics)) for result in metrics]
             new = {keys[position]: result for position, result in zip(positions, checked, strict=True)}
             results.update(new)
+            self._own.update(new)
             if len(results) < len(keys) or seconds > CALL_S or self._run_id is None:
                 self._store.note(new, self._run_id, self._owner)
             self._share({key: result for key, result in new.items() if result.status in ("ok", "infeasible")}, reserved)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from designgym.core.design import Design
+from designgym.core.measuring import MISUSE, checked_results, failure
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import Resources, Simulator
 from designgym.core.workload import Workload
-from designgym.studies.measuring import OnResults, checked_results
+from designgym.studies.measuring import OnResults
 
 RESTARTS = 5  # of an actor whose process dies, and of the design that it was at, before the design counts as failed
 
@@ -22,12 +23,14 @@ class Worker:
         self._workloads = payload.workloads
 
     def evaluate(self, design: Design, workload: str, fidelity: float, seed: int) -> Metrics:
-        """Measure one design; a failure is a result."""
+        """Measure one design; a failure is a result, misuse is raised."""
         try:
             answer = self._simulator.evaluate([design], self._workloads[workload], fidelity=fidelity, seed=seed)
             return checked_results(self._simulator, [design], answer)[0]
+        except MISUSE:
+            raise
         except Exception as error:
-            return Metrics.failed(f"{self._simulator.name} raised {type(error).__name__}: {error}")
+            return failure(self._simulator, error)
 
 
 def start_pool(payload: Any, resources: Resources) -> list[Any]:
@@ -59,7 +62,7 @@ class OnPool:
     def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int, on_results: OnResults) -> None:
         """See `Runner`."""
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import RayActorError, RayTaskError
 
         waiting = list(range(len(designs)))[::-1]
         idle = list(self._workers)
@@ -74,6 +77,8 @@ class OnPool:
                 idle.append(worker)
                 try:
                     result = ray.get(reference)
+                except RayTaskError as error:
+                    raise error.cause from None
                 except RayActorError as error:
                     result = Metrics.failed(f"the worker died {RESTARTS + 1} times at this design: {str(error).splitlines()[0]}")
                 on_results([position], [result])

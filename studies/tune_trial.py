@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from designgym.core.errors import DesignGymError
+from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
@@ -80,7 +80,8 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
             ).run(report, retell=payload.retell)  # fmt: skip
     except Exception as error:  # Tune would only try again: that is for workers that die
         kind = "" if isinstance(error, DesignGymError) else f"{type(error).__name__}: "
-        tune.report({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": type(error).__name__})
+        whose = next((base.__name__ for base in (StoreError, InputError) if isinstance(error, base)), "")
+        tune.report({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": whose})
 
 
 def _cache(payload: Payload, run: str) -> EquivalenceCache:

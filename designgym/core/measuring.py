@@ -53,7 +53,7 @@ class Measurer:
         return results, time.perf_counter() - started
 
     def _run(self, designs: Sequence[Design], seed: int) -> list[Metrics]:
-        name, started = self._simulator.name, time.perf_counter()
+        started = time.perf_counter()
         try:
             returned = self._execute(designs, self._workload, self._fidelity, seed)
         except MISUSE:
@@ -61,15 +61,25 @@ class Measurer:
         except Exception as error:
             if len(designs) > 1:
                 return [result for design in designs for result in self._run([design], seed)]
-            kind = Metrics.timeout if isinstance(error, ProgramTimeout) else Metrics.failed
-            returned = [kind(f"{name} raised {type(error).__name__}: {error}")]
+            returned = [failure(self._simulator, error)]
         seconds = time.perf_counter() - started
-        if not isinstance(returned, list | tuple) or not all(isinstance(result, Metrics) for result in returned):
-            raise EvaluationError(f"{name} returned {shorten(returned)}, expected a list of Metrics, one per design")
-        if len(returned) != len(designs):
-            raise EvaluationError(f"{name} returned {len(returned)} results for {len(designs)} designs, expected one each")
-        results = [result.checked(self._simulator.metrics) for result in returned]
+        results = checked_results(self._simulator, designs, returned)
         return [result if result.cost_s else replace(result, cost_s=seconds / len(designs)) for result in results]
+
+
+def checked_results(simulator: Simulator, designs: Sequence[Design], returned: object) -> list[Metrics]:
+    """Return what a simulator returned, each result checked; raises `EvaluationError` if it is not one `Metrics` per design."""
+    if not isinstance(returned, list | tuple) or not all(isinstance(result, Metrics) for result in returned):
+        raise EvaluationError(f"{simulator.name} returned {shorten(returned)}, expected a list of Metrics, one per design")
+    if len(returned) != len(designs):
+        raise EvaluationError(f"{simulator.name} returned {len(returned)} results for {len(designs)} designs, expected one each")
+    return [result.checked(simulator.metrics) for result in returned]
+
+
+def failure(simulator: Simulator, error: Exception) -> Metrics:
+    """Return the result of a design for which a simulator raised; not for `MISUSE`."""
+    kind = Metrics.timeout if isinstance(error, ProgramTimeout) else Metrics.failed
+    return kind(f"{simulator.name} raised {type(error).__name__}: {error}")
 
 
 class CrashMemory:

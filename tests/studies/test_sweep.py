@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import designgym as dg
-from designgym.core.errors import DesignGymError, InputError
+from designgym.core.errors import DesignGymError, InputError, UnknownNameError
 from designgym.studies.results import StudyResult
 from designgym.studies.run_report import RunReport
 from designgym.studies.store import open_store
@@ -128,6 +128,29 @@ class Broken:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.asked, self.rng.bit_generator.state = state["asked"], state["rng"]
+
+
+def test_bad_input_found_by_a_worker_is_bad_input_here_too(tmp_path: Path) -> None:
+    """Whether simulators run in the trials or on a pool, and for the more special kinds of `InputError`."""
+
+    class Picky:
+        name, version, deterministic = "picky", "1", True
+        space, metrics, resources = dg.DesignSpace(a=dg.Integer(0, 9)), (dg.metric("cost_ns"),), dg.Resources()
+
+        def evaluate(
+            self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0
+        ) -> list[dg.Metrics]:
+            raise UnknownNameError("kind of trace", workload.data, ["long", "short"])
+
+        def probe(self, designs: Sequence[dg.Design], workload: dg.Workload, *, seed: int = 0) -> None:
+            return None
+
+    from designgym.core.registry import EnvironmentSpec, FixedWorkloads
+
+    env = EnvironmentSpec("mine/Picky-v0", Picky, FixedWorkloads({"w": "shrot"}), {"cost": dg.minimize("cost_ns")}, "w")
+    for place in ("run", "pool"):
+        with pytest.raises(InputError, match="unknown kind of trace 'shrot': did you mean 'short'"):
+            Study(place, env, searchers="random", budget=4).run(store=tmp_path / "s.db", evaluate_on=place)
 
 
 def test_a_searchers_bug_fails_its_run_only_and_is_told(tmp_path: Path) -> None:
