@@ -51,6 +51,10 @@ class FunctionSimulator:
             result = self._function(design, workload.data, seed=seed)
         except ProgramTimeout as error:
             return Metrics.timeout(str(error), time.perf_counter() - started)
+        except SystemExit as error:
+            if hasattr(error, "ray_terminate_msg"):  # not the function's: Ray ends the process that it runs in
+                raise
+            return Metrics.failed(f"{self.name} called exit({error.code!r})", time.perf_counter() - started)
         except Exception as error:
             return Metrics.failed(f"{type(error).__name__}: {error}", time.perf_counter() - started)
         cost_s = time.perf_counter() - started

@@ -170,10 +170,12 @@ def _guarded(callback: Callable[..., Any], entry: CommandEntry) -> Callable[...,
 
     @functools.wraps(callback)
     def run(*args: Any, **kwargs: Any) -> Any:
+        from designgym.studies.cli.tables import users_code
         from designgym.studies.plugins import load_plugins
 
         try:
-            load_plugins(_invocation.get().plugins)
+            with users_code():
+                load_plugins(_invocation.get().plugins)
             return callback(*args, **kwargs)
         except KeyboardInterrupt:
             raise Interrupted(entry.kept) from None

@@ -27,6 +27,7 @@ from designgym.studies.cli.options import (
 )
 from designgym.studies.cli.progress import Progress
 from designgym.studies.cli.results_table import print_results
+from designgym.studies.cli.tables import users_code
 
 if TYPE_CHECKING:
     from designgym.core.evaluator import Evaluator
@@ -100,6 +101,8 @@ def _trials(evaluator: Evaluator, file: DesignFile, *, bar: bool) -> Iterator[Tr
     designs, total = file.validate(evaluator.simulator.space)
     with Progress("designs", total, bar=bar) as progress:
         while batch := list(itertools.islice(designs, BATCH)):
-            yield from evaluator.evaluate(batch)
+            with users_code():
+                trials = evaluator.evaluate(batch)
+            yield from trials
             sys.stdout.flush()  # results appear as they are obtained, also in a pipe
             progress.advance(len(batch))

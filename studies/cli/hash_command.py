@@ -20,6 +20,7 @@ from designgym.studies.cli.options import (
     read_designs,
     use_workload_folders,
 )
+from designgym.studies.cli.tables import users_code
 
 BATCH = 256  # designs probed at a time
 
@@ -50,5 +51,7 @@ def hash_designs(
     evaluator = make_evaluator(spec, workload=workload, cache=None, functional="off", fidelity=fidelity, seed=seed, options=options)
     checked, _ = file.validate(evaluator.simulator.space)
     while batch := list(itertools.islice(checked, BATCH)):
-        for keys in evaluator.keys(batch, probe=True):
+        with users_code():
+            made = evaluator.keys(batch, probe=True)
+        for keys in made:
             print(json.dumps({"literal": keys.literal, "canonical": keys.canonical, "functional": keys.functional}))

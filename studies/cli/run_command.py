@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.studies.cli.errors import DONE, FAILED
 from designgym.studies.cli.options import StoreOption, WorkloadsOption, use_workload_folders
-from designgym.studies.cli.tables import note
+from designgym.studies.cli.tables import note, users_code
 
 if TYPE_CHECKING:
     from designgym.studies.study import Study
@@ -32,23 +33,29 @@ def run(
     workers: Annotated[int | None, typer.Option("--workers", metavar="N", min=1, help="Runs at once; as many as fit otherwise.")] = None,
     local: Annotated[bool, typer.Option("--local", help="Run in this process, one run after the other, without Ray.")] = False,
     workloads: WorkloadsOption = None,
-) -> None:
-    """Run the studies of a Python file, or go on with them: what is stored is not measured again."""
+) -> int:
+    """Run the studies of a Python file, or go on with them: what is stored is not measured again.
+
+    Exit code 1 means that every evaluation of a study failed.
+    """
     from designgym.studies.cli.study_progress import StudyProgress
-    from designgym.studies.cli.study_tables import print_best, print_summary
+    from designgym.studies.cli.study_tables import all_failed, print_best, print_summary
 
     use_workload_folders(workloads)
+    code = DONE
     for chosen in _studies(file, study):
         definition = chosen.definition
         plans = definition.plans()
         note(f"{chosen.name}: {len(plans)} runs of {definition.budget} evaluations each{'' if local else ', on Ray Tune'}")
-        with StudyProgress(len(plans), definition.budget) as progress:
+        with StudyProgress(len(plans), definition.budget) as progress, users_code():
             result = chosen.run(
                 backend="local" if local else "ray", address=address, fresh=fresh, workers=workers, store=store, progress=progress
             )
         print_summary(result)
         print()
         print_best(result)
+        code = FAILED if all_failed(result) else code
+    return code
 
 
 def _studies(file: Path, name: str | None) -> list[Study]:
@@ -62,7 +69,9 @@ def _studies(file: Path, name: str | None) -> list[Study]:
     from designgym.studies.study import Study
 
     found: dict[str, Study] = {}
-    for value in vars(load_plugin(file)).values():
+    with users_code():
+        module = load_plugin(file)
+    for value in vars(module).values():
         for item in value if isinstance(value, list | tuple) else [value]:
             if isinstance(item, Study) and found.setdefault(item.name, item) is not item:
                 raise InputError(f"{file} defines two studies named {item.name!r}: give them different names")

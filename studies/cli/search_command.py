@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from designgym.studies.cli.errors import DONE, FAILED
 from designgym.studies.cli.options import (
     AssignmentsOption,
     EnvironmentArgument,
@@ -17,7 +18,7 @@ from designgym.studies.cli.options import (
     parse_assignments,
     use_workload_folders,
 )
-from designgym.studies.cli.tables import note
+from designgym.studies.cli.tables import note, users_code
 
 if TYPE_CHECKING:
     from designgym.studies.results import StudyResult
@@ -52,11 +53,11 @@ def search(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the study in the store.")] = None,
     as_json: JsonOption = False,
-) -> None:
-    """Run one searcher on an environment. ``--option`` is for the searcher."""
+) -> int:
+    """Run one searcher on an environment. ``--option`` is for the searcher; exit code 1 means that every evaluation failed."""
     from designgym.searchers import recipe
     from designgym.studies.cli.study_progress import StudyProgress
-    from designgym.studies.cli.study_tables import print_best, print_summary
+    from designgym.studies.cli.study_tables import all_failed, print_best, print_summary
     from designgym.studies.study import Study
 
     use_workload_folders(workloads)
@@ -67,16 +68,17 @@ def search(
         title, spec, workload=workload, objective=objective, searchers=chosen, budget=budget, seeds=[seed], batch=batch,
         functional=functional, options=parse_assignments(env_option), store=store or ":memory:",  # type: ignore[arg-type]
     )  # fmt: skip
-    with StudyProgress(1, study.definition.budget, quiet=as_json) as progress:
+    with StudyProgress(1, study.definition.budget, quiet=as_json) as progress, users_code():
         result = study.run(backend="local", progress=progress)
     if as_json:
         print(json.dumps(search_json(result, seed), allow_nan=False))
-        return
+        return FAILED if all_failed(result) else DONE
     print_summary(result)
     print()
     print_best(result)
     if store is not None:
         note(f"kept in {store}: designgym show {title!r} --store {store}")
+    return FAILED if all_failed(result) else DONE
 
 
 def search_json(result: StudyResult, seed: int) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def search_json(result: StudyResult, seed: int) -> dict[str, Any]:
             "number": row["number"], "design": {name: row[f"design.{name}"] for name in result.space.parameters}, "status": row["status"],
             "metrics": {name: row[f"metrics.{name}"] for name in names} if row["status"] == "ok" else {}, "score": finite(row["score"]),
             "feasible": row["feasible"], "obtained": row["obtained"], "duplicate": row["duplicate"], "cost_s": row["cost_s"],
-        }
+        } | ({"reasons": [row["reasons"]]} if row["reasons"] else {}) | ({"error": row["error"]} if row["error"] else {})
         for row in frame.to_dict("records")
     ]  # fmt: skip
     return {

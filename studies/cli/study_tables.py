@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from designgym.studies.cli.tables import format_cell, format_quantity, print_pairs, print_table, with_unit
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from designgym.studies.results import StudyResult
 
 BEST_SHOWN = 5
+SAID = 200  # characters shown of what went wrong
 
 
 def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
@@ -20,7 +23,7 @@ def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
     several = isinstance(result.objective, ParetoObjective)
     best = result.front() if several else result.best(count)
     if not best:
-        print("no design has a result yet")
+        print("no design has a result" + ("" if result.finished else " yet"))
         return
     shown = best[:count]
     rows: list[list[object]] = []
@@ -61,6 +64,8 @@ def print_summary(result: StudyResult) -> None:
                 "simulated",
                 f"{simulated:,} behaviours, {format_quantity(saved, 's')} saved",
             ),
+            ("infeasible", _with_first(frame, ["infeasible"], "reasons")),
+            ("failed", _with_first(frame, ["failed", "timeout"], "error")),
         ]
     )
     print()
@@ -93,6 +98,17 @@ def ago(moment_s: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return f"{int(seconds)} s ago"
+
+
+def all_failed(result: StudyResult) -> bool:
+    """Return whether something was evaluated and nothing came of it, not even that a design is infeasible."""
+    return bool(len(result.frame)) and bool(result.frame["status"].isin(["failed", "timeout"]).all())
+
+
+def _with_first(frame: pd.DataFrame, statuses: list[str], column: str) -> str | None:
+    """Return how many trials ended so, and what the first of them said."""
+    said = frame.loc[frame["status"].isin(statuses), column]
+    return f"{len(said):,} of {len(frame):,} trials, the first: {' '.join(said.iloc[0].split())[:SAID]}" if len(said) else None
 
 
 def _plain(value: object) -> object:

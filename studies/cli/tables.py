@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import sys
@@ -91,6 +92,11 @@ def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
 def note(message: str) -> None:
     """Print a remark for people on standard error, so that standard output holds results only."""
     print(message, file=sys.stderr, flush=True)
+
+
+def users_code() -> contextlib.AbstractContextManager[object]:
+    """Return a context for code of the user: what it prints goes to standard error, so that standard output holds results only."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _print_rich(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:

@@ -139,7 +139,7 @@ def test_unknown_names_come_with_advice_and_survive_pickling() -> None:
 def test_a_function_is_a_simulator() -> None:
     calls = []
 
-    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 5)), metrics=["x_ns", dg.metric("y", goal="max")], version="2", name="tool")
+    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 6)), metrics=["x_ns", dg.metric("y", goal="max")], version="2", name="tool")
     def tool(design: Any, workload: Any, *, seed: int) -> Any:
         calls.append((design["a"], workload, seed))
         match design["a"]:
@@ -153,13 +153,16 @@ def test_a_function_is_a_simulator() -> None:
                 return {"x_ns": "much", "y": 1}
             case 4:
                 return dg.Metrics.infeasible(["too big"])
+            case 5:
+                raise SystemExit(3)
         return {"x_ns": 1, "y": 2}
 
     assert isinstance(tool, dg.Simulator) and tool.name == "tool"
-    results = tool.evaluate([dg.Design({"a": a}) for a in range(6)], dg.Workload("w", 7), seed=9)
-    assert [result.status for result in results] == ["failed", "timeout", "failed", "failed", "infeasible", "ok"]
+    results = tool.evaluate([dg.Design({"a": a}) for a in range(7)], dg.Workload("w", 7), seed=9)
+    assert [result.status for result in results] == ["failed", "timeout", "failed", "failed", "infeasible", "failed", "ok"]
     assert "ValueError: no" in results[0].error and "mapping" in results[2].error and "not a number" in results[3].error
-    assert calls[-1] == (5, 7, 9) and tool({"a": 5}) == {"x_ns": 1, "y": 2}
+    assert results[5].error == "tool called exit(3)"
+    assert calls[-1] == (6, 7, 9) and tool({"a": 6}) == {"x_ns": 1, "y": 2}
     with pytest.raises(InputError, match="fidelity"):
         tool.evaluate([], dg.Workload("w"), fidelity=0.5)
     with pytest.raises(InputError, match="different metrics"):

@@ -86,6 +86,39 @@ def test_run_studies_show_export(cli, study_file: Path, tmp_path: Path) -> None:
     assert code == 0 and "Pareto" not in out
 
 
+MISTAKES = """
+import designgym as dg
+
+print("loading")
+
+@dg.simulator(space=dg.DesignSpace(a=dg.Integer(1, 9)), metrics=["x_ns"], version="1")
+def mistakes(design, workload, *, seed):
+    print("measuring")
+    if workload == "all" or design["a"] == 3:
+        raise RuntimeError("three\\nlines\\nlong")
+    return dg.Metrics.infeasible(["too big"]) if design["a"] == 5 else {"x_ns": design["a"]}
+
+dg.register("test/Mistakes-v0", mistakes, workloads={"some": "some", "all": "all"}, objective=dg.minimize("x_ns"))
+"""
+
+
+def test_what_went_wrong_is_shown_and_only_results_go_to_standard_output(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "mistakes.py").write_text(MISTAKES)
+    arguments = ["search", "test/Mistakes-v0", "--searcher", "grid", "--budget", "9", "--plugin", tmp_path / "mistakes.py"]
+    code, out, err = cli(*arguments)
+    assert code == 0 and "failed       1 of 9 trials, the first: RuntimeError: three lines long" in out
+    assert "infeasible   1 of 9 trials, the first: too big" in out and "loading" in err and "measuring" in err and "measuring" not in out
+    trials = {trial["design"]["a"]: trial for trial in json.loads(cli(*arguments, "--json")[1])["trials"]}
+    assert trials[3]["error"].startswith("RuntimeError: three") and trials[5]["reasons"] == ["too big"] and "error" not in trials[1]
+    code, out, _ = cli(*arguments, "--workload", "all")
+    assert code == 1 and "failed       9 of 9 trials" in out and "no design has a result" in out
+    (tmp_path / "designs.json").write_text('[{"a": 1}, {"a": 2}]')
+    for command in ("evaluate", "hash"):
+        more = ["--jsonl"] if command == "evaluate" else []
+        _, out, _ = cli(command, "test/Mistakes-v0", "--designs", tmp_path / "designs.json", *more, *arguments[-2:])
+        assert len([json.loads(line) for line in out.splitlines()]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "code"),
     [
