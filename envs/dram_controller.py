@@ -83,12 +83,7 @@ def _require(option: str, value: object, kind: Any, words: str) -> None:
 
 def _memory(path: str | os.PathLike[str] | None) -> MemorySpec | None:
     _require("memory", path, str | os.PathLike | None, "the path of a JSON file")
-    if path is None:
-        return None
-    try:
-        return MemorySpec.load(os.fspath(path))
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return None if path is None else MemorySpec.load(os.fspath(path))
 
 
 _SHARED_OPTIONS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from designgym.core.errors import InputError, shorten, shorten_list
-from designgym.core.validation import ColumnComparison, TableComparison
+from designgym.core.validation import TableComparison
 
 if TYPE_CHECKING:
     from designgym.simulators.dram.trace import Trace
@@ -62,8 +62,7 @@ class DramValidator:
         for name in compared:
             for number, value in zip(records, result.table[f"ours_{name}"], strict=True):
                 ours[name][number] = None if math.isnan(value) else float(value)
-        columns = tuple(ColumnComparison(**vars(error)) for error in result.errors)
-        return TableComparison(columns, ours, result.equal_rows, len(records))
+        return TableComparison(result.errors, ours, result.equal_rows, len(records))
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -106,7 +105,7 @@ def _checked(place: str, row: dict[str, str], compared: Sequence[str], find: Cal
             values[name] = int(row[name].partition(".")[0])
     try:
         ControllerConfig.from_mapping(values)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"{place}: {error}") from None
     for name in compared:
         values[name] = _number(f"{place}, column {name}", row[name])

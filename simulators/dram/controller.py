@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from designgym.core.errors import InputError
+
 __all__ = ["CHOICES", "PARAMETER_NAMES", "ControllerConfig"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -55,7 +57,7 @@ class ControllerConfig:
     MaxActiveTransactions: int = 16
 
     def __post_init__(self) -> None:
-        """Refuses values that the controller does not know, naming all of them at once."""
+        """Refuse values that the controller does not know, naming all of them at once."""
         problems = []
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
@@ -65,27 +67,27 @@ class ControllerConfig:
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
                 problems.append(f"{name} must be an integer from {least} to {_MOST}, but is {value!r}")
         if problems:
-            raise ValueError("; ".join(problems) + ".")
+            raise InputError("; ".join(problems) + ".")
 
     @classmethod
     def from_mapping(cls, values: Mapping[Any, Any]) -> "ControllerConfig":
-        """Returns the controller with these parameters; other names in `values` are ignored, all ten must be there.
+        """Return the controller with these parameters; other names in `values` are ignored, all ten must be there.
 
         Raises:
-            ValueError: If a parameter is missing or has a value the controller does not know.
+            InputError: If a parameter is missing or has a value the controller does not know.
         """
         missing = [name for name in PARAMETER_NAMES if name not in values]
         if missing:
-            raise ValueError(f"A controller needs all ten parameters, but {', '.join(missing)} is missing.")
+            raise InputError(f"A controller needs all ten parameters, but {', '.join(missing)} is missing.")
         plain: dict[str, Any] = {name: str(values[name]) if name in CHOICES else _as_int(values[name]) for name in PARAMETER_NAMES}
         return cls(**plain)
 
     def to_dict(self) -> dict[str, str | int]:
-        """Returns the ten parameters by name."""
+        """Return the ten parameters by name."""
         return asdict(self)
 
     def encode(self) -> tuple[int, ...]:
-        """Returns the parameters as integers, in the order of the fields: positions of choices, and numbers as they are."""
+        """Return the parameters as integers, in the order of the fields: positions of choices, and numbers as they are."""
         return tuple(CHOICES[name].index(getattr(self, name)) if name in CHOICES else getattr(self, name) for name in PARAMETER_NAMES)
 
 
@@ -95,5 +97,5 @@ PARAMETER_NAMES = tuple(field.name for field in fields(ControllerConfig))
 
 
 def _as_int(value: Any) -> Any:
-    """Returns whole numbers of any kind (numpy, 4.0) as int, anything else unchanged, to be refused by the constructor."""
+    """Return whole numbers of any kind (numpy, 4.0) as int, anything else unchanged, to be refused by the constructor."""
     return int(value) if not isinstance(value, str | bool) and value == int(value) else value

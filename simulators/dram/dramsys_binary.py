@@ -63,7 +63,7 @@ class DramSysBinary:
         timeout_s: float = 300.0,
         allow_no_refresh: bool = False,
     ) -> None:
-        """Notes where the executable is; nothing is run yet.
+        """Note where the executable is; nothing is run yet.
 
         Args:
             path: The executable; None takes the environment variable DESIGNGYM_DRAMSYS.
@@ -84,7 +84,7 @@ class DramSysBinary:
 
     @cached_property
     def version(self) -> str:
-        """Names the executable by its content when first asked, and the memory, so that different results are never mixed."""
+        """Name the executable by its content when first asked, and the memory, so that different results are never mixed."""
         if self.path is None or not self.path.is_file():
             return "1+missing"
         hasher = blake3(self.path.read_bytes())
@@ -93,7 +93,7 @@ class DramSysBinary:
         return f"1+{hasher.hexdigest(length=8)}"
 
     def installed(self) -> tuple[bool, str]:
-        """Returns whether the executable is there, and its path or how to get it."""
+        """Return whether the executable is there, and its path or how to get it."""
         if self.path is None:
             return False, f"{VARIABLE} is not set. {_HOW_TO_GET_IT}."
         if not self.path.is_file():
@@ -103,7 +103,7 @@ class DramSysBinary:
         return True, str(self.path)
 
     def run(self, config: ControllerConfig, trace: Trace) -> Report:
-        """Runs DRAMSys once.
+        """Run DRAMSys once.
 
         Raises:
             NotInstalledError: The executable is missing or cannot be started.
@@ -124,7 +124,7 @@ class DramSysBinary:
             raise ReportError(f"DRAMSys exited with code 0; stderr: {stderr}; {error}; output ends: {shown}") from None
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
-        """Returns one result per design, in order; a failed or stopped run is a status.
+        """Return one result per design, in order; a failed or stopped run is a status.
 
         Args:
             designs: Designs of `space`.
@@ -141,15 +141,12 @@ class DramSysBinary:
             raise InputError(f"workload {workload.name!r} must hold a DRAM trace, but got {type(trace).__name__}")
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be more than 0 and at most 1, but got {fidelity}")
-        try:
-            self.memory.decode(trace.addresses)
-        except ValueError as error:  # DRAMSys would silently ignore the upper address bits
-            raise InputError(str(error)) from None
+        self.memory.decode(trace.addresses)  # refuses addresses of which DRAMSys would silently ignore the upper bits
         part = trace if fidelity == 1 else trace.head(max(1, round(fidelity * len(trace))))
         return [self._evaluate(design, part) for design in designs]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
-        """Returns None: every look at the tool's behaviour costs a whole process."""
+        """Return None: every look at the tool's behaviour costs a whole process."""
         return None
 
     def _evaluate(self, design: Design, trace: Trace) -> Metrics:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from designgym.core.errors import InputError
+from designgym.core.errors import DesignGymError, InputError
 from designgym.simulators.dram.controller import ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.trace import Trace
@@ -39,7 +39,7 @@ _FIGURES = (
 )
 
 
-class ReportError(Exception):
+class ReportError(DesignGymError):
     """An output of the tool that is not a report of a finished run."""
 
 
@@ -61,7 +61,7 @@ class Report:
 
 
 def input_files(config: ControllerConfig, trace: Trace, memory: MemorySpec) -> dict[str, str]:
-    """Returns the files of one run: name relative to the run's folder, and text.
+    """Return the files of one run: name relative to the run's folder, and text.
 
     Raises:
         InputError: A clock is not a whole number of MHz.
@@ -91,7 +91,7 @@ def input_files(config: ControllerConfig, trace: Trace, memory: MemorySpec) -> d
 
 
 def parse_report(stdout: str) -> Report:
-    """Reads the figures from what the tool printed.
+    """Read the figures from what the tool printed.
 
     Raises:
         ReportError: A figure is missing, printed more than once, not a number, or in an unknown unit.

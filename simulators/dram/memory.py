@@ -1,6 +1,7 @@
 """The memory behind the controller: organisation, timings, currents and address mapping, read from a JSON file."""
 
 import json
+import math
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.resources import files
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from designgym.core.errors import InputError, shorten
 
 __all__ = ["AddressBits", "Currents", "MemorySpec", "Organisation", "Timings"]
 
@@ -104,48 +107,50 @@ class MemorySpec:
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        """Refuses figures that contradict each other, naming all of them at once."""
+        """Refuse figures that contradict each other, naming all of them at once."""
         problems = list(_problems(self))
         if problems:
-            raise ValueError(f"Memory {self.name!r} cannot be used: {'; '.join(problems)}.")
+            raise InputError(f"Memory {self.name!r} cannot be used: {'; '.join(problems)}.")
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "MemorySpec":
-        """Reads a memory from a JSON file, by default the DDR3-1600 module that ships with the package.
+        """Read a memory from a JSON file, by default the DDR3-1600 module that ships with the package.
 
         Raises:
-            ValueError: If the file does not describe a memory, with what is wrong and how `ddr3_1600.json` does it.
+            InputError: If the file does not describe a memory, with what is wrong and how `ddr3_1600.json` does it.
         """
         source = files("designgym.simulators.dram") / "data" / "ddr3_1600.json" if path is None else Path(path)
         try:
             data = json.loads(source.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise ValueError(f"The memory file {source} cannot be read as JSON: {error}.") from error
+        except (OSError, ValueError) as error:  # a ValueError for what is not JSON, or not even UTF-8
+            raise InputError(f"The memory file {source} cannot be read as JSON: {error}.") from error
         return cls.from_dict(data)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "MemorySpec":
-        """Returns the memory of the JSON form.
+    def from_dict(cls, data: Any) -> "MemorySpec":
+        """Return the memory of the JSON form.
 
         Raises:
-            ValueError: If an entry is missing, unknown or not usable.
+            InputError: If an entry is missing, unknown or not usable.
         """
         expected = ("name", "organisation", "clock_ns", "timings_cycles", "currents_ma", "voltage_v", "address_bits")
+        _check_object("a memory", data)
         missing = [key for key in expected if key not in data]
         unknown = [key for key in data if key not in (*expected, "source")]
         if missing or unknown:
-            raise ValueError(
+            raise InputError(
                 f"A memory needs the entries {', '.join(expected)}; missing: {', '.join(missing) or 'none'}, "
                 f"unknown: {', '.join(unknown) or 'none'}. See data/ddr3_1600.json for an example."
             )
-        bits = {name: tuple(positions) for name, positions in data["address_bits"].items()}
+        _check_object("address_bits of a memory", data["address_bits"])
+        bits = {name: tuple(bits) if isinstance(bits, list) else bits for name, bits in data["address_bits"].items()}
         return cls(
             name=data["name"],
             organisation=_section(Organisation, "organisation", data["organisation"]),
-            clock_ns=float(data["clock_ns"]),
+            clock_ns=_as_float(data["clock_ns"]),
             timings=_section(Timings, "timings_cycles", data["timings_cycles"]),
             currents=_section(Currents, "currents_ma", data["currents_ma"]),
-            voltage_v=float(data["voltage_v"]),
+            voltage_v=_as_float(data["voltage_v"]),
             address_bits=_section(AddressBits, "address_bits", bits),
             source=data.get("source", ""),
         )
@@ -216,7 +221,7 @@ class MemorySpec:
     def energy_pj(
         self, cycles: int, powered_cycles: int, activations: int, precharges: int, reads: int, writes: int, refreshes: int
     ) -> float:
-        """Returns the energy of all devices in pJ, without I/O and termination.
+        """Return the energy of all devices in pJ, without I/O and termination.
 
         Args:
             cycles: Length of the run.
@@ -240,13 +245,13 @@ class MemorySpec:
         return self.organisation.devices * self.voltage_v * self.clock_ns * charge
 
     def decode(self, addresses: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Returns the bank and the row of each address.
+        """Return the bank and the row of each address.
 
         Raises:
-            ValueError: If an address lies beyond the memory.
+            InputError: If an address lies beyond the memory.
         """
         if addresses.size and int(addresses.max()) >= self.capacity_bytes:
-            raise ValueError(
+            raise InputError(
                 f"Address {int(addresses.max()):#x} lies beyond the {self.capacity_bytes} bytes of {self.name!r}. "
                 "Use a larger memory or wrap the addresses."
             )
@@ -260,17 +265,23 @@ def _gather(addresses: NDArray[np.int64], bits: tuple[int, ...]) -> NDArray[np.i
     return value
 
 
-def _section(kind: type[_T], name: str, data: dict[str, Any]) -> _T:
+def _check_object(what: str, data: Any) -> None:
+    if not isinstance(data, dict):
+        raise InputError(f"{what} must be a JSON object, but is {shorten(data)}. See data/ddr3_1600.json for an example.")
+
+
+def _section(kind: type[_T], name: str, data: Any) -> _T:
+    _check_object(f"{name} of a memory", data)
     try:
         return kind(**data)
     except TypeError as error:
         expected = ", ".join(f.name for f in fields(kind))  # type: ignore[arg-type]
-        raise ValueError(f"{name} of a memory must have the entries {expected}, but has {', '.join(data)}.") from error
+        raise InputError(f"{name} of a memory must have the entries {expected}, but has {', '.join(data)}.") from error
 
 
 def _problems(memory: MemorySpec) -> list[str]:
-    """Returns what is wrong with a memory, each with the value seen and what was expected."""
-    problems = []
+    """Return what is wrong with a memory, each with the value seen and what was expected."""
+    problems = [] if isinstance(memory.name, str) else [f"name must be text, but is {memory.name!r}"]
     for section in (memory.organisation, memory.timings):
         for f in fields(section):
             value = getattr(section, f.name)
@@ -278,11 +289,15 @@ def _problems(memory: MemorySpec) -> list[str]:
                 problems.append(f"{f.name} must be a positive integer, but is {value!r}")
     for f in fields(memory.currents):
         value = getattr(memory.currents, f.name)
-        if not isinstance(value, int | float) or not value >= 0:
+        if not _is_number(value) or value < 0:
             problems.append(f"{f.name} must be a current >= 0 mA, but is {value!r}")
     for name in ("clock_ns", "voltage_v"):
-        if not getattr(memory, name) > 0:
-            problems.append(f"{name} must be > 0, but is {getattr(memory, name)}")
+        if not _is_number(getattr(memory, name)) or getattr(memory, name) <= 0:
+            problems.append(f"{name} must be a number > 0, but is {getattr(memory, name)!r}")
+    for f in fields(AddressBits):
+        positions = getattr(memory.address_bits, f.name)
+        if not isinstance(positions, tuple) or not all(isinstance(bit, int) for bit in positions):
+            problems.append(f"address_bits of {f.name} must be a list of bit numbers, but is {positions!r}")
     if problems:
         return problems
     org, t = memory.organisation, memory.timings
@@ -309,3 +324,12 @@ def _problems(memory: MemorySpec) -> list[str]:
     if sorted(bits) != list(range(len(bits))):
         problems.append(f"address_bits must use each bit from 0 up once, but use {sorted(bits)}")
     return problems
+
+
+def _as_float(value: Any) -> Any:
+    """Return a number as a float, anything else unchanged, to be refused by the constructor."""
+    return float(value) if _is_number(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

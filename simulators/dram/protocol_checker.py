@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from designgym.core.errors import InputError
 from designgym.simulators.dram.protocol_rules import (
     ALL_BANKS,
     COLUMN,
@@ -142,7 +143,7 @@ class _Device:
         self.previous = tick
 
     def finish(self, count: int, end: int) -> None:
-        """Looks for what should have been there by tick ``end`` and was not."""
+        """Look for what should have been there by tick ``end`` and was not."""
         if self.refresh is not None:
             while (latest := self.latest_refresh(self.refresh, self.refreshes + 1)) < end:
                 self.refreshes += 1
@@ -167,7 +168,7 @@ def check_commands(
     end_tick: int | None = None,
     command_names: Sequence[str] = COMMANDS,
 ) -> list[Violation]:
-    """Finds every broken rule in a command stream.
+    """Find every broken rule in a command stream.
 
     Args:
         ticks: tick of each command, shape (n,), in the order of issue.
@@ -186,7 +187,7 @@ def check_commands(
         The violations in stream order; empty for a legal stream.
 
     Raises:
-        ValueError: the arrays do not belong together, a command is unknown, or a timing is missing.
+        InputError: the arrays do not belong together, a command is unknown, or a timing is missing.
     """
     by_number = dict(enumerate(command_names))
     names = [c if isinstance(c, str) else by_number.get(int(c), f"number {c}") for c in commands]
@@ -194,13 +195,13 @@ def check_commands(
     columns.append([-1] * len(names) if requests is None else np.asarray(requests, dtype=np.int64).tolist())
     if {len(column) for column in columns} != {len(names)}:
         sizes = [len(column) for column in columns]
-        raise ValueError(f"all command arrays must have one length; got {len(names)} commands, others {sizes}")
+        raise InputError(f"all command arrays must have one length; got {len(names)} commands, others {sizes}")
     if unknown := sorted(set(names) - set(COMMANDS)):
-        raise ValueError(f"commands must be of {', '.join(COMMANDS)}; got {', '.join(unknown)}")
+        raise InputError(f"commands must be of {', '.join(COMMANDS)}; got {', '.join(unknown)}")
     if missing := sorted(set(DDR3_1600_TIMINGS) - set(timings)):
-        raise ValueError(f"timings must name {', '.join(DDR3_1600_TIMINGS)}; missing: {', '.join(missing)}")
+        raise InputError(f"timings must name {', '.join(DDR3_1600_TIMINGS)}; missing: {', '.join(missing)}")
     if served is not None and requests is None:
-        raise ValueError("served needs requests: give the request index of each column command")
+        raise InputError("served needs requests: give the request index of each column command")
     device = _Device(timings, bank_count, refresh, served)
     for i, (tick, bank, row, request) in enumerate(zip(*columns, strict=True)):
         device.step(i, tick, names[i], bank, row, request)

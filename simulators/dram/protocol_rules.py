@@ -105,7 +105,7 @@ class Spacing:
 
 
 def spacings(t: Mapping[str, int]) -> dict[str, tuple[Spacing, ...]]:
-    """Returns the distances that each command has to keep, for timings in ticks by name."""
+    """Return the distances that each command has to keep, for timings in ticks by name."""
     write_end = t["WL"] + t["BURST"]  # ticks from a write command to the end of its data
     read_auto, write_auto = t["RTP"] + t["RP"], write_end + t["WR"] + t["RP"]  # until an auto-precharged bank is idle
     read_write = t["RL"] + t["BURST"] + _READ_TO_WRITE_GAP - t["WL"]

@@ -103,7 +103,7 @@ class DramRun:
 def summarise_run(
     workspace: Workspace, config: ControllerConfig, memory: MemorySpec, *, keep_requests: bool, keep_commands: bool
 ) -> DramRun:
-    """Returns the results that a run left in its workspace."""
+    """Return the results that a run left in its workspace."""
     s = dict(zip(workspace.state.dtype.names or (), workspace.state[0].tolist(), strict=True))
     counts = {name: int(n) for name, n in zip(COUNTED_COMMANDS, s["counts"][1:], strict=True)}
     cycles, powered = _counted_cycles(s, memory, counts["REFA"])
@@ -145,7 +145,7 @@ def summarise_run(
 
 
 def _counted_cycles(s: dict[str, int], memory: MemorySpec, refreshes: int) -> tuple[int, int]:
-    """Returns the cycles that the energy model counts, and those of them that it counts as powered (a bank open)."""
+    """Return the cycles that the energy model counts, and those of them that it counts as powered (a bank open)."""
     if s["n_commands"] == 0:
         return 0, 0
     last, tick = COMMAND_NAMES[s["last_command"]], s["last_command_tick"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from designgym.core.errors import InputError
 from designgym.simulators.dram.controller import ControllerConfig
 from designgym.simulators.dram.kernel import run
 from designgym.simulators.dram.memory import MemorySpec
@@ -17,7 +18,7 @@ __all__ = ["DramRun", "default_memory", "simulate", "simulate_batch"]
 
 @cache
 def default_memory() -> MemorySpec:
-    """Returns the DDR3-1600 module that ships with the package."""
+    """Return the DDR3-1600 module that ships with the package."""
     return MemorySpec.load()
 
 
@@ -29,7 +30,7 @@ def simulate(
     record_commands: bool = False,
     stop_commands: int | None = None,
 ) -> DramRun:
-    """Returns the run of one controller, with the times of every request.
+    """Return the run of one controller, with the times of every request.
 
     Args:
         config: The controller.
@@ -39,7 +40,7 @@ def simulate(
         stop_commands: Stop after this many commands.
 
     Raises:
-        ValueError: If the trace does not fit the memory.
+        InputError: If the trace does not fit the memory.
     """
     return simulate_batch([config], trace, memory, record_commands=record_commands, stop_commands=stop_commands, keep_requests=True)[0]
 
@@ -54,7 +55,7 @@ def simulate_batch(
     stop_commands: int | None = None,
     keep_requests: bool = False,
 ) -> list[DramRun]:
-    """Returns the runs of several controllers on one trace, in the order of `configs`.
+    """Return the runs of several controllers on one trace, in the order of `configs`.
 
     Args:
         configs: The controllers.
@@ -66,11 +67,11 @@ def simulate_batch(
         keep_requests: Also keep the times of every request (25 bytes each).
 
     Raises:
-        ValueError: If the trace does not fit the memory, or `threads` or `stop_commands` is less than 1.
+        InputError: If the trace does not fit the memory, or `threads` or `stop_commands` is less than 1.
     """
     for name, value in (("threads", threads), ("stop_commands", stop_commands)):
         if value is not None and value < 1:
-            raise ValueError(f"{name} must be 1 or more, but is {value}.")
+            raise InputError(f"{name} must be 1 or more, but is {value}.")
     memory = default_memory() if memory is None else memory
     decoded = decode_trace(trace, memory)
     # Three commands a request, refreshes, and rows closed by them; if that is too little, the run is repeated.
@@ -96,7 +97,7 @@ def simulate_batch(
 
 
 def _run(workspace: Workspace, config: ControllerConfig, stop_commands: int | None, record_commands: bool) -> bool:
-    """Simulates one design; returns False after growing an array that turned out too small."""
+    """Simulate one design; return False after growing an array that turned out too small."""
     w = workspace
     w.configure(config, stop_commands=stop_commands)
     run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.scratch, w.latencies)

@@ -54,7 +54,7 @@ _METRICS = (
 
 
 def make_workload(trace: Trace) -> Workload:
-    """Returns a trace as a workload, with the traits that the space's rules use."""
+    """Return a trace as a workload, with the traits that the space's rules use."""
     back_to_back = bool(np.all(trace.arrival_ticks <= np.arange(len(trace))))
     traits = {READ_ONLY: trace.read_only, BACK_TO_BACK: back_to_back}
     return Workload(trace.name, trace, frozenset(name for name, holds in traits.items() if holds))
@@ -88,7 +88,7 @@ class DramController:
         self.resources = Resources(cpus=float(threads))
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
-        """Simulates every design on the workload, a `Trace`.
+        """Simulate every design on the workload, a `Trace`.
 
         Raises:
             InputError: If the workload is not a trace that fits the memory, or the fidelity not in (0, 1].
@@ -106,7 +106,7 @@ class DramController:
         return [Metrics.infeasible(problems) if problems else _metrics(next(runs), cost_s) for problems in reasons]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
-        """Returns what each design does with the first requests of the workload: every command, acceptance and response.
+        """Return what each design does with the first requests of the workload: every command, acceptance and response.
 
         A parameter whose mechanism these requests did not exercise is included by value, so that the probe never merges designs
         that it could not tell apart.
@@ -165,7 +165,7 @@ def _metrics(run: DramRun, cost_s: float) -> Metrics:
 
 
 def _fingerprint(design: Design, run: DramRun) -> bytes:
-    """Returns the digest of a recorded run and of the parameters that had no occasion to act in it."""
+    """Return the digest of a recorded run and of the parameters that had no occasion to act in it."""
     if run.commands is None or run.requests is None:
         raise ValueError("A fingerprint needs a run with recorded commands and request times.")
     accesses = run.commands["request"][(run.commands["command"] >= RD) & (run.commands["command"] <= WRA)]

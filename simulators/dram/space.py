@@ -69,7 +69,7 @@ _REFRESH_NEEDED = Constraint(
 
 
 def controller_space(memory: MemorySpec | None = None, *, allow_no_refresh: bool = False) -> DesignSpace:
-    """Returns the space of the ten parameters with ArchGym's names and values: 1,769,472 combinations.
+    """Return the space of the ten parameters with ArchGym's names and values: 1,769,472 combinations.
 
     Args:
         memory: The memory behind the controller, by default DDR3-1600; one that recovers quickly from a refresh has fewer equivalences.

@@ -7,6 +7,8 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import ArrayLike, NDArray
 
+from designgym.core.errors import InputError
+
 __all__ = ["Trace"]
 
 
@@ -33,10 +35,10 @@ class Trace:
     clock_ns: float = 1.25
 
     def __init__(self, name: str, arrival_ticks: ArrayLike, is_write: ArrayLike, addresses: ArrayLike, clock_ns: float = 1.25) -> None:
-        """Copies and checks the arrays.
+        """Copy and check the arrays.
 
         Raises:
-            ValueError: If the arrays differ in length, are empty, or hold a time or address that cannot be.
+            InputError: If the arrays differ in length, are empty, or hold a time or address that cannot be.
         """
         arrays = {
             "arrival_ticks": np.array(arrival_ticks, dtype=np.int64),
@@ -45,12 +47,12 @@ class Trace:
         }
         shapes = {field: array.shape for field, array in arrays.items()}
         if len(set(shapes.values())) != 1 or arrays["addresses"].ndim != 1 or not arrays["addresses"].size:
-            raise ValueError(f"The arrays of a trace must be one-dimensional, equally long and not empty, but {name!r} has {shapes}.")
+            raise InputError(f"The arrays of a trace must be one-dimensional, equally long and not empty, but {name!r} has {shapes}.")
         for field in ("arrival_ticks", "addresses"):
             if arrays[field].min() < 0:
-                raise ValueError(f"{field} must be >= 0, but the smallest of {name!r} is {arrays[field].min()}.")
+                raise InputError(f"{field} must be >= 0, but the smallest of {name!r} is {arrays[field].min()}.")
         if not clock_ns > 0:
-            raise ValueError(f"clock_ns must be > 0, but that of {name!r} is {clock_ns}.")
+            raise InputError(f"clock_ns must be > 0, but that of {name!r} is {clock_ns}.")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "clock_ns", float(clock_ns))
         for field, array in arrays.items():
@@ -76,7 +78,7 @@ class Trace:
         return float(self.is_write.mean())
 
     def head(self, n: int) -> "Trace":
-        """Returns a trace of the first `n` requests (all of them if there are fewer)."""
+        """Return a trace of the first `n` requests (all of them if there are fewer)."""
         return Trace(f"{self.name}[:{n}]", self.arrival_ticks[:n], self.is_write[:n], self.addresses[:n], self.clock_ns)
 
     def __len__(self) -> int:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from designgym.core.errors import InputError
+from designgym.core.validation import ColumnComparison
 from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.run import DramRun
 from designgym.simulators.dram.simulate import default_memory, simulate_batch
 from designgym.simulators.dram.trace import Trace
 
-__all__ = ["COMPARED_COLUMNS", "ColumnError", "Comparison", "compare_with_reference"]
+__all__ = ["COMPARED_COLUMNS", "Comparison", "compare_with_reference"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ def _count(name: str) -> _Column:
 
 
 def _bandwidth(run: DramRun, memory: MemorySpec, time_ns: float) -> float:
-    """Returns the bandwidth in Gb/s as DRAMSys counts it: over the requests that the controller knows to be answered."""
+    """Return the bandwidth in Gb/s as DRAMSys counts it: over the requests that the controller knows to be answered."""
     return run.n_completed * memory.burst_bytes * 8 / time_ns
 
 
@@ -57,34 +59,11 @@ COMPARED_COLUMNS = tuple(_COLUMNS)
 
 
 @dataclass(frozen=True)
-class ColumnError:
-    """How far one column is off.
-
-    Attributes:
-        column: Name in the reference.
-        rows: Rows with a value in the reference.
-        equal_rows: Those that differ by no more than `tolerance`.
-        tolerance: In the unit of the column; half a unit of the last digit that the reference prints.
-        max_abs_error: Largest absolute difference, in the unit of the column.
-        max_rel_error: Largest difference relative to the reference value, where that is not 0.
-        worst_row: Label of the row with the largest absolute difference; None if there are no rows.
-    """
-
-    column: str
-    rows: int
-    equal_rows: int
-    tolerance: float
-    max_abs_error: float
-    max_rel_error: float
-    worst_row: str | None
-
-
-@dataclass(frozen=True)
 class Comparison:
     """The outcome: `errors` by column, and the reference `table` with a column ``ours_NAME`` for every compared column."""
 
     table: pd.DataFrame
-    errors: tuple[ColumnError, ...] = field(default=())
+    errors: tuple[ColumnComparison, ...] = field(default=())
 
     @property
     def equal_rows(self) -> int:
@@ -100,7 +79,7 @@ class Comparison:
         return equal
 
     def to_pandas(self) -> pd.DataFrame:
-        """Returns the error table, one row per column."""
+        """Return the error table, one row per column."""
         return pd.DataFrame([vars(error) for error in self.errors])
 
 
@@ -112,7 +91,7 @@ def compare_with_reference(
     threads: int = 1,
     tolerances: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Simulates every row of a reference and compares the columns of `COMPARED_COLUMNS` that it has.
+    """Simulate every row of a reference and compare the columns of `COMPARED_COLUMNS` that it has.
 
     Args:
         reference: The ten parameters, `trace`, and any of `COMPARED_COLUMNS`; rows whose `status` is not ``ok`` are dropped,
@@ -123,15 +102,15 @@ def compare_with_reference(
         tolerances: Other tolerances than the default ones, by column.
 
     Raises:
-        ValueError: If a column for the parameters or the trace is missing, or none is left to compare.
+        InputError: If a column for the parameters or the trace is missing, or none is left to compare.
     """
     memory = default_memory() if memory is None else memory
     missing = [name for name in (*PARAMETER_NAMES, "trace") if name not in reference.columns]
     if missing:
-        raise ValueError(f"The reference lacks the columns {', '.join(missing)}. It needs the ten parameters and the name of the trace.")
+        raise InputError(f"The reference lacks the columns {', '.join(missing)}. It needs the ten parameters and the name of the trace.")
     columns = [name for name in COMPARED_COLUMNS if name in reference.columns]
     if not columns:
-        raise ValueError(f"The reference has none of the columns that can be compared: {', '.join(COMPARED_COLUMNS)}.")
+        raise InputError(f"The reference has none of the columns that can be compared: {', '.join(COMPARED_COLUMNS)}.")
     table = reference[reference["status"] == "ok"].copy() if "status" in reference.columns else reference.copy()
     ours = pd.DataFrame(index=table.index, columns=[f"ours_{name}" for name in columns], dtype=float)
     table = table.drop(columns=ours.columns, errors="ignore")  # of an output that is compared again
@@ -146,7 +125,7 @@ def compare_with_reference(
 
 
 def _difference(table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    """Returns the absolute differences; infinite where the simulation failed, NaN where the reference has no value."""
+    """Return the absolute differences; infinite where the simulation failed, NaN where the reference has no value."""
     reference = table[column].astype(float)
     ours = table[f"ours_{column}"].astype(float)
     return (ours - reference).abs().mask(ours.isna() & reference.notna(), np.inf)
@@ -157,14 +136,14 @@ def _is_equal(table: pd.DataFrame, column: str, tolerance: float) -> "pd.Series[
     return (difference <= tolerance) | difference.isna()
 
 
-def _column_error(table: pd.DataFrame, column: str, tolerance: float) -> ColumnError:
+def _column_error(table: pd.DataFrame, column: str, tolerance: float) -> ColumnComparison:
     difference = _difference(table, column).dropna()
     if difference.empty:
-        return ColumnError(column, 0, 0, tolerance, 0.0, 0.0, None)
+        return ColumnComparison(column, 0, 0, tolerance, 0.0, 0.0, None)
     reference = table.loc[difference.index, column].astype(float).abs()
     relative = (difference / reference)[reference > 0]
     worst = difference.idxmax()
-    return ColumnError(
+    return ColumnComparison(
         column=column,
         rows=len(difference),
         equal_rows=int((difference <= tolerance).sum()),

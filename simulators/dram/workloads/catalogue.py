@@ -43,7 +43,7 @@ CATALOGUE: Mapping[str, GeneratedWorkload] = MappingProxyType({entry.name: entry
 
 
 def generate(name: str, *, requests: int = 10_000, seed: int | None = None, **parameters: object) -> Trace:
-    """Makes the trace of a catalogue entry.
+    """Make the trace of a catalogue entry.
 
     Args:
         name: Name in the catalogue.

@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 def start(seed: Seed, requests: int, memory_bytes: int) -> np.random.Generator:
-    """Checks the common parameters and returns the generator to draw from."""
+    """Check the common parameters and return the generator to draw from."""
     within("requests", requests, 1, 1 << 40, "requests")
     within("memory_bytes", memory_bytes, ROW_BYTES, 1 << 48, "bytes")
     if isinstance(seed, int) and seed < 0:
@@ -31,7 +31,7 @@ def start(seed: Seed, requests: int, memory_bytes: int) -> np.random.Generator:
 
 
 def within(what: str, value: float, low: float, high: float, unit: str) -> None:
-    """Refuses a value outside ``low`` to ``high``; a whole ``low`` asks for a whole number."""
+    """Refuse a value outside ``low`` to ``high``; a whole ``low`` asks for a whole number."""
     whole = isinstance(low, int)
     if not isinstance(value, int | np.integer if whole else int | float) or isinstance(value, bool):
         raise InputError(f"{what} must be {'a whole' if whole else 'a'} number ({unit}), but got {value!r}. Give one.")
@@ -40,12 +40,12 @@ def within(what: str, value: float, low: float, high: float, unit: str) -> None:
 
 
 def choose(rng: np.random.Generator, n: int, options: int) -> Ints:
-    """Draws n whole numbers from 0 to options - 1."""
+    """Draw n whole numbers from 0 to options - 1."""
     return (rng.random(n) * options).astype(np.int64)
 
 
 def log_uniform(rng: np.random.Generator, n: int, low: int, high: int) -> Ints:
-    """Draws n whole numbers from low to high, every factor equally likely."""
+    """Draw n whole numbers from low to high, every factor equally likely."""
     return np.rint(low * (high / low) ** rng.random(n)).astype(np.int64)
 
 
@@ -60,14 +60,14 @@ def sequential(rng: np.random.Generator, of_stream: Ints, streams: int, memory_b
 
 
 def zipf(rng: np.random.Generator, n: int, hot_lines: int, exponent: float, memory_bytes: int) -> Ints:
-    """Draws n lines of a hot set of ``hot_lines`` lines that lie anywhere in the memory."""
+    """Draw n lines of a hot set of ``hot_lines`` lines that lie anywhere in the memory."""
     places = choose(rng, hot_lines, memory_bytes // LINE_BYTES)
     cumulative = np.cumsum(np.arange(1, hot_lines + 1, dtype=np.float64) ** -exponent)
     return places[np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right").clip(max=hot_lines - 1)]
 
 
 def mixed_lines(rng: np.random.Generator, requests: int, streams: int, sequential_share: float, memory_bytes: int) -> Ints:
-    """Draws lines, each the next one of a stream or any line of the memory."""
+    """Draw lines, each the next one of a stream or any line of the memory."""
     within("streams", streams, 1, 4096, "streams")
     within("sequential_share", sequential_share, 0.0, 1.0, "share of requests")
     lines = choose(rng, requests, memory_bytes // LINE_BYTES)
@@ -78,13 +78,13 @@ def mixed_lines(rng: np.random.Generator, requests: int, streams: int, sequentia
 
 
 def regular(requests: int, interval_ticks: int) -> Ints:
-    """Returns the ticks of requests that come at a fixed interval."""
+    """Return the ticks of requests that come at a fixed interval."""
     within("interval_ticks", interval_ticks, 0, 1 << 40, "ticks")
     return np.arange(requests, dtype=np.int64) * interval_ticks
 
 
 def finish(name: str, rng: np.random.Generator, lines: Ints, read_share: float, arrival_ticks: Ints, memory_bytes: int) -> Trace:
-    """Draws the directions and makes the trace."""
+    """Draw the directions and make the trace."""
     within("read_share", read_share, 0.0, 1.0, "share of requests")
     # Directions are drawn last, so that a trace with another read share has the same addresses and times.
     is_write = rng.random(lines.size) >= read_share

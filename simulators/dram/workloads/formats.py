@@ -38,7 +38,7 @@ def read_trace(
     clock_ns: float = CLOCK_NS,
     clamp_times: bool = False,
 ) -> Trace:
-    """Reads a trace file and checks every line.
+    """Read a trace file and check every line.
 
     Blank lines and lines that start with # are skipped. Addresses are kept as they are, aligned or not: the address map
     of the memory ignores the bits inside a burst. Formats without times give one request per tick.
@@ -86,7 +86,7 @@ def read_trace(
 
 
 def write_trace(trace: Trace, path: str | os.PathLike[str], *, format: str | None = None) -> Path:
-    """Writes a trace so that `read_trace` gives it back; the file appears whole or not at all.
+    """Write a trace so that `read_trace` gives it back; the file appears whole or not at all.
 
     Args:
         trace: The trace.
@@ -111,7 +111,7 @@ def write_trace(trace: Trace, path: str | os.PathLike[str], *, format: str | Non
 
 
 def write_atomically(path: Path, lines: Iterable[str]) -> Path:
-    """Writes lines to a file that appears whole or not at all, also if the process is killed."""
+    """Write lines to a file that appears whole or not at all, also if the process is killed."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -162,7 +162,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _chunks(text: bytes, start: int) -> Iterator[tuple[int, int, int]]:
-    """Yields start and end of pieces of whole lines, and the number of lines before each."""
+    """Yield start and end of pieces of whole lines, and the number of lines before each."""
     line = text.count(b"\n", 0, start)
     while True:
         end = text.find(b"\n", start + _CHUNK_BYTES) + 1 or len(text)

@@ -55,7 +55,7 @@ def import_traces(
     overwrite: bool = False,
     clamp_times: bool = False,
 ) -> list[ImportedTrace]:
-    """Checks traces and writes them as .stl files.
+    """Check traces and write them as .stl files.
 
     Args:
         path: A trace file; a folder with trace files; or a clone of ArchGym.

@@ -30,7 +30,7 @@ _SEARCHED = (".stl", ".trace", ".csv")
 
 
 def data_folders() -> tuple[Path, ...]:
-    """Returns the folders named by DESIGNGYM_DATA, whether they exist or not."""
+    """Return the folders named by DESIGNGYM_DATA, whether they exist or not."""
     return tuple(expanded(part) for part in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if part.strip())
 
 
@@ -42,7 +42,7 @@ def find_workload(
     clock_ns: float = CLOCK_NS,
     clamp_times: bool = False,
 ) -> Trace:
-    """Finds a workload.
+    """Find a workload.
 
     The order: the given directories, the folders of DESIGNGYM_DATA (in each NAME.stl, NAME.trace, NAME.csv, then the same in
     its subfolder ``dram``), the generated workloads; lastly a name that is the path of a trace file.
@@ -75,7 +75,7 @@ def find_workload(
 
 
 def available_workloads(directories: Iterable[str | os.PathLike[str]] | None = None) -> tuple[str, ...]:
-    """Returns the names that `find_workload` knows: those in the folders, sorted, then the generated ones."""
+    """Return the names that `find_workload` knows: those in the folders, sorted, then the generated ones."""
     found: set[str] = set()
     for folder in (*(expanded(folder) for folder in directories or ()), *data_folders()):
         for place in (folder, folder / SUBFOLDER):
@@ -86,12 +86,12 @@ def available_workloads(directories: Iterable[str | os.PathLike[str]] | None = N
 
 
 def is_name(text: str) -> bool:
-    """Returns whether a text can be a workload's name: no folders in it, so that no name leads out of a folder."""
+    """Return whether a text can be a workload's name: no folders in it, so that no name leads out of a folder."""
     return _NAME.fullmatch(text) is not None
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """Returns a path with a leading ~ replaced; one of an unknown user stays, and is then not found."""
+    """Return a path with a leading ~ replaced; one of an unknown user stays, and is then not found."""
     return Path(os.path.expanduser(path))
 
 

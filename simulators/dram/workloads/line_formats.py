@@ -55,15 +55,15 @@ class LineFormat(ABC):
 
     @abstractmethod
     def read_line(self, line: str) -> tuple[int, bool, int]:
-        """Returns tick (0 without times), direction (True for a write) and address of one line, or raises LineError."""
+        """Return tick (0 without times), direction (True for a write) and address of one line, or raise LineError."""
 
     @abstractmethod
     def read_lines(self, text: bytes) -> Requests | None:
-        """Reads many lines at once; None if any line is not as expected. Line numbers start at 1 in this text."""
+        """Read many lines at once; None if any line is not as expected. Line numbers start at 1 in this text."""
 
     @abstractmethod
     def lines(self, trace: Trace) -> Iterator[str]:
-        """Yields the lines of a file that holds the trace, without line ends.
+        """Yield the lines of a file that holds the trace, without line ends.
 
         Raises:
             InputError: The format cannot hold what the trace contains.
@@ -157,19 +157,19 @@ class RamulatorFormat(LineFormat):
 
 
 def rows(trace: Trace) -> Iterator[tuple[int, bool, int]]:
-    """Yields tick, direction and address of each request as plain Python values."""
+    """Yield tick, direction and address of each request as plain Python values."""
     yield from zip(trace.arrival_ticks.tolist(), trace.is_write.tolist(), trace.addresses.tolist(), strict=True)
 
 
 def decimal(word: str, what: str) -> int:
-    """Returns a whole decimal number of up to 18 digits, or raises LineError."""
+    """Return a whole decimal number of up to 18 digits, or raise LineError."""
     if not _DECIMAL.fullmatch(word):
         raise LineError(f"{what} {word[:40]!r} is not a whole number from 0 to 10^18")
     return int(word)
 
 
 def address(word: str, always_hexadecimal: bool) -> int:
-    """Returns an address, or raises LineError."""
+    """Return an address, or raise LineError."""
     if always_hexadecimal or word[:2] in ("0x", "0X"):
         if not _HEXADECIMAL.fullmatch(word):
             raise LineError(f"address {word[:40]!r} is not a hexadecimal number of up to 16 digits")
@@ -178,7 +178,7 @@ def address(word: str, always_hexadecimal: bool) -> int:
 
 
 def direction(word: str, read: str, write: str) -> bool:
-    """Returns True for the word that stands for a write, or raises LineError."""
+    """Return True for the word that stands for a write, or raise LineError."""
     if word not in (read, write):
         raise LineError(f"{word[:40]!r} is neither {read!r} nor {write!r}")
     return word == write

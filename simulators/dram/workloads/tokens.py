@@ -35,12 +35,12 @@ class Column:
     lengths: Ints
 
     def without_suffix(self, character: str) -> "Column":
-        """Returns the words without one such character at their end, if they have it."""
+        """Return the words without one such character at their end, if they have it."""
         ends = self.text[self.starts + self.lengths - 1] == ord(character)
         return Column(self.text, self.starts, self.lengths - ends)
 
     def matches(self, *words: str) -> list[NDArray[np.bool_]] | None:
-        """Returns which entries equal each of the words, or None if an entry equals none of them. Case counts."""
+        """Return which entries equal each of the words, or None if an entry equals none of them. Case counts."""
         found = []
         for word in words:
             same = self.lengths == len(word)
@@ -50,25 +50,25 @@ class Column:
         return found if bool(np.logical_or.reduce(found).all()) else None
 
     def is_hexadecimal(self) -> NDArray[np.bool_]:
-        """Returns which words start with 0x."""
+        """Return which words start with 0x."""
         second = self.text[self.starts + 1] | 0x20  # lower case
         return (self.lengths > 2) & (self.text[self.starts] == ord("0")) & (second == ord("x"))
 
     def where(self, chosen: NDArray[np.bool_]) -> "Column":
-        """Returns only the chosen words."""
+        """Return only the chosen words."""
         return Column(self.text, self.starts[chosen], self.lengths[chosen])
 
     def decimals(self) -> Ints | None:
-        """Returns the words as whole decimal numbers of up to 18 digits."""
+        """Return the words as whole decimal numbers of up to 18 digits."""
         return self._digits(10, 18)
 
     def hexadecimals(self) -> Ints | None:
-        """Returns the words as hexadecimal numbers of up to 16 digits, with or without 0x, clipped to int64."""
+        """Return the words as hexadecimal numbers of up to 16 digits, with or without 0x, clipped to int64."""
         prefix = 2 * self.is_hexadecimal()
         return Column(self.text, self.starts + prefix, self.lengths - prefix)._digits(16, 16)
 
     def addresses(self) -> Ints | None:
-        """Returns the words as numbers, hexadecimal where they start with 0x, else decimal."""
+        """Return the words as numbers, hexadecimal where they start with 0x, else decimal."""
         in_hex = self.is_hexadecimal()
         values = np.empty(self.starts.size, dtype=np.int64)
         for chosen, parsed in (
@@ -81,7 +81,7 @@ class Column:
         return values
 
     def floats(self) -> NDArray[np.float64] | None:
-        """Returns the words as decimal fractions."""
+        """Return the words as decimal fractions."""
         widest = int(self.lengths.max(initial=1))
         if widest > _PAD:
             return None
@@ -109,7 +109,7 @@ class Column:
 
 
 def split_columns(text: bytes, columns: int) -> tuple[list[Column], Ints] | None:
-    """Splits a text into lines of exactly so many words; blank lines are skipped.
+    """Split a text into lines of exactly so many words; blank lines are skipped.
 
     Args:
         text: The text; words are separated by spaces, tabs or carriage returns.

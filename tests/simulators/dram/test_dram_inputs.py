@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from designgym.core.errors import InputError
 from designgym.simulators.dram import workspace
 from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
 from designgym.simulators.dram.kernel import run
@@ -50,14 +51,32 @@ def test_a_memory_file_of_the_user_is_read(tmp_path: Path) -> None:
         ("timings_cycles", "refi", 80, "refi must exceed rfc = 88"),
         ("organisation", "banks", 16, r"address_bits of bank must number log2\(16\), but are 3"),
         ("currents_ma", "idd0", -1.0, "idd0 must be a current >= 0 mA, but is -1.0"),
+        ("currents_ma", "idd0", float("inf"), "idd0 must be a current >= 0 mA, but is inf"),
         ("address_bits", "row", [16, 16, *range(18, 30)], "use each bit from 0 up once"),
+        ("address_bits", "row", "16-29", "address_bits of row must be a list of bit numbers, but is '16-29'"),
     ],
 )
 def test_impossible_memories_are_refused(section: str, name: str, value: object, message: str) -> None:
     data = memory_json()
     data[section] = {**data[section], name: value}  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         MemorySpec.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("clock_ns", "fast", "clock_ns must be a number > 0, but is 'fast'"),
+        ("clock_ns", float("inf"), "clock_ns must be a number > 0, but is inf"),
+        ("voltage_v", None, "voltage_v must be a number > 0, but is None"),
+        ("name", 5, "name must be text, but is 5"),
+        ("address_bits", [1], r"address_bits of a memory must be a JSON object, but is \[1\]"),
+        ("organisation", [1], r"organisation of a memory must be a JSON object, but is \[1\]"),
+    ],
+)
+def test_memories_of_other_kinds_of_data_are_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        MemorySpec.from_dict(memory_json() | {name: value})
 
 
 def test_incomplete_memory_files_are_refused(tmp_path: Path) -> None:
@@ -69,8 +88,13 @@ def test_incomplete_memory_files_are_refused(tmp_path: Path) -> None:
     data["timings_cycles"] = {"rl": 10}
     with pytest.raises(ValueError, match="timings_cycles of a memory must have the entries rl, wl"):
         MemorySpec.from_dict(data)
-    with pytest.raises(ValueError, match="cannot be read as JSON"):
+    with pytest.raises(InputError, match="cannot be read as JSON"):
         MemorySpec.load(tmp_path / "none.json")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        MemorySpec.load(tmp_path / "binary.json")
+    with pytest.raises(InputError, match="a memory must be a JSON object"):
+        MemorySpec.from_dict([])
 
 
 def test_memories_that_the_simulation_does_not_know_are_refused() -> None:
