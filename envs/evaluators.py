@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from designgym.core.errors import InputError, NotInstalledError, shorten
+from designgym.core.errors import InputError, shorten
 from designgym.core.evaluator import Evaluator, Execute
 from designgym.core.protocols import EquivalenceCache, FingerprintPolicy
 from designgym.core.registry import EnvironmentSpec
@@ -48,10 +48,7 @@ def make_evaluator(
         raise InputError(f"functional={functional!r} does not exist: expected 'auto', 'on' or 'off'")
     if isinstance(cache, str) and cache != "local":
         raise InputError(f"cache={shorten(cache)} does not exist: expected 'local', a cache object, or None")
-    simulator = spec.simulator(**(options or {}))
-    installed, remedy = spec.installed() if not options else (True, "")  # an option may say where the program is
-    if not installed:
-        raise NotInstalledError(f"{spec.id} is not installed: {remedy}")
+    simulator = spec.installed_simulator(options)
     if cache == "local":
         from designgym.hashing.local_cache import LocalCache
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from designgym.core.errors import InputError, NotInstalledError, shorten
+from designgym.core.errors import InputError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
@@ -82,10 +82,7 @@ class Study:
             raise InputError(f"functional={functional!r} does not exist: expected 'auto', 'on' or 'off'")
         if not isinstance(fidelity, int | float) or not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {shorten(fidelity)}")
-        simulator = spec.simulator(**(options or {}))
-        installed, remedy = spec.installed() if not options else (True, "")  # an option may say where the program is
-        if not installed:
-            raise NotInstalledError(f"{spec.id} is not installed: {remedy}")
+        simulator = spec.installed_simulator(options)
         named = [workload] if workloads is None else list(workloads)
         found = tuple(spec.workload(one) for one in named)
         if not found or len({one.name for one in found}) != len(found):

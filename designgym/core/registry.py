@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from designgym.core.errors import InputError, UnknownNameError, shorten
+from designgym.core.errors import InputError, NotInstalledError, UnknownNameError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
 from designgym.core.validation import ReferenceValidator
@@ -92,6 +92,14 @@ class EnvironmentSpec:
                 raise
             raise InputError(f"{self.id} cannot use the options {shorten(options)}: {type(error).__name__}: {error}") from error
 
+    def installed_simulator(self, options: Mapping[str, Any] | None = None) -> Simulator:
+        """Return a simulator that can run here; raises `NotInstalledError` with the remedy otherwise, and as `simulator` does."""
+        made = self.simulator(**(options or {}))
+        installed, remedy = self.installed() if not options else (True, "")  # an option may say where the program is
+        if not installed:
+            raise NotInstalledError(f"{self.id} is not installed: {remedy}")
+        return made
+
     def objective(self, objective: str | Objective | None = None) -> Objective:
         """Return an objective by name (the default for None), or check one that was made on the fly."""
         if isinstance(objective, Objective):
@@ -143,7 +151,8 @@ def register(
         validator: How the simulator is compared with reference outputs (``designgym validate``).
 
     Raises:
-        InputError: If the id is malformed or taken, or an objective reads a metric that the simulator does not declare.
+        InputError: If the id is malformed or taken, the simulator or the library is none, or an objective reads a metric that the
+            simulator does not declare.
     """
     import gymnasium
 
@@ -154,12 +163,16 @@ def register(
     if (objective is None) == (not objectives):
         raise InputError(f"environment {id!r} needs either objective= or objectives=")
     library = FixedWorkloads(workloads) if isinstance(workloads, Mapping) else workloads
+    if not (hasattr(library, "names") and hasattr(library, "get")):
+        raise InputError(f"environment {id!r}: workloads is {shorten(workloads)}, expected a mapping of names to data, or a library")
     if default_workload is None:
         names = library.names()
         if not names:
             raise InputError(f"environment {id!r} needs at least one workload; for one without, pass workloads={{'none': None}}")
         default_workload = names[0]
     is_instance = isinstance(simulator, Simulator) and not isinstance(simulator, type)
+    if not is_instance and not callable(simulator):
+        raise _no_simulator(id, simulator)
     make: Callable[..., Simulator] = (lambda: simulator) if is_instance else simulator  # type: ignore[assignment,return-value]
     spec = EnvironmentSpec(
         id, make, library, dict(objectives or {"default": objective}),  # type: ignore[dict-item]
@@ -169,12 +182,22 @@ def register(
     )  # fmt: skip
     example = spec.simulator() if spec.installed()[0] else None
     if example is not None:
+        if not isinstance(example, Simulator):
+            raise _no_simulator(id, example)
         for named in spec.objectives.values():
             named.check(example.metrics)
     _environments[id] = spec
     if id not in gymnasium.registry:
         gymnasium.register(id, entry_point="designgym.envs.design_env:make_env", kwargs={"env_id": id})
     return spec
+
+
+def _no_simulator(id: str, given: object) -> InputError:
+    lacking = [name for name in vars(Simulator) if not name.startswith("_") and not hasattr(given, name)]
+    return InputError(
+        f"environment {id!r}: {shorten(given)} is no simulator, it lacks {', '.join(lacking)}: "
+        "see designgym.Simulator, or decorate a function with designgym.simulator"
+    )
 
 
 def register_lazily(id: str, module: str) -> None:

@@ -81,6 +81,27 @@ def test_incomplete_or_repeated_registrations_are_refused(new_id: str) -> None:
         dg.register(new_id, adder(), **good)
 
 
+def test_what_is_no_simulator_is_refused_saying_what_it_lacks(new_id: str) -> None:
+    class Short:
+        """Has no probe and declares no resources."""
+
+        name, version, deterministic = "short", "1", True
+        space, metrics = adder().space, adder().metrics
+
+        def evaluate(self, designs: Any, workload: Any, *, fidelity: float = 1.0, seed: int = 0) -> list[dg.Metrics]:
+            raise AssertionError
+
+    good: dict[str, Any] = {"workloads": {"n": None}, "objective": dg.minimize("x_ns")}
+    short: list[Any] = [Short(), Short, lambda: Short()]
+    for given in short:
+        with pytest.raises(InputError, match="no simulator, it lacks resources, probe"):
+            dg.register(new_id, given, **good)
+    with pytest.raises(InputError, match="5 is no simulator"):
+        dg.register(new_id, 5, **good)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected a mapping of names to data"):
+        dg.register(new_id, adder(), workloads=["n"], objective=dg.minimize("x_ns"))  # type: ignore[arg-type]
+
+
 def test_what_is_not_installed_is_registered_all_the_same(new_id: str) -> None:
     def missing() -> FunctionSimulator:
         raise NotInstalledError("no tool")
