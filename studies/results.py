@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from designgym.core.design import Design
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
@@ -45,6 +45,7 @@ class BestTrial:
         obtained: How its result was obtained.
         run: The run that found it first.
         number: Its number there.
+        workload: What it was evaluated on.
     """
 
     design: Design
@@ -56,13 +57,15 @@ class BestTrial:
     obtained: str
     run: str
     number: int
+    workload: str
 
     def __str__(self) -> str:
         design = ", ".join(f"{name}={value}" for name, value in self.design.to_dict().items())
         metrics = ", ".join(f"{name} = {value:.6g} {_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
         goal = ", ".join(f"{label} = {value:.6g}" for label, value in self.shown.items())
         note = "" if self.feasible else ", breaks a constraint"
-        return f"{goal}{note}\n  design   {design}\n  metrics  {metrics}\n  found by {self.run}, trial {self.number}, {self.obtained}"
+        found = f"{self.run} on {self.workload}, trial {self.number}, {self.obtained}"
+        return f"{goal}{note}\n  design   {design}\n  metrics  {metrics}\n  found by {found}"
 
 
 class BestTrials(tuple[BestTrial, ...]):
@@ -127,17 +130,40 @@ class StudyResult:
         """Whether every run has ended."""
         return all(run.status in ("finished", "stopped") for run in self.runs)
 
-    def best(self, n: int = 1) -> BestTrials:
-        """Return the ``n`` best different behaviours, best first: feasible ones before others, failures never."""
+    @property
+    def workloads(self) -> list[str]:
+        """Names of what designs are evaluated on; results on different ones do not compare."""
+        return [name for name, _ in self.definition["workloads"]]
+
+    def best(self, n: int = 1, workload: str | None = None) -> BestTrials:
+        """Return the ``n`` best different behaviours, best first: feasible ones before others, failures never.
+
+        Of a study on several workloads: those of the one named, or of each in turn.
+        """
         if n < 1:
             raise InputError(f"best(n) needs n >= 1, got {n!r}")
-        good = self.frame[self.frame["status"] == "ok"]
+        return self._on_each(workload, lambda frame: self._best(frame, n))
+
+    def front(self, workload: str | None = None) -> BestTrials:
+        """Return the feasible trade-offs that no other dominates, best in the first term first; for one term, the best design.
+
+        Of a study on several workloads: the front on the one named, or on each in turn.
+        """
+        return self._on_each(workload, self._front)
+
+    def _on_each(self, workload: str | None, choose: Callable[[pd.DataFrame], BestTrials]) -> BestTrials:
+        if workload is not None and workload not in self.workloads:
+            raise UnknownNameError(f"workload of study {self.name!r}", workload, self.workloads)
+        names = self.workloads if workload is None else [workload]
+        return BestTrials(trial for name in names for trial in choose(self.frame[self.frame["workload"] == name]))
+
+    def _best(self, frame: pd.DataFrame, n: int) -> BestTrials:
+        good = frame[frame["status"] == "ok"]
         good = good.sort_values("score", ascending=False, kind="stable").drop_duplicates("key_canonical").head(n)
         return BestTrials(self._trial(row) for row in good.to_dict("records"))
 
-    def front(self) -> BestTrials:
-        """Return the feasible trade-offs that no other dominates, best in the first term first; for one term, the best design."""
-        good = self.frame[self.frame["feasible"]].drop_duplicates("key_canonical")
+    def _front(self, frame: pd.DataFrame) -> BestTrials:
+        good = frame[frame["feasible"]].drop_duplicates("key_canonical")
         trials = [self._trial(row) for row in good.to_dict("records")]
         if not trials:
             return BestTrials()
@@ -232,7 +258,9 @@ class StudyResult:
         design = self.space.validate({name: row[f"design.{name}"] for name in self.space.parameters})
         shown = {term.label: float(term.expression(metrics)) for term in self.objective.terms}
         units = {spec["name"]: spec["unit"] for spec in specs}
-        return BestTrial(design, metrics, units, row["score"], shown, row["feasible"], row["obtained"], row["run"], row["number"])
+        return BestTrial(
+            design, metrics, units, row["score"], shown, row["feasible"], row["obtained"], row["run"], row["number"], row["workload"]
+        )
 
     def _report(self, run: StoredRun) -> RunReport:
         frame = self.frame[self.frame["run"] == run.plan.run]

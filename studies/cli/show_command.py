@@ -51,7 +51,7 @@ def show_json(result: object, best: int) -> dict[str, object]:
         ],
         "best": [
             {"design": t.design.to_dict(), "metrics": dict(t.metrics), "units": dict(t.units), "score": t.score, "objective": dict(t.shown),
-             "feasible": t.feasible, "obtained": t.obtained, "run": t.run, "number": t.number}
+             "feasible": t.feasible, "obtained": t.obtained, "run": t.run, "number": t.number, "workload": t.workload}
             for t in result.best(best)
         ],
     }  # fmt: skip

@@ -17,13 +17,21 @@ SAID = 200  # characters shown of what went wrong
 
 
 def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
-    """Print the best different behaviours, side by side; for several objectives, the front."""
+    """Print the best different behaviours on each workload, side by side; for several objectives, the front."""
+    for number, workload in enumerate(result.workloads):
+        if number:
+            print()
+        _print_best(result, count, workload)
+
+
+def _print_best(result: StudyResult, count: int, workload: str) -> None:
     from designgym.core.objectives import ParetoObjective
 
     several = isinstance(result.objective, ParetoObjective)
-    best = result.front() if several else result.best(count)
+    best = result.front(workload) if several else result.best(count, workload)
+    where = f" on {workload}" if len(result.workloads) > 1 else ""
     if not best:
-        print("no design has a result" + ("" if result.finished else " yet"))
+        print(f"no design has a result{where}" + ("" if result.finished else " yet"))
         return
     shown = best[:count]
     rows: list[list[object]] = []
@@ -38,7 +46,7 @@ def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
         rows.append(["keeps constraints", "", *("yes" if trial.feasible else "no" for trial in shown)])
     rows.append(["obtained", "", *(trial.obtained for trial in shown)])
     rows.append(["found by", "", *(trial.run for trial in shown)])
-    title = f"{len(best)} designs on the Pareto front" if several else "best designs"
+    title = (f"{len(best)} design{'s' * (len(best) > 1)} on the Pareto front" if several else "best designs") + where
     print_table(
         title + (f", the first {len(shown)}" if several and len(best) > len(shown) else ""),
         ["", "unit", *map(str, range(1, len(shown) + 1))],

@@ -111,6 +111,17 @@ def test_results_read_well(tmp_path: Path) -> None:
         result.best(0)
 
 
+def test_results_on_different_workloads_are_not_compared(tmp_path: Path) -> None:
+    result = local(Study("s", ENV, workloads=["one", "pi"], objective="both", budget=30), tmp_path / "s.db")
+    alone = local(Study("alone", ENV, workload="pi", objective="both", budget=30), tmp_path / "s.db")
+    assert [trial.workload for trial in result.best(2)] == ["one", "one", "pi", "pi"]
+    assert [trial.design for trial in result.best(2, "pi")] == [trial.design for trial in alone.best(2)]
+    assert [trial.metrics for trial in result.front("pi")] == [trial.metrics for trial in alone.front()]
+    assert result.front() == result.front("one") + result.front("pi") and len(result.front("pi")) > 1
+    with pytest.raises(InputError, match="unknown workload of study 's' 'e'"):
+        result.best(workload="e")
+
+
 def test_the_frame_follows_the_schema(tmp_path: Path) -> None:
     from designgym.studies.frames import LEADING
 
