@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -135,8 +136,9 @@ def _private_folder() -> Path:
         parent = Path("/tmp")
     for old in parent.glob("dg-*-ray-*"):
         pid = old.name.split("-")[1]
-        if pid.isdigit() and not process_exists(int(pid)) and old.stat().st_uid == os.getuid():
-            shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            if pid.isdigit() and not process_exists(int(pid)) and old.lstat().st_uid == os.getuid():
+                shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"dg-{os.getpid()}-ray-", dir=parent))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.registry import EnvironmentSpec
+from designgym.envs import BUILT_IN
 from designgym.studies.preparation import Prepared
 from designgym.studies.ray_session import is_one_host, pickled_by_value, ray_session
 from designgym.studies.run_report import RunReport
@@ -68,9 +69,9 @@ def sweep(
 def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:
     definition, where = prepared.definition, prepared.store.where
     cache = f"designgym-{hashlib.blake2b(f'{where} {definition.name} {os.getpid()}'.encode(), digest_size=8).hexdigest()}"
-    ours = spec.id.startswith("designgym/")
     return Payload(
-        definition.name, where, cache if definition.reuse else "", spec.id if ours else _portable(spec), dict(definition.env_options),
+        definition.name, where, cache if definition.reuse else "", spec.id if spec.id in BUILT_IN else _portable(spec),
+        dict(definition.env_options),
         {workload.name: workload for workload in definition.workloads},
         {name: replace(setting, simulator=None) for name, setting in prepared.settings.items()},  # type: ignore[arg-type]
         {run.plan.run: (definition.choice(run.plan), run.plan.seed) for run in prepared.pending},
