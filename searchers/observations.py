@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from designgym.core.design import Design
 from designgym.core.errors import ExpressionError
 from designgym.core.metrics import Metrics
-from designgym.core.objectives import Objective, ParetoObjective
+from designgym.core.objectives import Objective, ParetoObjective, infeasible_score
 from designgym.core.pareto import non_dominated
 from designgym.core.space import DesignSpace
 
@@ -26,7 +26,7 @@ class Observation:
 
     Attributes:
         design: As told.
-        value: `Objective.score` with the bounds left aside; None for a result without metrics.
+        value: `Objective.unbounded_score`; None for a result without metrics.
         vector: `Objective.vector`; None for a result without metrics.
         slacks: Per bound of the objective, its signed excess relative to the limit: above 0 means broken. Empty without metrics.
         violation: Sum of the relative violations; None for a result without metrics.
@@ -65,22 +65,15 @@ def observe(design: Design, metrics: Metrics, objective: Objective) -> Observati
     failure = Observation(design, None, None)
     if not metrics.ok:
         return failure
-    unbounded = objective.named(objective.name)
-    unbounded.bounds = ()
     try:
-        vector, value = objective.vector(metrics), unbounded.score(metrics)
+        vector, value = objective.vector(metrics), objective.unbounded_score(metrics)
         violation = sum(objective.violations(metrics).values())
-        slacks = tuple(_slack(bound, metrics.values) for bound in objective.bounds)
+        slacks = tuple(bound.excess(metrics.values) for bound in objective.bounds)
     except ExpressionError:
         return failure
     if not np.isfinite([*vector, *slacks, violation, value]).all():
         return failure
     return Observation(design, value, vector, slacks, violation)
-
-
-def _slack(bound: Any, values: Mapping[str, float]) -> float:
-    value = float(bound.expression(values))
-    return (value - bound.limit if bound.at_most else bound.limit - value) / (abs(bound.limit) or 1.0)
 
 
 def is_multi(objective: Objective) -> bool:
@@ -98,7 +91,7 @@ def fitness(observations: Sequence[Observation], multi: bool) -> list[float]:
     result = [-math.inf] * len(observations)
     for i, each in enumerate(observations):
         if not each.feasible and each.violation is not None:
-            result[i] = -1e300 * (1 + each.violation / (1 + each.violation))
+            result[i] = infeasible_score(each.violation)
     if not multi:
         for i in feasible:
             result[i] = observations[i].value or 0.0

@@ -23,6 +23,11 @@ from designgym.core.pareto import hypervolume
 INFEASIBLE_SCORE = -1e300  # feasible scores lie above it, whatever their units
 
 
+def infeasible_score(violation: float) -> float:
+    """Return the score of a result whose relative violations add up to this: from once to twice the limit, for an infinite one."""
+    return INFEASIBLE_SCORE * (2 - 1 / (1 + violation))
+
+
 @dataclass(frozen=True)
 class Term:
     """One quantity to optimise: an expression over metrics and a direction."""
@@ -54,11 +59,14 @@ class Bound:
     at_most: bool
     limit: float
 
+    def excess(self, values: Mapping[str, float]) -> float:
+        """Return how far the value lies beyond the limit, relative to it (absolute for limit 0); below 0 where the bound holds."""
+        value = _number(self.expression, values)
+        return (value - self.limit if self.at_most else self.limit - value) / (abs(self.limit) or 1.0)
+
     def violation(self, values: Mapping[str, float]) -> float:
         """Return by how much the bound is broken, relative to the limit (absolute for limit 0); 0 if it holds."""
-        value = _number(self.expression, values)
-        excess = value - self.limit if self.at_most else self.limit - value
-        return max(0.0, excess) / (abs(self.limit) or 1.0)
+        return max(0.0, self.excess(values))
 
     def __str__(self) -> str:
         return f"{self.expression.text} {'<=' if self.at_most else '>='} {self.limit:g}"
@@ -85,12 +93,12 @@ class Objective:
 
     def score(self, metrics: Metrics) -> float:
         """Return one number, higher is better: any feasible result beats any infeasible one, any result beats a failure (-inf)."""
-        if not metrics.ok:
-            return -math.inf
         broken = sum(self.violations(metrics).values())
-        if broken > 0:
-            return INFEASIBLE_SCORE * (2 - 1 / (1 + broken))  # from once to twice the limit, an infinite violation included
-        return self._value(metrics.values)
+        return infeasible_score(broken) if broken > 0 else self.unbounded_score(metrics)
+
+    def unbounded_score(self, metrics: Metrics) -> float:
+        """Return the score with the constraints left aside."""
+        return self._value(metrics.values) if metrics.ok else -math.inf
 
     def vector(self, metrics: Metrics) -> tuple[float, ...]:
         """Return one number per term, higher is better, constraints aside; all -inf for a failure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -71,14 +71,13 @@ def _redraw(space: DesignSpace, values: dict[str, Any], name: str, rng: np.rando
     values[name] = space.parameters[name].sample(rng)
 
 
-def _redraw_inside_groups(space: DesignSpace, values: Mapping[str, Any], rng: np.random.Generator) -> None:
+def _redraw_inside_groups(space: DesignSpace, values: dict[str, Any], rng: np.random.Generator) -> None:
     """Replace one element of a repeated group by one that the group's own space declares equivalent."""
-    groups = [name for name, p in space.parameters.items() if isinstance(p, Repeated) and values[name]]
-    if not groups or not isinstance(values, dict):
+    groups = [(name, p.space) for name, p in space.parameters.items() if isinstance(p, Repeated) and values[name]]
+    if not groups:
         return
-    name = groups[int(rng.integers(len(groups)))]
-    group, elements = space.parameters[name], list(values[name])
+    name, inner = groups[int(rng.integers(len(groups)))]
+    elements = list(values[name])
     i = int(rng.integers(len(elements)))
-    if isinstance(group, Repeated):
-        elements[i] = next(equivalent_designs(group.space, elements[i], rng, tries=5), elements[i])
+    elements[i] = next(equivalent_designs(inner, elements[i], rng, tries=5), elements[i])
     values[name] = tuple(elements)

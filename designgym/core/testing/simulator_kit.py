@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import get_args
 
 import cloudpickle  # type: ignore[import-untyped]
 import numpy as np
 
 from designgym.core.design import Design
-from designgym.core.metrics import Metrics, MetricSpec
+from designgym.core.measuring import agree
+from designgym.core.metrics import Metrics, MetricSpec, Status
 from designgym.core.protocols import Simulator
 from designgym.core.space import DesignSpace
 from designgym.core.testing.equivalents import equivalent_designs
@@ -46,13 +47,6 @@ def check_simulator(simulator: Simulator, workload: Workload, *, samples: int = 
         _check_probe(simulator, designs, workload, rng, twins, found)
         _check_illegal(simulator, workload, rng, found)
     found.finish()
-
-
-def same_result(a: Metrics, b: Metrics) -> bool:
-    """Return whether two results have the same status and the same values up to `TOLERANCE`."""
-    if a.status != b.status or a.values.keys() != b.values.keys():
-        return False
-    return all(abs(x - b.values[name]) <= TOLERANCE * max(abs(x), abs(b.values[name])) for name, x in a.values.items())
 
 
 def _check_declaration(simulator: Simulator, found: Findings) -> bool:
@@ -124,7 +118,7 @@ def _check_twins(
             continue
         for twin, other in zip(others, _evaluate(simulator, others, workload, found) or [], strict=False):
             # noise may follow the design as written; only a deterministic simulator promises equal numbers
-            same = same_result(result, other) if simulator.deterministic else result.status == other.status
+            same = agree(result, other, TOLERANCE) if simulator.deterministic else result.status == other.status
             found.check(same, "equal canonical forms must give equal metrics", f"{design!r} {result.values}, {twin!r} {other.values}")
 
 
@@ -152,7 +146,7 @@ def _check_illegal(simulator: Simulator, workload: Workload, rng: np.random.Gene
     illegal = [design for design in candidates if simulator.space.violations(design)][:5]
     if illegal and (results := _evaluate(simulator, illegal, workload, found)) is not None:
         for result in results:
-            found.check(replace(result).status in ("ok", "infeasible", "failed", "timeout"), "an illegal design must give a status", result)
+            found.check(result.status in get_args(Status), "an illegal design must give a status", result)
 
 
 def _twins(space: DesignSpace, design: Design, workload: Workload, rng: np.random.Generator, count: int) -> list[Design]:
