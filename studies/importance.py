@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
 
 FOLDS = 5
 MIN_ROWS = 30  # distinct feasible behaviours below which no model is fitted
@@ -77,10 +77,7 @@ def parameter_importance(data: StudyData, *, seed: int = 0) -> Importance:
         seed: Seed of the folds and of the model.
     """
     target = data.target
-    usable = data.feasible & np.isfinite(target.values)
-    keys = data.frame["key_canonical"].fillna("").astype(str)
-    usable &= ~(keys.duplicated() & (keys != "")).to_numpy()
-    rows = np.flatnonzero(usable)
+    rows = np.flatnonzero(data.feasible & np.isfinite(target.values) & ~data.repeated)
     rng = np.random.default_rng(seed)
     if len(rows) > MAX_ROWS:
         rows = np.sort(rng.choice(rows, size=MAX_ROWS, replace=False))
@@ -132,8 +129,7 @@ def _encode_column(column: pd.Series) -> list[NDArray[np.float32]]:
     texts = column.map(shown_value)
     if texts.nunique() < 2:
         return []
-    numeric = [isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in column.dropna()]
-    if all(numeric):
+    if is_numeric(column):
         return [pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float32)]
     common = texts.value_counts().index[:MAX_CATEGORIES]
     if texts.nunique() == 2:

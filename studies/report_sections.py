@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
 from designgym.studies.figures.duplicates import Split, splits_of
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import better
@@ -108,9 +106,9 @@ def _objective_words(data: StudyData) -> str:
         words += f" at once (reference point: {', '.join(limits)})"
     bounds = []
     for bound in meta.bounds:
-        expression, sign, limit = bound.rsplit(" ", 2)
+        expression = bound.expression.text
         unit = unit_of_expression(expression, {name: data.unit(f"metrics.{name}") for name in data.metrics})
-        bounds.append(f"{data.pretty(expression)} at {'most' if sign == '<=' else 'least'} {_in_units(float(limit), unit)}")
+        bounds.append(f"{data.pretty(expression)} at {'most' if bound.at_most else 'least'} {_in_units(bound.limit, unit)}")
     return words + (f" with {' and '.join(bounds)}" if bounds else "")
 
 
@@ -141,10 +139,7 @@ def _tiles(parts: Sequence[StudyData]) -> str:
 
 def key_quantities(data: StudyData) -> list[Quantity]:
     """Return what a table of designs should show: the target, the terms, and the metrics that they are made of."""
-    from designgym.core.expressions import Expression
-
-    names = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in data.metrics]
-    quantities = [data.target, *data.terms, *(data.metric(name) for name in names)]
+    quantities = [data.target, *data.terms, *(data.metric(name) for names in data.term_metrics for name in names)]
     if len({q.name for q in quantities}) < 3:
         quantities += [data.metric(name) for name in data.metrics if data.meta.goals.get(name)][:PADDED]
     unique: dict[str, Quantity] = {}
@@ -169,8 +164,7 @@ def best_designs(data: StudyData) -> str:
     for name in varying:
         unit = data.unit(f"design.{name}")
         values = top[f"design.{name}"]
-        numeric = all(isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in values)
-        head.append((name, f"({unit})" if unit != "1" else "", numeric))
+        head.append((name, f"({unit})" if unit != "1" else "", is_numeric(values)))
         columns.append([shown_value(value) for value in values])
     head += [("searcher", "", False), ("alike", "proposals", True)]
     columns += [[str(data.label[i]) for i in positions], [f"{count:,}" for count in top["alike"]]]
@@ -223,9 +217,7 @@ def problems(data: StudyData) -> str:
     """Return what went wrong, by frequency; empty if nothing did."""
     frame = data.frame
     failed = Counter(str(error) for error in frame.loc[frame["status"].isin(["failed", "timeout"]), "error"])
-    reasons: Counter[str] = Counter()
-    for text in frame.loc[frame["status"] == "infeasible", "reasons"]:
-        reasons.update(_reasons(text))
+    reasons = Counter(str(text) for text in frame.loc[frame["status"] == "infeasible", "reasons"])
     broken = int((data.ok & ~data.feasible).sum())
     parts = []
     for title, counter in (("Failures and timeouts", failed), ("Why designs were infeasible", reasons)):
@@ -235,7 +227,7 @@ def problems(data: StudyData) -> str:
             if len(counter) > MAX_REASONS:
                 parts.append(f'<p class="note">{len(counter) - MAX_REASONS:,} rarer messages are left out.</p>')
     if broken:
-        parts.append(f"<p>{broken:,} measured trials break a constraint ({escape(', '.join(data.meta.bounds))}).</p>")
+        parts.append(f"<p>{broken:,} measured trials break a constraint ({escape(', '.join(map(str, data.meta.bounds)))}).</p>")
     return "".join(parts)
 
 
@@ -275,16 +267,6 @@ def glossary(data: StudyData) -> str:
     parts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(meaning)}</dd>" for name, meaning in GLOSSARY)
     head = [("metric", "", False), ("unit", "", False), ("direction", "", False), ("definition", "", False)]
     return f'<dl class="glossary">{parts}</dl>' + (table(head, rows, label="Metrics", caption="Metrics") if rows else "")
-
-
-def _reasons(text: Any) -> list[str]:
-    if isinstance(text, list | tuple | np.ndarray):
-        return [str(reason) for reason in text]
-    try:
-        parsed = json.loads(text) if text else []
-    except (TypeError, ValueError):
-        return [str(text)]
-    return [str(reason) for reason in parsed] if isinstance(parsed, list) else [str(text)]
 
 
 def _texts(frame: pd.DataFrame, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -95,6 +95,12 @@ class StudyData:
         return self.frame["duplicate"].fillna(False).astype(bool).to_numpy()
 
     @cached_property
+    def repeated(self) -> NDArray[np.bool_]:
+        """Which trials have the canonical key of an earlier one, in whatever run."""
+        keys = self.frame["key_canonical"].fillna("").astype(str)
+        return (keys.duplicated() & (keys != "")).to_numpy(dtype=bool)
+
+    @cached_property
     def evaluation(self) -> NDArray[np.int64]:
         """How many evaluations its run had paid for, this trial included."""
         paid = pd.Series((~self.duplicate).astype(np.int64))
@@ -130,6 +136,11 @@ class StudyData:
             Quantity(self.evaluate(term.expression), self.pretty(term.label, term.unit), term.unit, term.goal, term.expression)
             for term in self.meta.terms
         ]
+
+    @cached_property
+    def term_metrics(self) -> list[list[str]]:
+        """The metrics that each of the objective's terms is made of, by name."""
+        return [sorted(Expression(term.expression).names & set(self.metrics)) for term in self.meta.terms]
 
     @cached_property
     def target(self) -> Quantity:
@@ -204,6 +215,13 @@ class StudyData:
         cost[unknown] = float(measured.mean()) if len(measured) else 0.0
         hit = self.frame["obtained"].isin(HITS).to_numpy() & self.ok
         return np.where(hit, np.maximum(cost - wall, 0.0), 0.0)
+
+
+def is_numeric(values: Iterable[Any]) -> bool:
+    """Return whether all values that are there are numbers; booleans are not."""
+    return all(
+        isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in values if value is not None
+    )
 
 
 def shown_value(value: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from designgym.core.metrics import Goal, MetricSpec
-from designgym.core.objectives import Objective
+from designgym.core.objectives import Bound, Objective
 from designgym.core.parameters import DiscreteParameter
 from designgym.studies.figures.units import unit_of_expression
 
@@ -65,7 +65,7 @@ class StudyMeta:
         workload: Workload name.
         objective: The objective in words, directions included.
         terms: The optimised quantities.
-        bounds: Constraints in words (``"area_mm2 <= 2"``).
+        bounds: The constraints.
         kind: Class name of the objective: ``SingleObjective``, ``ParetoObjective`` ...
         reference: Reference point of a multi-objective study, by term label.
         units: Units by column (``metrics.energy_pj``, ``design.ways``); a frame's own ``attrs["units"]`` come first.
@@ -85,7 +85,7 @@ class StudyMeta:
     workload: str
     objective: str
     terms: tuple[TermMeta, ...]
-    bounds: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
     kind: str = "SingleObjective"
     reference: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class StudyMeta:
                 TermMeta(term.expression.text, term.goal, term.label, unit_of_expression(term.expression.text, units))
                 for term in objective.terms
             ),
-            bounds=tuple(map(str, objective.bounds)),
+            bounds=objective.bounds,
             kind=type(objective).__name__,
             reference=dict(getattr(objective, "reference", {})),
             units={f"metrics.{name}": unit for name, unit in units.items()}

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
 from designgym.studies.figures.sampling import sample_rows
 from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, plain_safe, safe, words_of
 from designgym.studies.figures.units import number
@@ -35,8 +35,7 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     """
     title = "Designs in parallel coordinates"
     target = data.target
-    usable = data.feasible & np.isfinite(target.values)
-    usable &= ~(data.frame["key_canonical"].fillna("").astype(str).duplicated() & (data.frame["key_canonical"].fillna("") != "")).to_numpy()
+    usable = data.feasible & np.isfinite(target.values) & ~data.repeated
     if not usable.any() or not data.parameters:
         return empty(title, "No feasible result yet, so there is no design to draw.", dark=dark)
     ranks = np.full(len(usable), np.nan)
@@ -99,11 +98,7 @@ def _parameters(data: StudyData, order: Sequence[str] | None) -> tuple[list[str]
 
 def _metrics(data: StudyData) -> list[Quantity]:
     """Return the objective's quantities, and the metrics that a combined one is made of."""
-    from designgym.core.expressions import Expression
-
-    parts = [
-        name for term in data.terms if term.name not in data.metrics for name in sorted(Expression(term.name).names) if name in data.metrics
-    ]
+    parts = [name for term, names in zip(data.terms, data.term_metrics, strict=True) if term.name not in data.metrics for name in names]
     quantities = [data.metric(name) for name in parts] + [*data.terms, data.target]
     unique = {quantity.name: quantity for quantity in quantities if np.isfinite(quantity.values).any()}
     return list(unique.values())[:MAX_METRICS] if len(unique) <= MAX_METRICS else [*list(unique.values())[: MAX_METRICS - 1], data.target]
@@ -113,7 +108,7 @@ def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: 
     column = data.frame[f"design.{name}"]
     unit = data.unit(f"design.{name}")
     label = wrapped(name, width, f"({unit})" if unit != "1" else "")
-    numeric = pd.to_numeric(column, errors="coerce") if not _is_text(column) else None
+    numeric = pd.to_numeric(column, errors="coerce") if is_numeric(column) else None
     distinct = sorted(set(numeric.dropna())) if numeric is not None else []
     if numeric is not None and (len(distinct) > MAX_TICKS and not _powers(distinct)):
         return {"label": label, "values": numeric.fillna(numeric.min()).to_numpy()[rows], "tickformat": "~s"}
@@ -190,10 +185,6 @@ def wrapped(name: str, width: int = 13, end: str = "") -> str:
         else:
             lines.append(part)
     return "<br>".join(safe(line, width + 6) for line in lines)
-
-
-def _is_text(column: pd.Series[Any]) -> bool:
-    return not all(isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in column.dropna())
 
 
 def _powers(values: Sequence[float]) -> bool:

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from designgym.core.expressions import Expression
 from designgym.core.pareto import non_dominated
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.sampling import sample_rows
@@ -100,7 +99,7 @@ def choose_axes(data: StudyData, x: str | None = None, y: str | None = None) -> 
         a, b = data.terms[:2]
         more = f" (the first two of {len(data.terms)} objectives)" if len(data.terms) > 2 else ""
         return Axes(a, b, f"The axes are the objectives{more}.")
-    named = [name for term in data.terms for name in sorted(Expression(term.name).names) if name in varying]
+    named = [name for names in data.term_metrics for name in names if name in varying]
     if not named:
         return None
     combined = None
@@ -173,12 +172,12 @@ def _draw_front(fig: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], 
 def _shade_bounds(fig: go.Figure, data: StudyData, axes: Axes) -> None:
     """Shade what a constraint on one of the axes forbids."""
     for bound in data.meta.bounds:
-        expression, sign, limit = bound.rpartition(" ")[0].rpartition(" ")[0], bound.split(" ")[-2], float(bound.split(" ")[-1])
+        limit = bound.limit
         for quantity, add in ((axes.x, fig.add_vrect), (axes.y, fig.add_hrect)):
-            if expression != quantity.name or not np.isfinite(quantity.values).any():
+            if bound.expression.text != quantity.name or not np.isfinite(quantity.values).any():
                 continue
             finite = quantity.values[np.isfinite(quantity.values)]
-            edge = max(finite.max(), limit) if sign == "<=" else min(finite.min(), limit)
+            edge = max(finite.max(), limit) if bound.at_most else min(finite.min(), limit)
             if edge != limit:
                 ends = {"x0": limit, "x1": edge} if add == fig.add_vrect else {"y0": limit, "y1": edge}
                 add(**{k: v * quantity.scale.factor for k, v in ends.items()}, fillcolor=MUTED, opacity=0.12, line_width=0, layer="below")

@@ -121,7 +121,7 @@ def evil(design: Mapping[str, Any], workload: Any, *, seed: int) -> dict[str, fl
 def test_users_text_is_never_markup(make_study: Callable[..., Any]) -> None:
     study = make_study({EVIL: 1.0, "random": 1.0}, seeds=2, budget=40, objective=dg.minimize("cost_usd"), simulator=evil, name=EVIL)
     frame = study.frame.copy()
-    frame.loc[frame.index[:3], ["status", "reasons", "feasible"]] = ["infeasible", json.dumps([EVIL]), False]
+    frame.loc[frame.index[:3], ["status", "reasons", "feasible"]] = ["infeasible", EVIL, False]
     meta = dataclasses.replace(
         study.meta, env=EVIL, workload=EVIL, objective=EVIL, commands=(EVIL,), versions={EVIL: EVIL}, docs={"cost_usd": EVIL},
         description=EVIL,
