@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from designgym.core.errors import DesignGymError, InputError, UnknownNameError
+from designgym.core.errors import UnknownNameError
+from designgym.core.files import written_whole
 from designgym.studies.records import dumps
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from designgym.studies.results import StudyResult
 
 FORMATS = (".parquet", ".csv", ".json")
+DOING = "export to"
 UNIT_KEY = b"unit"
 DEFINITION_KEY = b"designgym.definition"
 
@@ -49,7 +49,9 @@ def write_parquet(result: StudyResult, path: Path) -> Path:
     import pyarrow.parquet
 
     table = to_arrow(result)
-    return _replace(path, lambda temporary: pyarrow.parquet.write_table(table, temporary))
+    with written_whole(path, DOING, make_folders=True) as temporary:
+        pyarrow.parquet.write_table(table, temporary)
+    return path
 
 
 def to_arrow(result: StudyResult) -> pyarrow.Table:
@@ -78,7 +80,9 @@ def write_csv(result: StudyResult, path: Path) -> Path:
     for name in frame.columns:
         if any(isinstance(value, list | dict) for value in frame[name]):
             frame[name] = [dumps(value) for value in frame[name]]
-    return _replace(path, lambda temporary: frame.to_csv(temporary, index=False))
+    with written_whole(path, DOING, make_folders=True) as temporary:
+        frame.to_csv(temporary, index=False)
+    return path
 
 
 def write_json(result: StudyResult, path: Path) -> Path:
@@ -88,7 +92,9 @@ def write_json(result: StudyResult, path: Path) -> Path:
         "runs": [{"run": run.plan.run, "status": run.status, "stop_reason": run.stop_reason} for run in result.runs],
         "trials": [{name: finite(value) for name, value in row.items()} for row in result.frame.to_dict("records")],
     }  # fmt: skip
-    return _replace(path, lambda temporary: Path(temporary).write_text(json.dumps(data, allow_nan=False, indent=1)))
+    with written_whole(path, DOING, make_folders=True) as temporary:
+        temporary.write_text(json.dumps(data, allow_nan=False, indent=1))
+    return path
 
 
 def finite(value: Any) -> Any:
@@ -117,23 +123,3 @@ def _arrow_type(parameter: Mapping[str, Any]) -> pyarrow.DataType:
             return pa.list_(pa.struct([pa.field(name, _arrow_type(data)) for name, data in inner.items()]))
         case _:
             return of_choices(parameter["choices"])
-
-
-def _replace(path: Path, write: Callable[[str], object]) -> Path:
-    """Write beside the target, then put it in its place."""
-    if path.is_dir():
-        raise InputError(f"cannot export to {str(path)!r}: it is a folder; name a file in it")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=path.suffix)
-        os.close(handle)
-        try:
-            write(temporary)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        kind = InputError if isinstance(error, FileExistsError | NotADirectoryError | PermissionError) else DesignGymError
-        raise kind(f"cannot export to {str(path)!r}: {error.strerror or error}; choose another place") from None
-    return path

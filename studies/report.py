@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 import designgym
-from designgym.core.errors import DesignGymError, InputError
+from designgym.core.errors import InputError
+from designgym.core.files import written_whole
 from designgym.studies import report_sections as sections
 from designgym.studies.figures.plots import Plots
 from designgym.studies.figures.style import words_of
@@ -44,23 +44,8 @@ def write_report(frame: pd.DataFrame, meta: StudyMeta, path: str | os.PathLike[s
     """
     target = check_path(path)
     content = render_report(frame, meta).encode("utf-8", "replace")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".tmp")
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"cannot write the report to {str(target)!r}: {error.strerror}; choose another place") from None
-    except OSError as error:
-        raise DesignGymError(f"cannot write the report to {str(target)!r}: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise DesignGymError(f"cannot write the report to {str(target)!r}: {error.strerror}") from None
+    with written_whole(target, "write the report to", make_folders=True) as temporary:
+        temporary.write_bytes(content)
     return target
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from designgym.core.errors import InputError, shorten_list
+from designgym.core.files import written_whole
 from designgym.studies.cli.errors import DONE, FAILED
 from designgym.studies.cli.options import WorkloadsOption, find_environment, use_workload_folders
 from designgym.studies.cli.tables import note, print_table
@@ -130,7 +131,7 @@ def _write(out: Path, table: Path, comparison: TableComparison) -> None:
         header, *rows = [row for row in csv.reader(source) if row]
     ours = {f"ours_{name}": values for name, values in comparison.ours.items()}
     kept = [i for i, name in enumerate(header) if name.strip() not in ours]  # of an output that is compared again
-    with out.open("w", newline="", encoding="utf-8") as target:
+    with written_whole(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow([*(header[i] for i in kept), *ours])
         for number, row in enumerate(rows):

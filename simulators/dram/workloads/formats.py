@@ -2,8 +2,7 @@
 
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.files import written_whole
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads.csv_format import CsvFormat
 from designgym.simulators.dram.workloads.draws import GIB
 from designgym.simulators.dram.workloads.line_formats import LineError, LineFormat, RamulatorFormat, Requests, StlFormat
 
-__all__ = ["EXTENSIONS", "FORMATS", "read_trace", "write_atomically", "write_trace"]
+__all__ = ["EXTENSIONS", "FORMATS", "read_trace", "write_trace"]
 
 FORMATS: dict[str, type[LineFormat]] = {form.name: form for form in (StlFormat, RamulatorFormat, CsvFormat)}
 """The formats by name."""
@@ -97,7 +97,8 @@ def write_trace(trace: Trace, path: str | os.PathLike[str], *, format: str | Non
         The path.
 
     Raises:
-        InputError: The format is unknown or cannot hold the trace, or the file cannot be written.
+        InputError: The format is unknown or cannot hold the trace, or there can be no such file.
+        DesignGymError: The file cannot be written (full disk ...).
     """
     path = Path(path)
     form_name = _format_of(path, format)
@@ -107,25 +108,8 @@ def write_trace(trace: Trace, path: str | os.PathLike[str], *, format: str | Non
             f"ticks of {trace.clock_ns} ns. Write it as .csv."
         )
     form = CsvFormat(("time_ns", "op", "address"), CLOCK_NS) if form_name == "csv" else FORMATS[form_name]()
-    return write_atomically(path, form.lines(trace))
-
-
-def write_atomically(path: Path, lines: Iterable[str]) -> Path:
-    """Write lines to a file that appears whole or not at all, also if the process is killed."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # temporary files are private to the user; a trace need not be
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}. Choose a folder that exists and is writable.") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in form.lines(trace))
     return path
 
 
