@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from designgym.core.errors import InputError, shorten
 from designgym.core.evaluator import Evaluator, Execute
-from designgym.core.protocols import EquivalenceCache, FingerprintPolicy
+from designgym.core.protocols import EquivalenceCache
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
 from designgym.envs import environment
-
-Functional = Literal["auto", "on", "off"]
+from designgym.hashing.fingerprints import AuditedFingerprints, Mode, check_mode
+from designgym.hashing.local_cache import LocalCache
 
 
 def make_evaluator(
@@ -20,7 +20,7 @@ def make_evaluator(
     *,
     workload: str | Workload | None = None,
     cache: EquivalenceCache | Literal["local"] | None = "local",
-    functional: Functional = "auto",
+    functional: Mode = "auto",
     fidelity: float = 1.0,
     seed: int = 0,
     execute: Execute | None = None,
@@ -44,20 +44,13 @@ def make_evaluator(
         NotInstalledError: If the simulator cannot run here; the message says how to get it.
     """
     spec = environment(env) if isinstance(env, str) else env
-    if functional not in ("auto", "on", "off"):
-        raise InputError(f"functional={functional!r} does not exist: expected 'auto', 'on' or 'off'")
+    check_mode(functional)
     if isinstance(cache, str) and cache != "local":
         raise InputError(f"cache={shorten(cache)} does not exist: expected 'local', a cache object, or None")
     simulator = spec.installed_simulator(options)
     if cache == "local":
-        from designgym.hashing.local_cache import LocalCache
-
         cache = LocalCache()
-    fingerprints: FingerprintPolicy | None = None
-    if functional != "off" and cache is not None:
-        from designgym.hashing.fingerprints import AuditedFingerprints
-
-        fingerprints = AuditedFingerprints(functional)
+    fingerprints = AuditedFingerprints(functional) if functional != "off" and cache is not None else None
     return Evaluator(
         simulator, spec.workload(workload), cache=cache, fingerprints=fingerprints, fidelity=fidelity, seed=seed, execute=execute
     )

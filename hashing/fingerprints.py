@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from blake3 import blake3
 
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 
 Mode = Literal["auto", "on", "off"]
 Verdict = Literal["serve", "audit", "ignore"]
@@ -20,6 +20,12 @@ EARLY_PROBES = 8  # from so many on, probes dearer than measurements end the tri
 CONFIDENCE = 0.95
 
 log = logging.getLogger("designgym.hashing")
+
+
+def check_mode(mode: object) -> None:
+    """Raise `InputError` if ``mode`` is not a `Mode`."""
+    if mode not in get_args(Mode):
+        raise InputError(f"got functional={shorten(mode)}, expected 'auto', 'on' or 'off'")
 
 
 class AuditedFingerprints:
@@ -47,8 +53,7 @@ class AuditedFingerprints:
     """
 
     def __init__(self, mode: Mode = "auto", *, audit_share: float = 0.1, false_merge_limit: float = 0.05) -> None:
-        if mode not in get_args(Mode):
-            raise InputError(f"functional fingerprints can be {', '.join(map(repr, get_args(Mode)))}, got {mode!r}")
+        check_mode(mode)
         for name, value in (("audit_share", audit_share), ("false_merge_limit", false_merge_limit)):
             if not 0 <= value <= 1:
                 raise InputError(f"{name} must be in [0, 1], got {value!r}")

@@ -21,8 +21,7 @@ from designgym.studies.records import RunContext, RunPlan, differences
 if TYPE_CHECKING:
     from designgym.searchers import SearcherRecipe
 
-GROWING = ("budget", "searchers", "seeds")  # a study may get more of these and goes on
-FIXED = (
+FIXED = (  # a study may get more budget, searchers and seeds, and goes on; with another of these it is another study
     "env", "env_options", "workloads", "objective", "batch", "duplicate_cap", "functional", "fidelity", "simulator_seed", "simulator",
     "space", "metrics", "scheduler",
 )  # fmt: skip
@@ -142,7 +141,7 @@ def extend(old: Mapping[str, Any], new: Mapping[str, Any], shown: str) -> dict[s
     Raises:
         InputError: If the study in the store is another one, saying in what.
     """
-    reasons = differences(old, new, FIXED)
+    reasons = differences(_without_words(old), _without_words(new), FIXED)
     if new["budget"] < old["budget"]:
         reasons += differences(old, new, ("budget",))
     for name in ("searchers", "seeds"):
@@ -156,6 +155,13 @@ def extend(old: Mapping[str, Any], new: Mapping[str, Any], shown: str) -> dict[s
         )
     # runs keep their order: what was there first stays first
     return dict(new) | {name: [*old[name], *(i for i in new[name] if i not in old[name])] for name in ("searchers", "seeds")}
+
+
+def _without_words(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition without what is only for people: a later version may word it otherwise, and the study goes on."""
+    objective = {key: value for key, value in definition["objective"].items() if key != "words"}
+    metrics = [{key: value for key, value in spec.items() if key != "doc"} for spec in definition["metrics"]]
+    return {**definition, "objective": objective, "metrics": metrics}
 
 
 def check_name(name: object) -> str:

@@ -11,12 +11,8 @@ from designgym.core.objectives import ArchGymReward, Objective, ParetoObjective,
 
 
 def objective_to_json(objective: Objective) -> dict[str, Any]:
-    """Return an objective as JSON data, its bounds with all their digits, its meaning in words."""
-    return objective.to_json() | {
-        "name": objective.name,
-        "words": objective.describe(),
-        "bounds": [[bound.expression.text, "<=" if bound.at_most else ">=", bound.limit] for bound in objective.bounds],
-    }
+    """Return an objective as JSON data, with its name and its meaning in words."""
+    return objective.to_json() | {"name": objective.name, "words": objective.describe()}
 
 
 def objective_from_json(data: Mapping[str, Any]) -> Objective:
@@ -26,7 +22,7 @@ def objective_from_json(data: Mapping[str, Any]) -> Objective:
         StoreError: For a kind that is not one of ours.
     """
     terms = [Term(Expression(expression), goal, name) for expression, goal, name in data["terms"]]
-    bounds = {expression: f"{sign} {limit!r}" for expression, sign, limit in data["bounds"]}
+    bounds = {expression: f"{sign} {limit!r}" for expression, sign, limit in data["subject_to"]}
     objective: Objective
     match data["kind"]:
         case "SingleObjective":

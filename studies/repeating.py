@@ -49,7 +49,7 @@ def versions() -> dict[str, str]:
 def _objective(objective: Mapping[str, Any]) -> str:
     if objective["name"]:
         return repr(objective["name"])
-    bounds = {expression: f"{sign} {limit!r}" for expression, sign, limit in objective["bounds"]}
+    bounds = {expression: f"{sign} {limit!r}" for expression, sign, limit in objective["subject_to"]}
     subject_to = f", subject_to={bounds!r}" if bounds else ""
     expressions = [(term[0], term[1], term[2]) for term in objective["terms"]]
     match objective["kind"]:

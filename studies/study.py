@@ -10,6 +10,7 @@ from designgym.core.errors import InputError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
+from designgym.hashing.fingerprints import Mode, check_mode
 from designgym.studies.definition import Definition, check_count, check_name, check_searchers, check_seeds
 from designgym.studies.run_report import RunReport
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from designgym.studies.results import StudyResult
 
 DEFAULT_BATCH = 8
-Functional = Literal["auto", "on", "off"]
 
 
 class Study:
@@ -63,7 +63,7 @@ class Study:
         seeds: int | Sequence[int] = 1,
         batch: int = DEFAULT_BATCH,
         duplicate_cap: int | None = None,
-        functional: Functional = "auto",
+        functional: Mode = "auto",
         fidelity: float = 1.0,
         simulator_seed: int = 0,
         options: Mapping[str, Any] | None = None,
@@ -78,8 +78,7 @@ class Study:
             raise InputError(f"env is {shorten(env)}, expected an environment id such as 'designgym/DramController-v0'")
         if workload is not None and workloads is not None:
             raise InputError("give workload= or workloads=, not both")
-        if functional not in ("auto", "on", "off"):
-            raise InputError(f"functional={functional!r} does not exist: expected 'auto', 'on' or 'off'")
+        check_mode(functional)
         if not isinstance(fidelity, int | float) or not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {shorten(fidelity)}")
         simulator = spec.installed_simulator(options)

@@ -86,6 +86,13 @@ def test_another_definition_under_the_same_name_says_what_differs(tmp_path: Path
     assert set(result.frame["workload"]) == {"pi"} and len(result.frame) == 8
 
 
+def test_a_study_goes_on_where_a_later_version_words_its_definition_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local(Study("s", ENV, budget=8), tmp_path / "s.db")
+    monkeypatch.setattr(dg.Objective, "describe", lambda self: "as little latency as can be")
+    result = local(Study("s", ENV, budget=16), tmp_path / "s.db")
+    assert len(result.frame) == 16 and result.definition["objective"]["words"] == "as little latency as can be"
+
+
 def test_a_finished_study_starts_nothing(tmp_path: Path) -> None:
     study = Study("s", ENV, budget=16)
     before = local(study, tmp_path / "s.db").frame
