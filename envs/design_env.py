@@ -73,7 +73,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
             budget: Designs per episode of the design form.
             form: ``design`` or ``sequential``.
             reward: ``score`` or ``log``.
-            levels: Choices per continuous column in the sequential form.
+            levels: Choices per continuous column, or integer of thousands of values, in the sequential form.
             render_mode: None or ``ansi``.
         """
         if not isinstance(budget, int) or budget < 1:
@@ -229,7 +229,7 @@ def make_env(
         form: ``design`` or ``sequential``.
         budget: Designs per episode of the design form; the environment's default for None.
         reward: ``score`` or ``log``.
-        levels: Choices per continuous column in the sequential form.
+        levels: Choices per continuous column, or integer of thousands of values, in the sequential form.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed of a simulator that is not deterministic.
         cache: Where results are shared: ``local`` (a cache of this environment's own), a cache, or None to measure every design.

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
 from designgym.core.groups import Repeated
-from designgym.core.parameters import DiscreteParameter
+from designgym.core.parameters import Column, DiscreteParameter
 from designgym.core.rules import Constraint
 from designgym.core.space import DesignSpace
 
 Form = Literal["design", "sequential"]
 LOOK_AHEAD = 1024  # combinations tried per constraint and step to see whether a choice can still become legal
+MOST_CELLS = 4096  # of an ordered column that keeps one choice per value: masks are as long, in every step
 UNCHOSEN = -1.0
 
 
@@ -85,7 +86,8 @@ class ColumnByColumn:
     """One action chooses one column of the encoded design; parameters come after those that their conditions read.
 
     All steps share one ``Discrete`` space, as large as the column with the most cells; in a smaller column actions count
-    modulo its cells, and the mask offers each cell once. Continuous columns are cut into ``levels`` equal cells. Columns
+    modulo its cells, and the mask offers each cell once. Continuous columns, and ordered ones of more than `MOST_CELLS` values, are cut
+    into ``levels`` equal cells. Columns
     without effect (inactive parameters, absent elements of a repeated group) offer one choice.
     """
 
@@ -96,7 +98,7 @@ class ColumnByColumn:
         self._order = _parents_first(space)
         self._steps = [(name, i) for name in self._order for i in range(len(space.parameters[name].columns(name)))]
         columns = {name: space.parameters[name].columns(name) for name in self._order}
-        self._cells = [columns[name][i].cells or levels for name, i in self._steps]
+        self._cells = [_choices(columns[name][i], levels) for name, i in self._steps]
         self.action_space: spaces.Discrete = spaces.Discrete(max(self._cells))
         self.choices = [UNCHOSEN] * len(self._steps)
         self._chosen: dict[str, Any] = {}
@@ -203,6 +205,11 @@ def _parents_first(space: DesignSpace) -> list[str]:
     while len(order) < len(parents):
         order.append(next(name for name in parents if name not in order and parents[name] <= set(order)))
     return order
+
+
+def _choices(column: Column, levels: int) -> int:
+    fine = column.cells == 0 or (column.kind == "ordinal" and column.cells > MOST_CELLS)
+    return levels if fine else column.cells
 
 
 def _is_whole(action: Any) -> bool:

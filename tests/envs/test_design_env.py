@@ -13,6 +13,7 @@ from designgym.core.metrics import Metrics
 from designgym.core.testing import Crashing, check_env
 from designgym.envs import environment, make_env
 from designgym.envs.design_env import DesignEnv, decades, finite_reward
+from designgym.envs.forms import make_form
 
 ID = "test/Cache-v0"
 MIXED_ID = "test/Mixed-v0"
@@ -55,6 +56,14 @@ def environments() -> Iterator[None]:
 @pytest.mark.parametrize("id", [ID, MIXED_ID])
 def test_the_kit_finds_nothing(id: str) -> None:
     check_env(id)
+
+
+def test_integers_of_a_huge_range_are_cut_into_levels() -> None:
+    form = make_form("sequential", dg.DesignSpace(address=dg.Integer(0, 1 << 40), ways=dg.Integer(1, 9)), levels=5)
+    assert form.action_space.n == 9 and form.masks().sum() == 5
+    assert form.take(4) is None and form.masks().sum() == 9
+    design = form.take(0)
+    assert design is not None and design["ways"] == 1 and design["address"] > 0.8 * (1 << 40)
 
 
 def test_a_step_of_the_design_form() -> None:
