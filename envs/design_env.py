@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from designgym.core.errors import InputError
 from designgym.core.evaluator import Evaluator
-from designgym.core.metrics import Metrics
+from designgym.core.metrics import Metrics, shown_unit
 from designgym.core.objectives import INFEASIBLE_SCORE, Objective
 from designgym.core.protocols import EquivalenceCache
 from designgym.core.trial import Trial
@@ -193,16 +193,12 @@ def describe_trial(trial: Trial, units: dict[str, str], objective: Objective) ->
     metrics: Metrics = trial.metrics
     lines = [f"design ({trial.obtained})"] + [f"  {name} = {value}" for name, value in trial.design.items()]
     if metrics.ok:
-        lines += ["metrics"] + [f"  {name} = {value:.6g}{_unit(units[name])}" for name, value in metrics.values.items()]
+        lines += ["metrics"] + [f"  {name} = {value:.6g} {shown_unit(units[name])}".rstrip() for name, value in metrics.values.items()]
         lines += [f"objective: {objective.describe()}: score {objective.score(metrics):.6g}"]
         lines += [f"  breaks {text} by {100 * amount:.3g} %" for text, amount in objective.violations(metrics).items()]
     else:
         lines += [f"{metrics.status}: {'; '.join(metrics.reasons) or metrics.error}"]
     return "\n".join(lines) + "\n"
-
-
-def _unit(unit: str) -> str:
-    return "" if unit in ("", "1") else f" {unit}"
 
 
 def make_env(

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from designgym.core.metrics import better
 from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
 from designgym.studies.figures.duplicates import Split, splits_of
 from designgym.studies.figures.meta import StudyMeta
-from designgym.studies.figures.style import better
 from designgym.studies.figures.units import DASH, Scale, column, duration, number, unit_of_expression
 from designgym.studies.report_template import escape, facts, table
 

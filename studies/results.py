@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, UnknownNameError
-from designgym.core.metrics import Metrics, MetricSpec
+from designgym.core.metrics import Metrics, MetricSpec, shown_unit
 from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
 from designgym.core.space import DesignSpace
@@ -59,9 +59,17 @@ class BestTrial:
     number: int
     workload: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return everything about it as JSON data."""
+        return {
+            "design": self.design.to_dict(), "metrics": dict(self.metrics), "units": dict(self.units), "score": self.score,
+            "objective": dict(self.shown), "feasible": self.feasible, "obtained": self.obtained, "workload": self.workload, "run": self.run,
+            "number": self.number,
+        }  # fmt: skip
+
     def __str__(self) -> str:
         design = ", ".join(f"{name}={value}" for name, value in self.design.to_dict().items())
-        metrics = ", ".join(f"{name} = {value:.6g} {_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
+        metrics = ", ".join(f"{name} = {value:.6g} {shown_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
         goal = ", ".join(f"{label} = {value:.6g}" for label, value in self.shown.items())
         note = "" if self.feasible else ", breaks a constraint"
         found = f"{self.run} on {self.workload}, trial {self.number}, {self.obtained}"
@@ -179,13 +187,13 @@ class StudyResult:
         """Write the trials as Parquet, the unit of each column in its field's metadata (key ``unit``)."""
         from designgym.studies.exports import write_parquet
 
-        return write_parquet(cast("Any", self), Path(path))
+        return write_parquet(self, Path(path))
 
     def to_optuna(self, url: str) -> str:
         """Write the trials to an Optuna storage; see `exports_optuna.export_optuna`."""
         from designgym.studies.exports_optuna import export_optuna
 
-        return export_optuna(cast("Any", self), url)
+        return export_optuna(self, url)
 
     @cached_property
     def reports(self) -> list[RunReport]:
@@ -298,7 +306,3 @@ class StudyResult:
         from html import escape
 
         return f"<pre>{escape(repr(self))}</pre>{self.summary().to_html(index=False)}"
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit

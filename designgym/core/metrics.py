@@ -22,6 +22,16 @@ UNITS: dict[str, str] = {
 }  # fmt: skip
 
 
+def shown_unit(unit: str) -> str:
+    """Return a unit as printed: nothing for counts and ratios (``"1"``)."""
+    return "" if unit == "1" else unit
+
+
+def better(goal: Goal | str | None) -> str:
+    """Return in words which way is better; nothing if neither is."""
+    return {"min": "lower is better", "max": "higher is better"}.get(goal or "", "")
+
+
 @dataclass(frozen=True)
 class MetricSpec:
     """The declaration of a metric: its name, unit, and which way is better.

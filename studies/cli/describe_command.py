@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from designgym.core.metrics import better
 from designgym.studies.cli.options import EnvironmentArgument, JsonOption, find_environment
 from designgym.studies.cli.tables import format_cell, format_number, print_pairs, print_table
 
@@ -31,7 +32,7 @@ def describe(env_id: EnvironmentArgument, as_json: JsonOption = False) -> None:
     _print_summary(details)
     if details["parameters"] is not None:
         _print_space(details)
-        rows = [(metric["name"], metric["unit"], {"min": "lower is better", "max": "higher is better"}.get(metric["goal"]), metric["doc"])
+        rows = [(metric["name"], metric["unit"], better(metric["goal"]), metric["doc"])
                 for metric in details["metrics"]]  # fmt: skip
         print()
         print_table("Metrics", ("name", "unit", "direction", "definition"), rows)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from designgym.studies.cli.design_files import DesignFile
 from designgym.studies.cli.errors import FAILED
 from designgym.studies.cli.options import (
     AssignmentsOption,
@@ -22,7 +23,6 @@ from designgym.studies.cli.options import (
     WorkloadsOption,
     find_environment,
     parse_assignments,
-    read_designs,
     use_workload_folders,
 )
 from designgym.studies.cli.progress import Progress
@@ -32,7 +32,6 @@ from designgym.studies.cli.tables import users_code
 if TYPE_CHECKING:
     from designgym.core.evaluator import Evaluator
     from designgym.core.trial import Trial
-    from designgym.studies.cli.design_files import DesignFile
 
 BATCH = 256  # designs handed to the simulator at a time: enough to fill the cores, few enough for results to appear soon
 
@@ -65,7 +64,7 @@ def evaluate(
     from designgym.envs.evaluators import make_evaluator
 
     use_workload_folders(workloads)
-    spec, options, file = find_environment(env_id), parse_assignments(option), read_designs(designs)
+    spec, options, file = find_environment(env_id), parse_assignments(option), DesignFile.read(designs)
     evaluator = make_evaluator(
         spec, workload=workload, cache=None if no_cache else "local", functional="off", fidelity=fidelity, seed=seed, options=options
     )

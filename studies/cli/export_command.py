@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from designgym.core.errors import InputError
-from designgym.studies.cli.options import StoreOption
-from designgym.studies.cli.show_command import StudyArgument
+from designgym.studies.cli.options import StoreOption, StudyArgument
 from designgym.studies.cli.tables import note
 
 

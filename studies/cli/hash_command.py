@@ -7,6 +7,7 @@ import json
 
 import typer
 
+from designgym.studies.cli.design_files import DesignFile
 from designgym.studies.cli.options import (
     AssignmentsOption,
     DesignsOption,
@@ -17,7 +18,6 @@ from designgym.studies.cli.options import (
     WorkloadsOption,
     find_environment,
     parse_assignments,
-    read_designs,
     use_workload_folders,
 )
 from designgym.studies.cli.tables import users_code
@@ -47,7 +47,7 @@ def hash_designs(
     from designgym.envs.evaluators import make_evaluator
 
     use_workload_folders(workloads)
-    spec, options, file = find_environment(env_id), parse_assignments(option), read_designs(designs)
+    spec, options, file = find_environment(env_id), parse_assignments(option), DesignFile.read(designs)
     evaluator = make_evaluator(spec, workload=workload, cache=None, functional="off", fidelity=fidelity, seed=seed, options=options)
     checked, _ = file.validate(evaluator.simulator.space)
     while batch := list(itertools.islice(checked, BATCH)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from designgym.core.errors import InputError
-from designgym.studies.cli.design_files import DesignFile, NotFiniteError, parse_json
+from designgym.studies.cli.design_files import NotFiniteError, parse_json
 
 if TYPE_CHECKING:
     from designgym.core.registry import EnvironmentSpec
@@ -40,6 +40,7 @@ AssignmentsOption = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="Option by name; may be repeated. Values are read as JSON, else as text."),
 ]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study (`designgym studies` lists them).")]
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", envvar="DESIGNGYM_STORE", help="Where results are kept: a file, or an SQLAlchemy URL."),
@@ -97,12 +98,6 @@ def use_workload_folders(folders: Iterable[Path] | None) -> None:
 
 def find_environment(env_id: str) -> EnvironmentSpec:
     """Return a built-in or registered environment; raises `UnknownNameError` with close names if there is none."""
-    import designgym.envs  # noqa: F401  # registers the built-in environments
-    from designgym.core import registry
+    from designgym.envs import environment
 
-    return registry.spec(env_id)
-
-
-def read_designs(path: str) -> DesignFile:
-    """Return the designs of a file, or of standard input for ``-``; see `DesignFile.read`."""
-    return DesignFile.read(path)
+    return environment(env_id)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from designgym.studies.cli.options import StoreOption
+from designgym.studies.cli.options import StoreOption, StudyArgument
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study; see designgym studies.")],
+    study: StudyArgument,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where the report is written.")],
     store: StoreOption = None,
 ) -> None:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from designgym.studies.cli.tables import format_cell, note, print_table, with_unit
+from designgym.core.metrics import shown_unit
+from designgym.studies.cli.tables import design_value, format_cell, note, print_table, with_unit
 
 if TYPE_CHECKING:
     from designgym.core.metrics import MetricSpec
@@ -27,16 +28,14 @@ def print_results(title: str, trials: Sequence[Trial], metrics: Sequence[MetricS
 
 def _print_side_by_side(title: str, trials: Sequence[Trial], metrics: Sequence[MetricSpec], space: DesignSpace) -> None:
     rows: list[list[Any]] = [
-        [name, p.unit, *(format_cell(_shown(trial, name)) for trial in trials)] for name, p in space.parameters.items()
+        [name, p.unit, *(design_value(trial.design.to_dict()[name]) for trial in trials)] for name, p in space.parameters.items()
     ]
     rows.append(["status", "", *(trial.metrics.status for trial in trials)])
     if any(trial.metrics.reasons or trial.metrics.error for trial in trials):
         rows.append(["because", "", *(_why(trial) for trial in trials)])
     for spec in metrics:
         if any(trial.metrics.ok for trial in trials):
-            rows.append(
-                [spec.name, "" if spec.unit == "1" else spec.unit, *(format_cell(trial.metrics.values.get(spec.name)) for trial in trials)]
-            )
+            rows.append([spec.name, shown_unit(spec.unit), *(format_cell(trial.metrics.values.get(spec.name)) for trial in trials)])
     rows.append(["obtained", "", *(trial.obtained for trial in trials)])
     rows.append(["cost", "s", *(format_cell(trial.metrics.cost_s) for trial in trials)])
     print_table(title, ["", "unit", *(f"design {number}" for number in range(1, len(trials) + 1))], rows)
@@ -60,11 +59,6 @@ def _print_rows(title: str, trials: Sequence[Trial], metrics: Sequence[MetricSpe
             print(f"design {number}: {trial.metrics.status}: {why}")
     if len(shown) < len(metrics):
         note(f"{len(metrics) - len(shown)} more metrics do not fit: use --jsonl for all of them")
-
-
-def _shown(trial: Trial, name: str) -> Any:
-    value = trial.design.to_dict()[name]
-    return [str(item) for item in value] if isinstance(value, list) else value
 
 
 def _why(trial: Trial) -> str:

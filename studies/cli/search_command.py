@@ -102,9 +102,6 @@ def search_json(result: StudyResult, seed: int) -> dict[str, Any]:
         "env": definition["env"], "workload": run.plan.workload, "objective": definition["objective"]["name"],
         "objective_words": definition["objective"]["words"], "searcher": run.plan.searcher, "options": dict(run.plan.options), "seed": seed,
         "budget": definition["budget"], "units": {spec["name"]: spec["unit"] for spec in definition["metrics"]},
-        "best": {
-            "design": best[0].design.to_dict(), "metrics": dict(best[0].metrics), "score": best[0].score, "objective": dict(best[0].shown),
-            "feasible": best[0].feasible, "obtained": best[0].obtained, "number": best[0].number,
-        } if best else None,
+        "best": best[0].to_json() if best else None,
         **{name: value for name, value in report.to_json().items() if name not in ("run", "budget", "trials")}, "trials": trials,
     }  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from designgym.studies.cli.options import JsonOption, StoreOption
+from designgym.studies.cli.options import JsonOption, StoreOption, StudyArgument
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study (`designgym studies` lists them).")]
+if TYPE_CHECKING:
+    from designgym.studies.results import StudyResult
 
 
 def register(app: typer.Typer) -> None:
@@ -38,20 +39,13 @@ def show(
     print_best(result, best)
 
 
-def show_json(result: object, best: int) -> dict[str, object]:
+def show_json(result: StudyResult, best: int) -> dict[str, object]:
     """Return a study as JSON data: definition, runs with their counts, best designs."""
-    from designgym.studies.results import StudyResult
-
-    assert isinstance(result, StudyResult)
     return {
         "study": result.name, "definition": result.definition, "finished": result.finished,
         "runs": [
             report.to_json() | {"status": run.status, "workload": run.plan.workload, "searcher": run.plan.searcher, "seed": run.plan.seed}
             for run, report in zip(result.runs, result.reports, strict=True)
         ],
-        "best": [
-            {"design": t.design.to_dict(), "metrics": dict(t.metrics), "units": dict(t.units), "score": t.score, "objective": dict(t.shown),
-             "feasible": t.feasible, "obtained": t.obtained, "run": t.run, "number": t.number, "workload": t.workload}
-            for t in result.best(best)
-        ],
+        "best": [trial.to_json() for trial in result.best(best)],
     }  # fmt: skip

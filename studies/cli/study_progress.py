@@ -55,12 +55,13 @@ class StudyProgress:
             return
         done = self._done()
         if self._first is None:
-            self._first = done  # what earlier sessions did says nothing about the speed of this one
+            # what earlier sessions did, and how long compiling took, says nothing about the speed of this one
+            self._first, self._started = done, time.monotonic()
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, best=self._words())
         elif (now := time.monotonic()) - self._last > LINE_EVERY_S and done < self._total:
             self._last = now
-            rate = (done - self._first) / (now - self._started)
+            rate = (done - self._first) / (now - self._started) if now > self._started else 0.0
             left = f", about {(self._total - done) / rate:.0f} s left" if rate > 0 else ""
             note(f"{format_number(done)} of {format_number(self._total)} evaluations, {self._words()}{left}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from designgym.studies.cli.tables import format_cell, format_quantity, print_pairs, print_table, with_unit
+from designgym.core.metrics import shown_unit
+from designgym.studies.cli.tables import design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,12 +37,10 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
     shown = best[:count]
     rows: list[list[object]] = []
     for name, parameter in result.space.parameters.items():
-        rows.append([name, parameter.unit, *(format_cell(_plain(trial.design.to_dict()[name])) for trial in shown)])
+        rows.append([name, parameter.unit, *(design_value(trial.design.to_dict()[name]) for trial in shown)])
     known = [spec["name"] for spec in result.definition["metrics"]]
     rows += [[label, "objective", *(trial.shown[label] for trial in shown)] for label in shown[0].shown if label not in known]
-    rows += [
-        [name, "" if shown[0].units[name] == "1" else shown[0].units[name], *(trial.metrics[name] for trial in shown)] for name in known
-    ]
+    rows += [[name, shown_unit(shown[0].units[name]), *(trial.metrics[name] for trial in shown)] for name in known]
     if not all(trial.feasible for trial in shown):
         rows.append(["keeps constraints", "", *("yes" if trial.feasible else "no" for trial in shown)])
     rows.append(["obtained", "", *(trial.obtained for trial in shown)])
@@ -117,7 +116,3 @@ def _with_first(frame: pd.DataFrame, statuses: list[str], column: str) -> str | 
     """Return how many trials ended so, and what the first of them said."""
     said = frame.loc[frame["status"].isin(statuses), column]
     return f"{len(said):,} of {len(frame):,} trials, the first: {' '.join(said.iloc[0].split())[:SAID]}" if len(said) else None
-
-
-def _plain(value: object) -> object:
-    return [str(item) for item in value] if isinstance(value, list) else value

@@ -10,6 +10,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from designgym.core.metrics import shown_unit
+from designgym.studies.figures.units import fixed_point
+
 SIGNIFICANT_DIGITS = 6  # what people compare; JSON and Parquet have every digit
 
 
@@ -21,20 +24,15 @@ def format_number(value: float) -> str:
         return f"{value:,}"
     if not math.isfinite(value):
         return "infinite" if value == math.inf else str(value)
-    magnitude = abs(value)
-    if value == 0 or (value == int(value) and magnitude < 1e9):
-        return f"{int(value):,}"
-    if magnitude >= 1e9 or magnitude < 1e-4:
-        return f"{value:.{SIGNIFICANT_DIGITS}g}"
-    decimals = max(0, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(magnitude)))
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if value == 0:
+        return "0"
+    # beyond that in powers of ten as programming languages write them: a terminal may have no raised digits
+    return fixed_point(value, SIGNIFICANT_DIGITS) if 1e-4 <= abs(value) < 1e9 else f"{value:.{SIGNIFICANT_DIGITS}g}"
 
 
 def format_quantity(value: float, unit: str) -> str:
     """Return a number with its unit, as declared; counts and ratios (unit ``"1"`` or none) stand alone."""
-    number = format_number(value)
-    return number if unit in ("", "1") else f"{number} {unit}"
+    return f"{format_number(value)} {shown_unit(unit)}".rstrip()
 
 
 def format_cell(value: Any) -> str:
@@ -48,9 +46,14 @@ def format_cell(value: Any) -> str:
     return str(value)
 
 
+def design_value(value: Any) -> str:
+    """Return a design's value as a table cell; the parts of a structured one as people write them."""
+    return format_cell([str(item) for item in value] if isinstance(value, list) else value)
+
+
 def with_unit(name: str, unit: str) -> str:
     """Return a column title with its unit: ``latency_ns [ns]``."""
-    return name if unit in ("", "1") else f"{name} [{unit}]"
+    return f"{name} [{unit}]" if shown_unit(unit) else name
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

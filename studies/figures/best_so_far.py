@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from designgym.core.metrics import better
 from designgym.core.pareto import hypervolume, non_dominated
 from designgym.studies.figures.data import Quantity, StudyData
-from designgym.studies.figures.style import axis_title, better, empty, finish, safe
+from designgym.studies.figures.style import axis_title, empty, finish, safe
 
 Against = Literal["evaluations", "wall_time"]
 MAX_STEPS = 400  # points per curve

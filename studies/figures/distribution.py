@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from designgym.core.metrics import better
 from designgym.studies.figures.data import StudyData
-from designgym.studies.figures.style import axis_title, better, empty, finish, safe
+from designgym.studies.figures.style import axis_title, empty, finish, safe
 from designgym.studies.figures.units import number
 
 MAX_STEPS = 400

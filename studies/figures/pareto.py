@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from designgym.core.metrics import better
 from designgym.core.pareto import non_dominated
 from designgym.studies.figures.data import Quantity, StudyData, shown_value
 from designgym.studies.figures.sampling import sample_rows
-from designgym.studies.figures.style import ACCENT, FRONT, MUTED, axis_title, better, empty, finish, safe
+from designgym.studies.figures.style import ACCENT, FRONT, MUTED, axis_title, empty, finish, safe
 
 MAX_POINTS = 2500  # drawn; the front and the best design are always among them
 FEW = 3  # outcomes on a front below which two metrics hardly trade off

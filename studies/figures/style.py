@@ -71,11 +71,6 @@ def axis_title(label: str, unit: str = "", note: str = "") -> str:
     return f"{text}, {note}" if note else text
 
 
-def better(goal: str | None) -> str:
-    """Return the direction in words."""
-    return {"min": "lower is better", "max": "higher is better"}.get(goal or "", "")
-
-
 def template(dark: bool = False) -> go.layout.Template:
     """Return the shared Plotly template."""
     axis: dict[str, Any] = {

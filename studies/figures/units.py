@@ -111,9 +111,12 @@ def number(value: float, digits: int = 4) -> str:
     if value == 0:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))
-    if magnitude < -4 or magnitude >= 9:
-        return _power_of_ten(value, digits)
-    decimals = max(0, digits - 1 - magnitude)
+    return _power_of_ten(value, digits) if magnitude < -4 or magnitude >= 9 else fixed_point(value, digits)
+
+
+def fixed_point(value: float, digits: int) -> str:
+    """Return a finite number other than 0 written out, thousands separated, with ``digits`` significant digits or all of its whole part."""
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
