@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -187,13 +187,13 @@ class StudyResult:
         """Write the trials as Parquet, the unit of each column in its field's metadata (key ``unit``)."""
         from designgym.studies.exports import write_parquet
 
-        return write_parquet(self, Path(path))
+        return write_parquet(cast("Any", self), Path(path))  # pyright knows this class by two paths
 
     def to_optuna(self, url: str) -> str:
         """Write the trials to an Optuna storage; see `exports_optuna.export_optuna`."""
         from designgym.studies.exports_optuna import export_optuna
 
-        return export_optuna(self, url)
+        return export_optuna(cast("Any", self), url)
 
     @cached_property
     def reports(self) -> list[RunReport]:
