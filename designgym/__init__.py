@@ -5,14 +5,19 @@ Names are loaded when first used, so that ``import designgym`` stays quick.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from designgym import gymnasium_plugin
+from designgym.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from designgym.core import testing as testing
     from designgym.core.design import Design as Design
+    from designgym.core.errors import DesignGymError as DesignGymError
+    from designgym.core.errors import InputError as InputError
     from designgym.core.evaluator import Evaluator as Evaluator
+    from designgym.core.external import ProgramError as ProgramError
+    from designgym.core.external import ProgramTimeout as ProgramTimeout
     from designgym.core.external import run_program as run_program
     from designgym.core.function_simulator import simulator as simulator
     from designgym.core.groups import Permutation as Permutation
@@ -44,6 +49,8 @@ if TYPE_CHECKING:
     from designgym.core.space import DesignSpace as DesignSpace
     from designgym.core.trial import Trial as Trial
     from designgym.core.workload import Workload as Workload
+    from designgym.studies.results import StudyResult as StudyResult
+    from designgym.studies.store import open_store as open_store
     from designgym.studies.study import Study as Study
 
 __version__ = "0.1.0"
@@ -52,6 +59,7 @@ gymnasium_plugin.install()
 
 _HOMES: dict[str, str] = {
     "Design": "core.design", "DesignSpace": "core.space", "Evaluator": "core.evaluator", "run_program": "core.external",
+    "DesignGymError": "core.errors", "InputError": "core.errors", "ProgramError": "core.external", "ProgramTimeout": "core.external",
     "Categorical": "core.parameters", "Float": "core.parameters", "Integer": "core.parameters", "Ordinal": "core.parameters",
     "PowerOfTwo": "core.parameters", "Permutation": "core.groups", "Repeated": "core.groups",
     "Condition": "core.rules", "Constraint": "core.rules", "Rewrite": "core.rules", "Interchangeable": "core.rules",
@@ -61,24 +69,10 @@ _HOMES: dict[str, str] = {
     "target": "core.objectives", "pareto": "core.objectives",
     "Resources": "core.protocols", "Searcher": "core.protocols", "Simulator": "core.protocols", "Trial": "core.trial",
     "Workload": "core.workload", "simulator": "core.function_simulator", "register": "core.registry",
-    "register_searcher": "core.registry", "Study": "studies.study",
+    "register_searcher": "core.registry", "Study": "studies.study", "StudyResult": "studies.results", "open_store": "studies.store",
 }  # fmt: skip
-_MODULES = ("envs", "hashing", "searchers", "simulators", "studies")
+_MODULES = {name: name for name in ("envs", "hashing", "searchers", "simulators", "studies")} | {"testing": "core.testing"}
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its home."""
-    if name in _HOMES:
-        value = getattr(importlib.import_module(f"designgym.{_HOMES[name]}"), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"designgym.{name}")
-    else:
-        raise AttributeError(f"module 'designgym' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, _MODULES)

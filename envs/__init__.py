@@ -6,9 +6,10 @@ Built-in environments are registered by name only; a simulator is imported when 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from designgym.core import registry
+from designgym.core.lazy import lazy_names
 from designgym.core.registry import EnvironmentSpec
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ for _id, _module in BUILT_IN.items():
 
 _HOMES = {"DesignEnv": "design_env", "make_env": "design_env", "make_evaluator": "evaluators"}
 
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
 __all__ = ["BUILT_IN", "DesignEnv", "environment", "environments", "make_env", "make_evaluator"]
 
 
@@ -38,14 +41,3 @@ def environment(id: str) -> EnvironmentSpec:
 def environments() -> Iterator[EnvironmentSpec]:
     """Yield all environments, sorted by id."""
     return registry.environments()
-
-
-def __getattr__(name: str) -> Any:
-    """Load the Gymnasium view and the evaluator's maker when first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'designgym.envs' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"designgym.envs.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value

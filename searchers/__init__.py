@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from designgym.core.lazy import lazy_names
 from designgym.core.registry import register_searcher
 from designgym.searchers.recipe import SearcherRecipe, make_searcher, recipe, searcher_options
 
@@ -48,15 +48,4 @@ register_searcher("xgboost", "designgym.searchers.xgboost_surrogate:XGBoostSurro
 
 __all__ = [*_HOMES, "SearcherRecipe", "make_searcher", "recipe", "searcher_options"]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a searcher class from its file."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'designgym.searchers' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"designgym.searchers.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

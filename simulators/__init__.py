@@ -1,1 +1,1 @@
-"""designgym."""
+"""What designs are evaluated by: a folder per domain."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from designgym.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from designgym.studies.figures.meta import RunMeta as RunMeta
@@ -14,11 +16,4 @@ __all__ = ["Plots", "RunMeta", "StudyMeta", "TermMeta"]
 
 _HOMES = {"Plots": "plots", "RunMeta": "meta", "StudyMeta": "meta", "TermMeta": "meta"}
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its home, so that importing this package imports neither pandas nor plotly."""
-    import importlib
-
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
