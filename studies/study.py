@@ -78,7 +78,15 @@ class Study:
             raise InputError(f"env is {shorten(env)}, expected an environment id such as 'designgym/DramController-v0'")
         if workload is not None and workloads is not None:
             raise InputError("give workload= or workloads=, not both")
+        if isinstance(workloads, str | Workload):
+            raise InputError(f"workloads is {shorten(workloads)}, expected a list; for a single one there is workload=")
+        if not isinstance(options, Mapping | None):
+            raise InputError(f"options is {shorten(options)}, expected a mapping of names to values")
         check_mode(functional)
+        if scheduler is not None and not hasattr(scheduler, "on_trial_result"):
+            raise InputError(
+                f"scheduler is {shorten(scheduler)}, expected one of Ray Tune's such as ASHAScheduler(time_attr='evaluations')"
+            )
         if not isinstance(fidelity, int | float) or not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {shorten(fidelity)}")
         simulator = spec.installed_simulator(options)

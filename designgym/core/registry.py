@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -105,16 +107,20 @@ class EnvironmentSpec:
         if isinstance(objective, Objective):
             objective.check(self.simulator().metrics)
             return objective
+        if not isinstance(objective, str | None):
+            raise InputError(f"objective is {shorten(objective)}, expected its name or an objective such as minimize('latency_ns')")
         name = self.default_objective if objective is None else objective
         if name not in self.objectives:
             raise UnknownNameError(f"objective of {self.id}", name, self.objectives)
         return self.objectives[name].named(name)
 
-    def workload(self, workload: str | Workload | None = None) -> Workload:
+    def workload(self, workload: str | os.PathLike[str] | Workload | None = None) -> Workload:
         """Return a workload by name (the default for None), or the one given."""
         if isinstance(workload, Workload):
             return workload
-        return self.workloads.get(self.default_workload if workload is None else workload)
+        if not isinstance(workload, str | os.PathLike | None):
+            raise InputError(f"workload is {shorten(workload)}, expected its name, or Workload(name, data)")
+        return self.workloads.get(self.default_workload if workload is None else os.fspath(workload))
 
 
 _environments: dict[str, EnvironmentSpec | str] = {}
@@ -162,9 +168,17 @@ def register(
         raise InputError(f"environment {id!r} is registered already: raise the version at its end for a changed one")
     if (objective is None) == (not objectives):
         raise InputError(f"environment {id!r} needs either objective= or objectives=")
+    goals: dict[str, Any] = dict(objectives or {"default": objective})  # type: ignore[dict-item]
+    for goal in goals.values():
+        if not isinstance(goal, Objective):
+            raise InputError(f"environment {id!r}: {shorten(goal)} is no objective, expected one such as minimize('latency_ns')")
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise InputError(f"environment {id!r}: budget must be a whole number of at least 1, got {shorten(budget)}")
     library = FixedWorkloads(workloads) if isinstance(workloads, Mapping) else workloads
     if not (hasattr(library, "names") and hasattr(library, "get")):
         raise InputError(f"environment {id!r}: workloads is {shorten(workloads)}, expected a mapping of names to data, or a library")
+    if isinstance(workloads, Mapping) and default_workload is not None and default_workload not in workloads:
+        raise UnknownNameError(f"default workload of {id}", default_workload, workloads)
     if default_workload is None:
         names = library.names()
         if not names:
@@ -173,9 +187,11 @@ def register(
     is_instance = isinstance(simulator, Simulator) and not isinstance(simulator, type)
     if not is_instance and not callable(simulator):
         raise _no_simulator(id, simulator)
+    if not is_instance:
+        _check_maker(id, simulator)
     make: Callable[..., Simulator] = (lambda: simulator) if is_instance else simulator  # type: ignore[assignment,return-value]
     spec = EnvironmentSpec(
-        id, make, library, dict(objectives or {"default": objective}),  # type: ignore[dict-item]
+        id, make, library, goals,
         default_workload, budget,
         description or (getattr(simulator, "__doc__", None) or id).strip().splitlines()[0],
         installed or (lambda: (True, "")), dict(options or {}), validator,
@@ -190,6 +206,20 @@ def register(
     if id not in gymnasium.registry:
         gymnasium.register(id, entry_point="designgym.envs.design_env:make_env", kwargs={"env_id": id})
     return spec
+
+
+def _check_maker(id: str, make: Any) -> None:
+    """Raise `InputError` if a simulator's maker needs arguments, as a function that was to be decorated does."""
+    try:
+        inspect.signature(make).bind()
+    except ValueError:  # one written in C does not always say
+        return
+    except TypeError as error:
+        name = getattr(make, "__name__", shorten(make))
+        raise InputError(
+            f"environment {id!r}: {name} does not make a simulator when called without options ({error}): "
+            "decorate a function with designgym.simulator, or give the options defaults"
+        ) from None
 
 
 def _no_simulator(id: str, given: object) -> InputError:

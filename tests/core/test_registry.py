@@ -72,6 +72,9 @@ def test_incomplete_or_repeated_registrations_are_refused(new_id: str) -> None:
         ({"objectives": {"a": dg.minimize("x_ns")}}, "objective"),
         ({"workloads": {}}, "at least one workload"),
         ({"objective": dg.minimize("zzz")}, "zzz"),
+        ({"objective": "x_ns"}, r"'x_ns' is no objective, expected one such as minimize"),
+        ({"default_workload": "m"}, r"unknown default workload of .* 'm': known: n"),
+        ({"budget": 0}, "budget must be a whole number of at least 1, got 0"),
     ]
     for change, message in bad:
         with pytest.raises(InputError, match=message):
@@ -96,6 +99,8 @@ def test_what_is_no_simulator_is_refused_saying_what_it_lacks(new_id: str) -> No
     for given in short:
         with pytest.raises(InputError, match="no simulator, it lacks resources, probe"):
             dg.register(new_id, given, **good)
+    with pytest.raises(InputError, match=r"does not make a simulator .*'design'.*: decorate a function with designgym.simulator"):
+        dg.register(new_id, lambda design, workload, *, seed: {"x_ns": 1.0}, workloads={"n": None}, objective=dg.minimize("x_ns"))  # type: ignore[arg-type,return-value]
     with pytest.raises(InputError, match="5 is no simulator"):
         dg.register(new_id, 5, **good)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected a mapping of names to data"):
