@@ -11,10 +11,9 @@ from dataclasses import asdict, replace
 
 from designgym.core.batch import Batch, Context, Counts
 from designgym.core.design import Design
-from designgym.core.errors import EvaluationError, InputError, shorten
+from designgym.core.errors import InputError, shorten
 from designgym.core.keys import KeyMaker
 from designgym.core.measuring import CrashMemory, Execute, Measurer
-from designgym.core.metrics import Metrics
 from designgym.core.protocols import EquivalenceCache, FingerprintPolicy, Simulator
 from designgym.core.trial import Keys, Provenance, Trial
 from designgym.core.workload import Workload
@@ -32,7 +31,7 @@ class Evaluator:
         fingerprints: When to probe and what to believe; None never probes.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed handed to the simulator; without effect if it is deterministic.
-        execute: How a batch is run, for instance on a pool of workers, or by another evaluator (`as_execute`); calls
+        execute: How a batch is run, for instance on a pool of workers, or where a study looks for what other runs measured; calls
             ``simulator.evaluate`` in this process by default.
         agreement: Relative difference of metrics up to which an audited measurement confirms a functional hit. The default wants
             equality but for rounding; a noisy simulator needs a few of its relative standard errors.
@@ -116,23 +115,6 @@ class Evaluator:
         for trial in trials:
             if trial.obtained in ("measured", "audited"):
                 self._context.crashes.note(trial.keys.canonical, trial.metrics)
-
-    def as_execute(self) -> Execute:
-        """Return this evaluator as the ``execute`` of another one for the same simulator, workload, fidelity and seed.
-
-        So a run keeps a cache and fingerprints of its own in front of a shared cache: what it is told then never depends on what other
-        runs measured first, while each canonical key is still measured once.
-        """
-
-        def execute(designs: Sequence[Design], workload: Workload, fidelity: float, seed: int) -> list[Metrics]:
-            here = (self.workload.digest, self.fidelity, self.seed)
-            if (workload.digest, fidelity, seed) != here:
-                raise EvaluationError(
-                    f"asked for (workload, fidelity, seed) {(workload.digest, fidelity, seed)}, this evaluator has {here}"
-                )
-            return [trial.metrics for trial in self.evaluate(designs)]
-
-        return execute
 
     def statistics(self) -> dict[str, float]:
         """Return the counts, with those of the fingerprints and the cache under their prefixes."""

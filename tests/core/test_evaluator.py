@@ -423,30 +423,6 @@ def test_functional_keys_are_only_made_of_legal_designs() -> None:
     assert len({keys[1].canonical, keys[1].functional, keys[1].literal}) == 3
 
 
-def test_a_run_of_its_own_before_a_shared_cache_never_depends_on_what_others_measured() -> None:
-    """The elder of two functional twins speaks for both, even if somebody else measured the younger one first."""
-
-    def run(shared: LocalCache) -> tuple[list[tuple[str, Metrics]], list[Design]]:
-        simulator = Counting()
-        simulator.see = lambda design: b"all alike"  # a false merge, so that it matters who speaks
-        inner = Evaluator(simulator, WORKLOAD, cache=shared)
-        outer = Evaluator(simulator, WORKLOAD, cache=LocalCache(), fingerprints=Believing("on"), execute=inner.as_execute())
-        return [(trial.obtained, trial.metrics) for trial in outer.evaluate([design(5), design(6)])], simulator.measured
-
-    fresh, used = LocalCache(), LocalCache()
-    Evaluator(Counting(), WORKLOAD, cache=used).evaluate([design(6), design(5)])
-    trials, measured = run(fresh)
-    assert trials == [("measured", Metrics({"latency_ns": 5.0})), ("functional hit", Metrics({"latency_ns": 5.0}))]
-    assert measured == [design(5)]
-    assert run(used) == (trials, [])
-
-
-def test_an_evaluator_refuses_to_execute_for_another_context() -> None:
-    inner = Evaluator(Counting(), WORKLOAD, fidelity=0.5)
-    with pytest.raises(EvaluationError, match="this evaluator has"):
-        Evaluator(Counting(), WORKLOAD, execute=inner.as_execute()).evaluate([design(1)])
-
-
 @pytest.mark.parametrize("options", [{"fidelity": 0.0}, {"fidelity": 1.5}, {"seed": -1}, {"agreement": -0.1}], ids=str)
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
