@@ -86,7 +86,7 @@ def _destination(given: str | os.PathLike[str] | None) -> Path:
         return expanded(given)
     folders = data_folders()
     if not folders:
-        raise InputError(f"{DATA_VARIABLE} is not set. Set it to the folder where your data shall be kept, or name one.")
+        raise InputError(f"{DATA_VARIABLE} is not set. Set it to the folder where your data shall be kept, or name one with --to.")
     return folders[0] / SUBFOLDER
 
 
@@ -127,7 +127,7 @@ def _import(file: Path, folder: Path, options: _Options) -> ImportedTrace:
         unchanged = target.is_file() and _same(target, trace, options.memory_bytes)
         if not unchanged:
             if target.exists() and not options.overwrite:
-                raise InputError(f"{target} is there already and differs. Remove it, or import with overwrite.")
+                raise InputError(f"{target} is there already and differs. Remove it, or import with --overwrite (overwrite=True).")
             write_trace(trace, target)
     except InputError as error:
         if options.strict:

@@ -138,7 +138,7 @@ def _unknown(name: str, given: Sequence[Path]) -> InputError:
         )
     if Path(name).suffix.lower() in EXTENSIONS or not is_name(name):
         return InputError(f"{message}: there is no such file. Give an existing trace file or one of {shorten_list(known)}")
-    close = difflib.get_close_matches(name, (*known, *ARCHGYM_TRACES), n=3, cutoff=0.5)
-    advice = f"did you mean {' or '.join(repr(match) for match in close)}? " if close else ""
+    close = difflib.get_close_matches(name, dict.fromkeys((*known, *ARCHGYM_TRACES)), n=3, cutoff=0.5)
+    advice = f"did you mean {' or '.join(repr(match) for match in close)}? Known" if close else "known"
     searched = ", ".join(str(folder) for folder in (*given, *data_folders())) or f"no folders ({DATA_VARIABLE} is not set)"
-    return InputError(f"{message}: {advice}Known: {shorten_list(known)}. Searched: {searched}")
+    return InputError(f"{message}: {advice}: {shorten_list(known)}. Searched: {searched}")

@@ -88,6 +88,11 @@ def test_unknown_workload_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"did you mean 'my-trace'\? Known: my-trace, stream-like, .*Searched: ") as caught:
         find_workload("my-trcae", directories=[tmp_path])
     assert "\n" not in str(caught.value)
+    one_request(tmp_path / "cloud-1.stl", 0)
+    with pytest.raises(InputError, match=r"did you mean 'cloud-1' or 'cloud-2'"):  # in a folder, and one of ArchGym's: named once
+        find_workload("cloud-11", directories=[tmp_path])
+    with pytest.raises(InputError, match=r"'zzz': known: cloud-1, my-trace"):
+        find_workload("zzz", directories=[tmp_path])
     with pytest.raises(InputError, match="no such file"):
         find_workload(str(tmp_path / "none.stl"))
     with pytest.raises(InputError, match=r"folder .* does not exist"):
