@@ -27,7 +27,7 @@ from designgym.core.errors import InputError
 from designgym.simulators.dram.compiled import Array, entry_point
 from designgym.simulators.dram.controller import CHOICES, ControllerConfig
 from designgym.simulators.dram.dramsys_binary import DramSysBinary
-from designgym.simulators.dram.event_heap import next_alarm, next_time, set_alarm
+from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm
 from designgym.simulators.dram.kernel import run
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
 from designgym.simulators.dram.trace import Trace
@@ -93,7 +93,7 @@ class Runner:
         """Simulate one design."""
         w = self.w
         w.configure(config)
-        run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.scratch, w.latencies)
+        run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.bins, w.latencies)
 
     def commands(self) -> int:
         """Return the commands of the last run."""
@@ -101,7 +101,7 @@ class Runner:
 
     def settings(self) -> int:
         """Return the timed alarms that the last run set."""
-        return int(self.w.state["alarm_setting"].sum())
+        return int(self.w.state["n_settings"][0])
 
 
 def requests_per_second(trace: Trace, configs: Sequence[ControllerConfig]) -> float:
@@ -125,13 +125,11 @@ def class_table(all_traces: Sequence[Trace], designs: int) -> pd.DataFrame:
 def only_events(state: Array, heap: Array, settings: int) -> None:
     """Set and take timed alarms, as many as a run does, and do nothing else."""
     s = state[0]
+    clear_heap(heap)
     for i in range(settings):
         set_alarm(s, heap, i % 6, s.now + 1 + i % 7)
         if i % 3 == 2:
-            time_ = next_time(s, heap)
-            s.now = time_
-            while next_alarm(s, heap, time_) >= 0:
-                pass
+            advance(s, heap)
 
 
 def bound_table(all_traces: Sequence[Trace], configs: Sequence[ControllerConfig]) -> pd.DataFrame:

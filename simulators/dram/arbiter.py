@@ -5,9 +5,9 @@ There is never more than one delayed request, one delayed response to the arbite
 of its own instead of a list. All requests pass the arbiter in the order of the trace: a request's number is its position.
 """
 
-from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, at, inlined
 from designgym.simulators.dram.controller import ARBITER_FIFO, ARBITER_SIMPLE
-from designgym.simulators.dram.event_heap import set_alarm
+from designgym.simulators.dram.event_heap import set_alarm, set_alarm_now
 from designgym.simulators.dram.state import (
     ACCEPTED,
     ALARM_ARBITER,
@@ -25,20 +25,20 @@ _KIND_BITS = 2
 _KIND_MASK = (1 << _KIND_BITS) - 1
 
 
-@compiled
-def send_to_arbiter(s: Record, heap: Array, kind: int, request: int) -> None:
+@inlined
+def send_to_arbiter(s: Record, kind: int, request: int) -> None:
     """Put a message without delay into the arbiter's inbox."""
     box = 1 - s.round_parity
-    s.arbiter_inbox[box * INBOX_SIZE + s.arbiter_messages[box]] = (request << _KIND_BITS) | kind
-    s.arbiter_messages[box] += 1
-    set_alarm(s, heap, ALARM_ARBITER, s.now)
+    s.arbiter_inbox[at(box * INBOX_SIZE + s.arbiter_messages[at(box)])] = (request << _KIND_BITS) | kind
+    s.arbiter_messages[at(box)] += 1
+    set_alarm_now(s, ALARM_ARBITER)
 
 
-@compiled
+@inlined
 def send_response_to_arbiter(s: Record, heap: Array, request: int, delay: int) -> None:
     """Put the controller's response into the arbiter's inbox."""
     if delay == 0:
-        send_to_arbiter(s, heap, RESPONSE, request)
+        send_to_arbiter(s, RESPONSE, request)
         return
     s.response_due = s.now + delay
     s.response_request = request
@@ -47,14 +47,14 @@ def send_response_to_arbiter(s: Record, heap: Array, request: int, delay: int) -
     set_alarm(s, heap, ALARM_ARBITER, s.response_due)
 
 
-@compiled
+@inlined
 def _present_request(s: Record, heap: Array, trace: Array, requests: Array, request: int, earliest: int) -> None:
     """Let the player offer `request` to the arbiter at its arrival or at `earliest`, whichever is later."""
-    due = max(trace[request].arrival, earliest)
+    due = max(trace[at(request)].arrival, earliest)
     s.presented = request
-    requests[request].presented = due
+    requests[at(request)].presented = due
     if due == s.now:
-        send_to_arbiter(s, heap, REQUEST, request)
+        send_to_arbiter(s, REQUEST, request)
         return
     s.request_due = due
     s.request_put = s.n_puts
@@ -66,12 +66,13 @@ def _present_request(s: Record, heap: Array, trace: Array, requests: Array, requ
 def _send_to_player(s: Record, heap: Array, kind: int, request: int, delay: int) -> None:
     if delay == 0:
         box = 1 - s.round_parity
-        s.player_inbox[box * INBOX_SIZE + s.player_messages[box]] = (request << _KIND_BITS) | kind
-        s.player_messages[box] += 1
+        s.player_inbox[at(box * INBOX_SIZE + s.player_messages[at(box)])] = (request << _KIND_BITS) | kind
+        s.player_messages[at(box)] += 1
+        set_alarm_now(s, ALARM_PLAYER)
     else:
         s.player_response_due = s.now + delay
         s.player_response = request
-    set_alarm(s, heap, ALARM_PLAYER, s.now + delay)
+        set_alarm(s, heap, ALARM_PLAYER, s.now + delay)
 
 
 @inlined
@@ -83,14 +84,14 @@ def _hand_over(s: Record, heap: Array, request: int, delay: int) -> None:
 
 
 @inlined
-def _end_response(s: Record, heap: Array) -> None:
+def _end_response(s: Record) -> None:
     s.response_end = s.now
-    set_alarm(s, heap, ALARM_ENDED, s.now)
+    set_alarm_now(s, ALARM_ENDED)
 
 
 @inlined
 def _accept(s: Record, heap: Array, requests: Array, request: int) -> None:
-    requests[request].accepted = s.now
+    requests[at(request)].accepted = s.now
     _send_to_player(s, heap, ACCEPTED, request, 0)
 
 
@@ -98,18 +99,18 @@ def _accept(s: Record, heap: Array, requests: Array, request: int) -> None:
 def _next_stored(s: Record, requests: Array) -> int:
     """Return the stored response that can go to the player, -1 if none can."""
     if s.arbiter == ARBITER_FIFO:
-        return requests[s.stored_head].stored if s.stored_head < s.stored_tail else -1
+        return requests[at(s.stored_head)].stored if s.stored_head < s.stored_tail else -1
     head = s.stored_head
-    return head if head < s.n_requests and requests[head].stored == head else -1
+    return head if head < s.n_requests and requests[at(head)].stored == head else -1
 
 
-@compiled
+@inlined
 def _store(s: Record, requests: Array, request: int) -> None:
     if s.arbiter == ARBITER_FIFO:
-        requests[s.stored_tail].stored = request
+        requests[at(s.stored_tail)].stored = request
         s.stored_tail += 1
     else:
-        requests[request].stored = request
+        requests[at(request)].stored = request
 
 
 @inlined
@@ -121,7 +122,7 @@ def _arbiter_simple(s: Record, heap: Array, requests: Array, kind: int, request:
     elif kind == RESPONSE:
         _send_to_player(s, heap, RESPONSE, request, 0)
     else:
-        _end_response(s, heap)
+        _end_response(s)
 
 
 @inlined
@@ -146,7 +147,7 @@ def _arbiter_queued(s: Record, heap: Array, requests: Array, kind: int, request:
         else:
             s.channel_busy = 0
     elif kind == RESPONSE:
-        _end_response(s, heap)
+        _end_response(s)
         _store(s, requests, request)
         if not s.way_busy:
             stored = _next_stored(s, requests)
@@ -183,7 +184,7 @@ def _arbiter_message(s: Record, heap: Array, requests: Array, kind: int, request
         _arbiter_queued(s, heap, requests, kind, request)
 
 
-@compiled
+@inlined
 def _next_delayed(s: Record, heap: Array) -> int:
     """Take the delayed message that is due from the arbiter's inbox, -1 if none is; re-arm the alarm if one is left."""
     request_due = s.request_due
@@ -210,25 +211,25 @@ def run_arbiter(s: Record, heap: Array, requests: Array) -> None:
     box = s.round_parity
     read = 0
     while True:
-        if read < s.arbiter_messages[box]:
-            message = s.arbiter_inbox[box * INBOX_SIZE + read]
+        if read < s.arbiter_messages[at(box)]:
+            message = s.arbiter_inbox[at(box * INBOX_SIZE + read)]
             read += 1
         else:
             message = _next_delayed(s, heap)
             if message < 0:
                 break
         _arbiter_message(s, heap, requests, message & _KIND_MASK, message >> _KIND_BITS)
-    s.arbiter_messages[box] = 0
+    s.arbiter_messages[at(box)] = 0
 
 
-@compiled
+@inlined
 def _receive_response(s: Record, heap: Array, requests: Array, request: int) -> None:
-    requests[request].response = s.now
+    requests[at(request)].response = s.now
     s.n_returned += 1
     if s.n_returned == s.n_requests:
         s.status = FINISHED
         return
-    send_to_arbiter(s, heap, ENDED, request)
+    send_to_arbiter(s, ENDED, request)
 
 
 @inlined
@@ -237,15 +238,15 @@ def run_player(s: Record, heap: Array, trace: Array, requests: Array) -> None:
     if s.presented < 0:
         _present_request(s, heap, trace, requests, 0, 0)
     box = s.round_parity
-    for i in range(s.player_messages[box]):
-        message = s.player_inbox[box * INBOX_SIZE + i]
+    for i in range(s.player_messages[at(box)]):
+        message = s.player_inbox[at(box * INBOX_SIZE + i)]
         if message & _KIND_MASK == ACCEPTED:
             following = s.presented + 1
             if following < s.n_requests:
                 _present_request(s, heap, trace, requests, following, s.now + 1)
         else:
             _receive_response(s, heap, requests, message >> _KIND_BITS)
-    s.player_messages[box] = 0
+    s.player_messages[at(box)] = 0
     if s.player_response_due >= 0:
         if s.player_response_due > s.now:
             set_alarm(s, heap, ALARM_PLAYER, s.player_response_due)

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
+import numpy as np
 from blake3 import blake3
 from numba import njit
+from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
 
-__all__ = ["Array", "Record", "compiled", "entry_point", "inlined", "source_digest"]
+__all__ = ["Array", "Record", "at", "compiled", "entry_point", "inlined", "source_digest", "trailing_zeros"]
 
 Record: TypeAlias = Any
 """One record of a structured array of `state.py`."""
@@ -19,6 +21,7 @@ Array: TypeAlias = Any
 """An array, structured or of int64."""
 
 _njit: Any = njit
+trailing_zeros: Any = _trailing_zeros  # position of the lowest bit of an integer that is set
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -28,13 +31,22 @@ def compiled(function: _Function) -> _Function:
 
 
 def inlined(function: _Function) -> _Function:
-    """Compiles a large function that is called in one place: passing an array on would cost seven values on the stack."""
-    return cast(_Function, _njit(function, nogil=True, _nrt=False, inline="always"))
+    """Compiles a function into its callers: passing an array on would cost seven values on the stack.
+
+    LLVM does it, not Numba, whose type inference takes twice as long over one large function as over many small ones.
+    """
+    return cast(_Function, _njit(function, nogil=True, _nrt=False, forceinline=True))
 
 
 def entry_point(function: _Function) -> _Function:
     """Compiles the function that Python calls, and keeps the code on disk."""
     return cast(_Function, _njit(function, nogil=True, _nrt=False, cache=True))
+
+
+@inlined
+def at(index: int) -> Any:
+    """Returns an index that is known not to be negative, without the code that counts negative ones from the end."""
+    return np.uint64(index)
 
 
 _SOURCES = (

@@ -5,107 +5,151 @@ compared by time only. A cancelled or replaced setting stays there until it reac
 times, which the controller's commands depend on, so that removing it early gives a different (wrong) simulation.
 """
 
-from designgym.simulators.dram.compiled import Array, Record, compiled, inlined
+from designgym.simulators.dram.compiled import Array, Record, at, compiled, inlined
 from designgym.simulators.dram.state import (
+    ALARM_ARBITER,
     ALARM_BITS,
+    ARBITER,
+    CONTROLLER,
     HEAP_FULL,
+    PLAYER,
     SETTING_MASK,
     TIME_SHIFT,
+    UNSET,
+    WORKER_BITS,
+    WORKER_MASK,
 )
 
 _ALARM_MASK = (1 << ALARM_BITS) - 1
-
-
-@compiled
-def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
-    """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
-    if s.in_next_round[alarm]:
-        return
-    pending = s.alarm_time[alarm]
-    if time <= s.now:
-        s.alarm_time[alarm] = -1
-        s.in_next_round[alarm] = 1
-        s.next_round[s.n_next_round] = alarm
-        s.n_next_round += 1
-    elif pending < 0 or time < pending:
-        s.alarm_time[alarm] = time
-        setting = (s.alarm_setting[alarm] + 1) & SETTING_MASK
-        s.alarm_setting[alarm] = setting
-        _push(s, heap, (time << TIME_SHIFT) | (setting << ALARM_BITS) | alarm)
+_TIME_MASK = -1 << TIME_SHIFT
+_TWO_WORKERS = (1 << 2 * WORKER_BITS) - 1
+_THREE_WORKERS = (1 << 3 * WORKER_BITS) - 1
 
 
 @inlined
+def worker_of(alarm: int) -> int:
+    """Return the worker that `alarm` wakes."""
+    if alarm < ALARM_ARBITER:
+        return CONTROLLER
+    return ARBITER if alarm == ALARM_ARBITER else PLAYER
+
+
+@inlined
+def _append_worker(queue: int, worker: int) -> int:
+    """Append a worker to a queue unless it is there."""
+    shift = 0
+    while True:
+        waiting = (queue >> shift) & WORKER_MASK
+        if waiting == worker:
+            return queue
+        if waiting == 0:
+            return queue | (worker << shift)
+        shift += WORKER_BITS
+
+
+@inlined
+def _move_to_front(queue: int, worker: int) -> int:
+    """Put a worker first in a queue, taking it from where it was."""
+    if queue & WORKER_MASK == worker:
+        return queue
+    if (queue >> WORKER_BITS) & WORKER_MASK == worker:
+        return (queue & ~_TWO_WORKERS) | ((queue & WORKER_MASK) << WORKER_BITS) | worker
+    return ((queue << WORKER_BITS) | worker) & _THREE_WORKERS
+
+
+@inlined
+def set_alarm_now(s: Record, alarm: int) -> None:
+    """Set `alarm` to go off in the next round of this tick.
+
+    The alarms of a round go off in reverse order of setting: the worker of the last one runs first, whatever else wakes it.
+    """
+    if (s.next_alarms >> alarm) & 1 == 0:
+        s.next_alarms |= 1 << alarm
+        s.alarm_entry[at(alarm)] = UNSET
+        s.next_workers = _move_to_front(s.next_workers, worker_of(alarm))
+
+
+@inlined
+def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
+    """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
+    if time <= s.now:
+        set_alarm_now(s, alarm)
+    elif time < s.alarm_entry[at(alarm)] >> TIME_SHIFT and (s.next_alarms >> alarm) & 1 == 0:
+        setting = s.n_settings + 1
+        s.n_settings = setting
+        entry = (time << TIME_SHIFT) | ((setting & SETTING_MASK) << ALARM_BITS) | alarm
+        s.alarm_entry[at(alarm)] = entry
+        _push(s, heap, entry)
+
+
+@compiled
 def _push(s: Record, heap: Array, entry: int) -> None:
     """Insert: append, then move up while the parent is strictly later."""
     i = s.heap_size + 1
-    if i >= heap.size:
+    if i + 1 >= heap.size:
         s.status = HEAP_FULL
         return
     s.heap_size = i
-    time = entry >> TIME_SHIFT
+    time = entry & _TIME_MASK
     while i > 1:
-        parent = heap[i >> 1]
-        if parent >> TIME_SHIFT <= time:
+        parent = heap[at(i >> 1)]
+        if parent & _TIME_MASK <= time:
             break
-        heap[i] = parent
+        heap[at(i)] = parent
         i >>= 1
-    heap[i] = entry
+    heap[at(i)] = entry
 
 
 @inlined
 def _remove_first(s: Record, heap: Array) -> None:
-    """Remove the root: the last element takes its place and moves down, to the left child first if both are as early."""
+    """Remove the root: the last element takes its place and moves down, to the left child first if both are as early.
+
+    All places beyond the last element hold `UNSET`, so that there is always a right child to compare with.
+    """
     size = s.heap_size
-    last = heap[size]
+    last = heap[at(size)]
+    heap[at(size)] = UNSET
     size -= 1
     s.heap_size = size
-    time = last >> TIME_SHIFT
+    time = last & _TIME_MASK
     i = 1
-    while True:
+    child = 2
+    while child <= size:
+        left = heap[at(child)]
+        right = heap[at(child + 1)]
+        if min(left, right) >= time:
+            break
+        right_first = right < left & _TIME_MASK
+        heap[at(i)] = right if right_first else left
+        i = child + right_first
         child = 2 * i
-        if child > size:
-            break
-        candidate = i
-        candidate_time = time
-        left_time = heap[child] >> TIME_SHIFT
-        if left_time < candidate_time:
-            candidate = child
-            candidate_time = left_time
-        if child < size and heap[child + 1] >> TIME_SHIFT < candidate_time:
-            candidate = child + 1
-        if candidate == i:
-            break
-        heap[i] = heap[candidate]
-        i = candidate
-    heap[i] = last
+    if size > 0:
+        heap[at(i)] = last
 
 
 @inlined
-def _is_live(s: Record, entry: int) -> bool:
-    alarm = entry & _ALARM_MASK
-    return s.alarm_time[alarm] == entry >> TIME_SHIFT and s.alarm_setting[alarm] == (entry >> ALARM_BITS) & SETTING_MASK
+def clear_heap(heap: Array) -> None:
+    """Make the heap empty."""
+    for i in range(heap.size):
+        heap[at(i)] = UNSET
 
 
 @inlined
-def next_time(s: Record, heap: Array) -> int:
-    """Drop dead entries at the top; return the time of the first live one, -1 if there is none."""
+def advance(s: Record, heap: Array) -> int:
+    """Advance to the tick of the first live setting; let all of that tick go off; return the queue of woken workers.
+
+    The queue is empty if no alarm is set. Dead entries of the tick, and those before the first live one, are dropped.
+    """
+    queue = 0
     while s.heap_size > 0:
         entry = heap[1]
-        if _is_live(s, entry):
-            return entry >> TIME_SHIFT
+        time = entry >> TIME_SHIFT
+        if queue != 0 and time != s.now:
+            break
+        alarm = entry & _ALARM_MASK
         _remove_first(s, heap)
-    return -1
-
-
-@inlined
-def next_alarm(s: Record, heap: Array, time: int) -> int:
-    """Remove the next live entry of tick `time` and the dead ones before it; return its alarm, -1 if there is none."""
-    while s.heap_size > 0 and heap[1] >> TIME_SHIFT == time:
-        entry = heap[1]
-        live = _is_live(s, entry)
-        _remove_first(s, heap)
-        if live:
-            alarm = entry & _ALARM_MASK
-            s.alarm_time[alarm] = -1
-            return alarm
-    return -1
+        if s.alarm_entry[at(alarm)] == entry:
+            s.alarm_entry[at(alarm)] = UNSET
+            s.now = time
+            queue = _append_worker(queue, worker_of(alarm))
+    return queue

@@ -1,39 +1,43 @@
 """Refresh logic: when all banks are refreshed, put off or ahead of time within the limits of the design."""
 
-from designgym.simulators.dram.compiled import Record, compiled
-from designgym.simulators.dram.controller import NO_REFRESH
-from designgym.simulators.dram.state import ALL_BANKS, NEVER, NONE, PREA, REFA
+from designgym.simulators.dram.compiled import Record, compiled, inlined
+from designgym.simulators.dram.state import ALL_BANKS, NONE, PREA, REFA
+
+
+@inlined
+def update_refresh(s: Record) -> None:
+    """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger.
+
+    Without refreshes the trigger is never reached.
+    """
+    s.refresh_command = NONE
+    if s.now >= s.refresh_trigger:
+        _refresh_due(s)
+    else:
+        s.refresh_time = s.refresh_trigger
 
 
 @compiled
-def update_refresh(s: Record) -> None:
-    """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger."""
-    s.refresh_command = NONE
-    if s.refresh_policy == NO_REFRESH:
-        s.refresh_time = NEVER
-        return
-    if s.now >= s.refresh_trigger:
-        if s.now >= s.refresh_trigger + s.refresh_interval:
-            s.refresh_trigger += s.refresh_interval
+def _refresh_due(s: Record) -> None:
+    if s.now >= s.refresh_trigger + s.refresh_interval:
+        s.refresh_trigger += s.refresh_interval
+        s.refresh_pulled_in = 0
+    if s.refresh_pulled_in == 0 and s.refresh_counter == s.max_postponed:
+        s.n_forced_refreshes += 1
+        if not s.blocked:
+            s.blocked = 1
+            s.stale_banks = ALL_BANKS
+    elif s.buffered > 0:
+        if s.refresh_pulled_in:
             s.refresh_pulled_in = 0
-        forced = s.refresh_pulled_in == 0 and s.refresh_counter == s.max_postponed
-        if forced:
-            s.n_forced_refreshes += 1
-            if not s.blocked:
-                s.blocked = 1
-                s.stale_banks = ALL_BANKS
-        elif s.buffered > 0:
-            if s.refresh_pulled_in:
-                s.refresh_pulled_in = 0
-            else:
-                s.refresh_counter += 1
-            s.refresh_trigger += s.refresh_interval
-            s.refresh_time = s.refresh_trigger
-            return
-        s.refresh_command = PREA if s.open_banks > 0 else REFA
-        s.refresh_time = max(s.rank_earliest[s.refresh_command], s.last_command_tick + 1)
+        else:
+            s.refresh_counter += 1
+        s.refresh_trigger += s.refresh_interval
+        s.refresh_time = s.refresh_trigger
         return
-    s.refresh_time = s.refresh_trigger
+    s.refresh_command = PREA if s.open_banks > 0 else REFA
+    earliest = s.prea_earliest if s.open_banks > 0 else s.refa_earliest
+    s.refresh_time = max(earliest, s.last_command_tick + 1)
 
 
 @compiled

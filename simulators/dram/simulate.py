@@ -100,7 +100,7 @@ def _run(workspace: Workspace, config: ControllerConfig, stop_commands: int | No
     """Simulate one design; return False after growing an array that turned out too small."""
     w = workspace
     w.configure(config, stop_commands=stop_commands)
-    run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.scratch, w.latencies)
+    run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.bins, w.latencies)
     if int(w.state["status"][0]) == HEAP_FULL:
         w.grow_heap()
         return False

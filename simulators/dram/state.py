@@ -10,9 +10,13 @@ import numpy as np
 NONE, ACT, PRE, PREA, RD, RDA, WR, WRA, REFA = range(9)
 COMMAND_NAMES = ("NONE", "ACT", "PRE", "PREA", "RD", "RDA", "WR", "WRA", "REFA")
 N_COMMANDS = len(COMMAND_NAMES)
+# The rank limits a bank's commands in four groups, by `command >> 1`: ACT, PRE, both reads, both writes.
+N_RANK_GROUPS = 4
 
-# Workers, woken by alarms.
-CONTROLLER, ARBITER, PLAYER = range(3)
+# Workers, woken by alarms. A queue of them is one integer, two bits each, the first in the low bits; 0 is empty.
+CONTROLLER, ARBITER, PLAYER = range(1, 4)
+WORKER_BITS = 2
+WORKER_MASK = (1 << WORKER_BITS) - 1
 
 # Alarms. The first four wake the controller.
 ALARM_SELF, ALARM_ARRIVAL, ALARM_ENDED, ALARM_DATA, ALARM_ARBITER, ALARM_PLAYER = range(6)
@@ -31,9 +35,16 @@ SETTING_BITS = 21
 TIME_SHIFT = ALARM_BITS + SETTING_BITS
 SETTING_MASK = (1 << SETTING_BITS) - 1
 MAX_TICK = 1 << (62 - TIME_SHIFT)
+UNSET = (1 << 63) - 1  # a heap entry later than all others
 
 NEVER = 1 << 60
 ALL_BANKS = -1
+# What banks propose is compared by one integer: ticks from now, position of the request, bank.
+BANK_BITS = 6
+BANK_MASK = (1 << BANK_BITS) - 1
+ORDER_BITS = 32 + BANK_BITS
+HORIZON = 1 << (62 - ORDER_BITS)
+MAX_BANKS = BANK_MASK - 1
 
 # The order of the parameters is that of `ControllerConfig.encode`.
 CONFIG_FIELDS = (
@@ -122,9 +133,15 @@ _PROGRESS_FIELDS = (
     "last_command_tick",
     "open_banks",
     "act_index",
-    "bank_time",
-    "bank_time_stale",
+    # banks that propose something and banks that must propose again, one bit each; whose proposal is next, and when
+    "proposing",
+    "choice",
+    "choice_time",
+    "choice_stale",
     "stale_banks",
+    # earliest tick of the commands to all banks
+    "prea_earliest",
+    "refa_earliest",
     # refresh
     "refresh_counter",
     "refresh_trigger",
@@ -134,8 +151,10 @@ _PROGRESS_FIELDS = (
     "blocked",
     # alarms and inboxes
     "heap_size",
+    "n_settings",
     "round_parity",
-    "n_next_round",
+    "next_alarms",
+    "next_workers",
     # energy
     "n_commands",
     "n_precharged_banks",
@@ -161,16 +180,12 @@ def _int64(*names: str) -> list[tuple[str, type[np.int64]]]:
 STATE = np.dtype(
     [
         *_int64(*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_LIMIT_FIELDS, *_PROGRESS_FIELDS),
-        # Earliest tick of each command as far as the rank decides, and the commands issued.
-        ("rank_earliest", np.int64, (N_COMMANDS,)),
+        # Earliest tick of a bank's command as far as the rank decides, by `rank_group`, and the commands issued.
+        ("rank_earliest", np.int64, (N_RANK_GROUPS,)),
         ("counts", np.int64, (N_COMMANDS,)),
         ("recent_acts", np.int64, (4,)),
-        # Pending timed setting of each alarm (-1: none) and the number of its last one.
-        ("alarm_time", np.int64, (N_ALARMS,)),
-        ("alarm_setting", np.int64, (N_ALARMS,)),
-        # Alarms set for the next round, in the order of setting, and a flag for each.
-        ("next_round", np.int64, (N_ALARMS,)),
-        ("in_next_round", np.int64, (N_ALARMS,)),
+        # The heap entry of each alarm's pending timed setting, `UNSET` for none.
+        ("alarm_entry", np.int64, (N_ALARMS,)),
         # Messages for even and for odd rounds.
         ("arbiter_inbox", np.int64, (2 * INBOX_SIZE,)),
         ("player_inbox", np.int64, (2 * INBOX_SIZE,)),
@@ -186,7 +201,9 @@ BANK = np.dtype(
         "queue_length",
         "proposal",
         "chosen",
+        "chosen_position",
         "proposal_time",
+        "order",
         "act_earliest",
         "precharge_earliest",
         "access_earliest",

@@ -7,17 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from designgym.simulators.dram import latency
-from designgym.simulators.dram.controller import BANKWISE, READ_WRITE, ControllerConfig
+from designgym.simulators.dram.controller import BANKWISE, NO_REFRESH, READ_WRITE, ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.state import (
     BANK,
     COMMAND_RECORD,
     CONFIG_FIELDS,
+    HORIZON,
+    MAX_BANKS,
     MAX_TICK,
     NEVER,
     REQUEST_STATE,
     STATE,
     TRACE,
+    UNSET,
 )
 from designgym.simulators.dram.trace import Trace
 
@@ -40,11 +43,16 @@ def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
             f"The simulation knows memories of one channel, one rank and one bank group, but {memory.name!r} has "
             f"{', '.join(f'{count} {name}' for name, count in more.items())}. Split the trace and simulate each part alone."
         )
+    if org.banks > MAX_BANKS:
+        raise ValueError(f"The simulation knows up to {MAX_BANKS} banks, but {memory.name!r} has {org.banks}.")
     if trace.clock_ns != memory.clock_ns:
         raise ValueError(
             f"The clock of trace {trace.name!r} is {trace.clock_ns} ns, that of {memory.name!r} {memory.clock_ns} ns, but they "
             "must be equal. Convert the arrival times to memory cycles first."
         )
+    slow = [name for name, cycles in memory.constraints.items() if cycles >= HORIZON]
+    if slow:
+        raise ValueError(f"{memory.name!r} has commands {HORIZON} cycles or more apart ({', '.join(slow)}). Check its timings.")
     if int(trace.arrival_ticks.max()) >= MAX_TICK // 2:
         raise ValueError(f"A request of {trace.name!r} arrives after tick {MAX_TICK // 2}. Shorten the trace.")
     decoded = np.zeros(len(trace), dtype=TRACE)
@@ -68,7 +76,7 @@ class Workspace:
     trace: NDArray[np.void]
     requests: NDArray[np.void]
     record: NDArray[np.void]
-    scratch: NDArray[np.int64]
+    bins: NDArray[np.int64]
     latencies: NDArray[np.int64]
 
     @classmethod
@@ -89,12 +97,11 @@ class Workspace:
         for name in _INITIALLY_NONE:
             state[name] = -1
         state["refresh_trigger"] = memory.timings.refi
-        state["bank_time_stale"] = 1
+        state["choice_stale"] = 1
         state["recent_acts"] = -NEVER
-        state["alarm_time"] = -1
+        state["alarm_entry"] = UNSET
         banks = np.zeros(memory.organisation.banks, dtype=BANK)
         banks["open_row"] = -1
-        banks["proposal_time"] = NEVER
         return cls(
             initial_state=state,
             initial_banks=banks,
@@ -105,7 +112,7 @@ class Workspace:
             trace=trace,
             requests=np.zeros(trace.size, dtype=REQUEST_STATE),
             record=np.zeros(record_capacity, dtype=COMMAND_RECORD),
-            scratch=latency.make_scratch(trace.size),
+            bins=latency.make_bins(),
             latencies=np.zeros(latency.STATISTICS_SHAPE, dtype=np.int64),
         )
 
@@ -116,6 +123,8 @@ class Workspace:
         s = self.state[0]
         for name, value in zip(CONFIG_FIELDS, config.encode(), strict=True):
             s[name] = value
+        if s["refresh_policy"] == NO_REFRESH:
+            s["refresh_trigger"] = NEVER
         s["stop_commands"] = NEVER if stop_commands is None else stop_commands
         # Bankwise looks at the bank of the last request only, so that a bank can get one more than its share.
         size = config.RequestBufferSize

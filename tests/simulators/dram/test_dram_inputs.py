@@ -104,6 +104,17 @@ def test_memories_that_the_simulation_does_not_know_are_refused() -> None:
     with pytest.raises(ValueError, match="has 2 ranks"):
         simulate(ControllerConfig(), TRACE, two_ranks)
 
+    many = replace(
+        m,
+        organisation=replace(m.organisation, banks=64, rows=2048),
+        address_bits=replace(m.address_bits, bank=tuple(range(13, 19)), row=tuple(range(19, 30))),
+    )
+    with pytest.raises(ValueError, match=r"knows up to 62 banks, but .* has 64"):
+        simulate(ControllerConfig(), TRACE, many)
+    slow = replace(m, timings=replace(m.timings, rrd=1 << 24))
+    with pytest.raises(ValueError, match=r"commands 16777216 cycles or more apart \(act_to_act\)"):
+        simulate(ControllerConfig(), TRACE, slow)
+
 
 def test_traces_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="lies beyond the 1073741824 bytes"):
@@ -145,7 +156,7 @@ def test_guards_end_runs_that_make_no_progress() -> None:
         w = workspace.Workspace.allocate(decoded, default_memory())
         w.configure(ControllerConfig(Arbiter="Fifo", RefreshPolicy="NoRefresh"))
         w.state[field] = value
-        run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.scratch, w.latencies)
+        run(w.state, w.banks, w.queues, w.heap, w.trace, w.requests, w.record, w.bins, w.latencies)
         assert w.state["status"][0] == status
 
 

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from designgym.simulators.dram.controller import ControllerConfig
+from designgym.simulators.dram.latency import STATISTICS_SHAPE, make_bins, summarise
 from designgym.simulators.dram.run import COUNTED_COMMANDS, DramRun
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
-from designgym.simulators.dram.state import COMMAND_NAMES
+from designgym.simulators.dram.state import COMMAND_NAMES, REQUEST_STATE, TRACE
 from designgym.simulators.dram.trace import Trace
 
 MEMORY = default_memory()
@@ -175,6 +176,26 @@ def test_a_stopped_run_is_a_prefix_of_the_whole_one(
     answered = part.requests.response >= 0
     assert answered.sum() == part.n_answered < len(trace)
     assert (part.requests.response[answered] == whole.requests.response[answered]).all()
+
+
+def test_latencies_of_any_length_are_summarised_exactly() -> None:
+    rng = np.random.default_rng(10)
+    for longest in (1, 100, 4095, 4096, 70_000, 1 << 26):
+        n = int(rng.integers(1, 300))
+        trace, requests = np.zeros(n, dtype=TRACE), np.zeros(n, dtype=REQUEST_STATE)
+        trace["arrival"] = rng.integers(0, longest, n)
+        requests["presented"] = trace["arrival"] + rng.integers(0, longest, n)
+        requests["accepted"] = requests["presented"] + rng.integers(0, longest, n)
+        requests["response"] = np.where(rng.random(n) < 0.2, -1, requests["accepted"] + rng.integers(0, longest, n))
+        requests["activated"] = rng.integers(0, 2, n)
+        answered = requests["response"] >= 0
+        out = np.full(STATISTICS_SHAPE, -1, dtype=np.int64)
+        end = int(requests["response"].max())
+        assert summarise(trace, requests, max(end, 0), make_bins(), out) == requests["activated"][answered].sum()
+        for row, start in zip(out.tolist(), (trace["arrival"], requests["presented"], requests["accepted"]), strict=True):
+            latency = (requests["response"] - start)[answered]
+            p50, p99 = np.percentile(latency, [50, 99], method="inverted_cdf") if answered.any() else (0, 0)
+            assert row == [answered.sum(), latency.sum(), p50, p99, latency.max(initial=0)]
 
 
 def test_percentiles_are_those_of_the_request_times(random_trace: Callable[..., Trace]) -> None:
