@@ -36,6 +36,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "show": CommandEntry(f"{_HERE}.show_command", "Show a study: its runs, progress and best designs."),
     "export": CommandEntry(f"{_HERE}.export_command", "Export a study's trials, with units."),
     "report": CommandEntry(f"{_HERE}.report_command", "Write a study's HTML report."),
+    "dashboard": CommandEntry(
+        f"{_HERE}.dashboard_command", "Write all studies of a store as HTML pages.", "pages written so far are complete"
+    ),
     "validate": CommandEntry(f"{_HERE}.validate_command", "Compare our simulators with reference outputs."),
     "hash": CommandEntry(f"{_HERE}.hash_command", "Print the equivalence keys of designs."),
     "data": CommandEntry(f"{_HERE}.data_command", "Bring in data of other projects.", "files imported so far are complete"),

@@ -1,10 +1,13 @@
 """The commands search, run, studies, show and export: output, exit codes, one clear error for what cannot be."""
 
 import json
+import re
 import textwrap
 from pathlib import Path
 
 import pytest
+
+import designgym as dg
 
 PLUGIN = ["--plugin", str(Path(__file__).parent / "counting_env.py")]
 ENV = "test/Counting-v0"
@@ -54,6 +57,22 @@ def test_search_prints_json_that_a_second_search_repeats(cli) -> None:  # type: 
     scores = [trial["score"] for trial in a["trials"] if trial["feasible"]]
     assert a["best"]["score"] == max(scores) and a["best"]["feasible"]
     assert json.loads(cli(*(("6" if argument == "5" else argument) for argument in arguments))[1])["trials"] != a["trials"]
+
+
+def test_the_dashboard_leads_to_the_report_of_every_study(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    names = ["one", "One!", "<b>x", "index"]  # alike as file names, or no good ones
+    for name in names:
+        dg.Study(name, ENV, searchers="random", budget=8).run(backend="local", store=tmp_path / "s.db")
+    code, out, _ = cli("dashboard", "--store", tmp_path / "s.db", "--to", tmp_path / "pages")
+    assert code == 0 and "index.html" in out
+    index = (tmp_path / "pages" / "index.html").read_text()
+    links = re.findall(r'href="([^"#]+)"', index)
+    assert len(set(links)) == len(names) and "<b>x" not in index
+    for link in links:
+        assert "designgym report" in (tmp_path / "pages" / link).read_text()
+    assert cli("dashboard", "--store", tmp_path / "none.db")[0] == 1
+    (tmp_path / "file").write_text("")
+    assert cli("dashboard", "--store", tmp_path / "s.db", "--to", tmp_path / "file")[0] == 2
 
 
 def test_search_without_a_store_keeps_nothing_and_with_one_goes_on(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
