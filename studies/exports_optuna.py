@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,11 +35,17 @@ def export_optuna(result: StudyResult, url: str) -> str:
     Raises:
         InputError: If the storage cannot be opened, or holds a study of this name already.
     """
+    from designgym.searchers.optuna_bridge import quiet
+
+    with quiet():
+        return _export(result, url)
+
+
+def _export(result: StudyResult, url: str) -> str:
     import optuna
 
     from designgym.studies.store_opening import without_password
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = _open(url)
     names = [name for name, _ in result.definition["workloads"]]
     titles = {name: result.name if len(names) == 1 else f"{result.name} ({name})" for name in names}
@@ -53,9 +58,7 @@ def export_optuna(result: StudyResult, url: str) -> str:
     labels = _labels(result.objective)
     for workload, title in titles.items():
         study = optuna.create_study(storage=storage, study_name=title, directions=[direction for _, direction in labels])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([label for label, _ in labels])
+        study.set_metric_names([label for label, _ in labels])
         notes = {"env": result.definition["env"], "workload": workload, "objective": result.definition["objective"]["words"]}
         for key, value in (notes | {"units": result.frame.attrs["units"]}).items():
             study.set_user_attr(key, value)
@@ -118,8 +121,8 @@ def _trial(row: Mapping[Any, Any], result: StudyResult) -> optuna.trial.FrozenTr
     values: list[float] | None = None
     if metrics.ok:
         attributes |= {name: metrics[name] for name in names}
-        single = not isinstance(objective, SingleObjective | ParetoObjective)
-        values = [row["score"]] if single else [float(term.expression(metrics.values)) for term in objective.terms]
+        termwise = isinstance(objective, SingleObjective | ParetoObjective)
+        values = [term.value(metrics.values) for term in objective.terms] if termwise else [row["score"]]
         if not all(map(math.isfinite, values)):
             raise StoreError(f"trial {row['number']} of run {row['run']!r} has a value that is not finite: {values}")
         if objective.bounds:
@@ -134,7 +137,10 @@ def _trial(row: Mapping[Any, Any], result: StudyResult) -> optuna.trial.FrozenTr
 
 
 def _parameters(space: DesignSpace, design: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the active parameters as Optuna values and distributions; structured ones as one parameter per part."""
+    """Return the active parameters as Optuna values and distributions; structured ones as one parameter per part.
+
+    As people read them in a dashboard: searchers go by exponents, indices and sort keys instead (`DesignSpace.to_optuna`).
+    """
     from optuna.distributions import IntDistribution
 
     params: dict[str, Any] = {}
