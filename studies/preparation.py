@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from designgym.core.keys import KeyMaker
+from designgym.core.measuring import MISUSE, Measurer
 from designgym.core.workload import Workload
 from designgym.hashing.local_cache import LocalCache
 from designgym.studies.definition import Definition, extend
@@ -15,6 +17,8 @@ from designgym.studies.loop import RunSetting
 from designgym.studies.measuring import InProcess, SharedMeasuring
 from designgym.studies.records import StoredRun
 from designgym.studies.store import Store
+
+log = logging.getLogger(__name__)
 
 CALIBRATION_DESIGNS = 64
 CALIBRATION_SEED = 20_230_617  # any number: it only has to be the same every time
@@ -87,17 +91,23 @@ def _calibrate(definition: Definition, workload: Workload, store: Store) -> dict
     keys = KeyMaker(simulator, workload, fidelity=definition.fidelity, seed=seed)
     sample = space.sample(np.random.default_rng(CALIBRATION_SEED), CALIBRATION_DESIGNS)
     distinct = list({keys.keys(design).canonical: design for design in sample}.values())
-    if keys.functional(distinct[:1]) is None:  # also compiles what needs compiling
-        return {"answer": False, "has_probe": False}
-    began = time.perf_counter()
-    functional = keys.functional(distinct) or []
-    probe_s = (time.perf_counter() - began) / len(distinct)
+    try:
+        if keys.functional(distinct[:1]) is None:  # also compiles what needs compiling
+            return {"answer": False, "has_probe": False}
+        began = time.perf_counter()
+        functional = keys.functional(distinct) or []
+        probe_s = (time.perf_counter() - began) / len(distinct)
+    except MISUSE:
+        raise
+    except Exception as error:
+        log.warning("the probe of %s raised %s: %s; designs are measured without fingerprints", simulator.name, type(error).__name__, error)
+        return {"answer": False, "has_probe": True}
     measuring = SharedMeasuring(
         simulator, workload, fidelity=definition.fidelity, seed=seed, runner=InProcess(simulator), cache=LocalCache(), store=store,
         reuse=definition.reuse,
     )  # fmt: skip
     # one to warm up, then few: their cost is what is asked for, and an expensive simulator must not be kept busy here
-    results = measuring(distinct[:4], workload, definition.fidelity, seed)
+    results, _ = Measurer(simulator, workload, definition.fidelity, seed, measuring)(distinct[:4])
     costs = [result.cost_s for result in results[1:]] or [results[0].cost_s]
     cost_s = float(np.median(costs))
     share = 1 - len(set(functional)) / len(functional)

@@ -103,13 +103,13 @@ def _run(
         need: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
         if resources.memory_bytes:
             need["memory"] = resources.memory_bytes
+        _check_room(need)
         if _on_pool(prepared, evaluate_on):
             from designgym.studies.pool import start_pool
 
             payload = replace(payload, pool=start_pool(payload, resources))
             need = {"cpu": 0.0, "memory": 1.0}  # the workers have the CPUs; Tune refuses trials that need nothing at all
             workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
-        _check_room(need)
         with tempfile.TemporaryDirectory(prefix="dg-tune-", dir=session, ignore_cleanup_errors=True) as folder:
             tuner = tune.Tuner(
                 tune.with_resources(tune.with_parameters(run_trial, payload=payload), need),

@@ -10,6 +10,7 @@ from typing import Any
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
 from designgym.core.external import ProgramTimeout
+from designgym.core.measuring import ends_process
 from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.space import DesignSpace
@@ -52,7 +53,7 @@ class FunctionSimulator:
         except ProgramTimeout as error:
             return Metrics.timeout(str(error), time.perf_counter() - started)
         except SystemExit as error:
-            if hasattr(error, "ray_terminate_msg"):  # not the function's: Ray ends the process that it runs in
+            if ends_process(error):
                 raise
             return Metrics.failed(f"{self.name} called exit({error.code!r})", time.perf_counter() - started)
         except Exception as error:

@@ -58,7 +58,9 @@ class Measurer:
             returned = self._execute(designs, self._workload, self._fidelity, seed)
         except MISUSE:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if ends_process(error):
+                raise
             if len(designs) > 1:
                 return [result for design in designs for result in self._run([design], seed)]
             returned = [failure(self._simulator, error)]
@@ -76,7 +78,12 @@ def checked_results(simulator: Simulator, designs: Sequence[Design], returned: o
     return [result.checked(simulator.metrics) for result in returned]
 
 
-def failure(simulator: Simulator, error: Exception) -> Metrics:
+def ends_process(error: BaseException) -> bool:
+    """Return whether an exception is no doing of a simulator: Ray ends the process that it runs in."""
+    return hasattr(error, "ray_terminate_msg")
+
+
+def failure(simulator: Simulator, error: BaseException) -> Metrics:
     """Return the result of a design for which a simulator raised; not for `MISUSE`."""
     kind = Metrics.timeout if isinstance(error, ProgramTimeout) else Metrics.failed
     return kind(f"{simulator.name} raised {type(error).__name__}: {error}")

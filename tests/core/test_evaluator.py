@@ -235,6 +235,24 @@ def test_misuse_of_the_simulator_is_raised_and_leaves_no_reservation() -> None:
     assert held(cache) == 0
 
 
+def test_an_exit_inside_the_simulator_fails_its_design_only_unless_it_is_the_process_that_ends() -> None:
+    def leave(design: Design) -> None:
+        if design["size"] == 2:
+            raise SystemExit(3)
+
+    trials = Evaluator(Counting(before=leave), WORKLOAD).evaluate([design(1), design(2), design(3)])
+    assert [trial.metrics.status for trial in trials] == ["ok", "failed", "ok"]
+    assert trials[1].metrics.error == "counting raised SystemExit: 3"
+
+    def end(_: Design) -> None:
+        error = SystemExit(0)
+        error.ray_terminate_msg = "terminated"  # type: ignore[attr-defined]
+        raise error
+
+    with pytest.raises(SystemExit):
+        Evaluator(Counting(before=end), WORKLOAD).evaluate([design(1)])
+
+
 def test_an_interrupt_inside_the_simulator_leaves_no_reservation() -> None:
     def interrupt(design: Design) -> None:
         if design["size"] == 2:

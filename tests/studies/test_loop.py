@@ -123,6 +123,26 @@ def test_budget_counts_behaviours_and_duplicates_are_free() -> None:
     assert frame[frame["obtained"] == "functional hit"]["duplicate"].all()
 
 
+def test_the_calibration_survives_a_simulator_and_a_probe_that_raise(caplog: pytest.LogCaptureFixture) -> None:
+    class Raising(ProbedSimulator):
+        probes = True
+
+        def evaluate(self, designs: Sequence[dg.Design], *arguments: Any, **more: Any) -> list[dg.Metrics]:
+            raise ZeroDivisionError("in the simulator")
+
+        def probe(self, designs: Sequence[dg.Design], *arguments: Any, **more: Any) -> list[bytes]:
+            if not self.probes:
+                raise ZeroDivisionError("in the probe")
+            return super().probe(designs, *arguments, **more)
+
+    for probes in (True, False):
+        simulator = Raising()
+        simulator.probes = probes
+        frame = run(Study("s", environment(simulator), searchers="random", budget=6)).frame
+        assert (frame["status"] == "failed").all() and "in the simulator" in frame["error"][0]
+    assert "ZeroDivisionError: in the probe; designs are measured without fingerprints" in caplog.text
+
+
 def test_a_lying_probe_is_found_out_and_costs_no_result() -> None:
     frame = run(Study("s", environment(ProbedSimulator(lie=True)), searchers="random", budget=60, functional="on")).frame
     truth = (frame["design.a"] // 4 - 2) ** 2 + (frame["design.b"] - 3) ** 2

@@ -164,7 +164,8 @@ def test_a_searchers_bug_fails_its_run_only_and_is_told(tmp_path: Path) -> None:
     assert [report.trials for report in result.reports] == [16, 40]
 
 
-def test_what_cannot_run_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("evaluate_on", ["run", "auto"])  # auto: on a pool
+def test_what_cannot_run_is_refused(tmp_path: Path, evaluate_on: Any) -> None:
     class Large:
         name, version, deterministic = "large", "1", True
         space, metrics = dg.DesignSpace(a=dg.Integer(0, 9)), (dg.metric("cost_ns"),)
@@ -182,4 +183,4 @@ def test_what_cannot_run_is_refused(tmp_path: Path) -> None:
 
     env = EnvironmentSpec("mine/Large-v0", Large, FixedWorkloads({"w": 3}), {"cost": dg.minimize("cost_ns")}, "w")
     with pytest.raises(InputError, match="needs 3 GPU, this Ray cluster has 0"):
-        Study("s", env, searchers="random", budget=10).run(store=tmp_path / "s.db", evaluate_on="run")
+        Study("s", env, searchers="random", budget=10).run(store=tmp_path / "s.db", evaluate_on=evaluate_on)
