@@ -9,7 +9,7 @@ import typer
 
 from designgym.core.metrics import better
 from designgym.studies.cli.options import EnvironmentArgument, JsonOption, find_environment
-from designgym.studies.cli.tables import format_cell, format_number, print_pairs, print_table
+from designgym.studies.cli.tables import design_value, format_number, print_pairs, print_table
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +91,7 @@ def _parameter_rows(parameters: list[dict[str, Any]], conditions: dict[str, str]
         name = prefix + entry["name"]
         when = f"when {conditions[name]}" if name in conditions else "always"
         inner = entry.get("parameters")
-        default = f"{len(entry['default'])} elements" if inner else format_cell(entry["default"])
+        default = f"{len(entry['default'])} elements" if inner else design_value(entry["default"])
         rows.append((name, entry["words"].removeprefix("one of "), entry["unit"], default, when))
         rows += _parameter_rows(inner or [], conditions, f"{name}[].")
     return rows

@@ -48,6 +48,8 @@ def format_cell(value: Any) -> str:
 
 def design_value(value: Any) -> str:
     """Return a design's value as a table cell; the parts of a structured one as people write them."""
+    if isinstance(value, bool):
+        return str(value)  # as it is written in a space
     return format_cell([str(item) for item in value] if isinstance(value, list) else value)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from designgym.core.errors import InputError
 from designgym.studies.cli.options import parse_assignments
-from designgym.studies.cli.tables import format_cell, format_number, format_quantity, print_pairs, print_table, with_unit
+from designgym.studies.cli.tables import design_value, format_cell, format_number, format_quantity, print_pairs, print_table, with_unit
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,10 @@ def test_tables_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     print_pairs([("words", "some " * 60)])
     text = capsys.readouterr().out
     assert "[bold]x" in text and "value [ns]" in text and max(map(len, text.splitlines())) <= 120
+
+
+def test_values_of_designs_read_as_they_are_written() -> None:
+    assert [design_value(value) for value in (True, 2048, ["a", 1], "x")] == ["True", "2,048", "a, 1", "x"]
 
 
 def test_assignments() -> None:
