@@ -98,10 +98,7 @@ class DramController:
         legal = [_config(design) for design, problems in zip(designs, reasons, strict=True) if not problems]
         _compile()
         started = time.perf_counter()
-        try:
-            runs = iter(simulate_batch(legal, trace, self.memory, threads=self.threads))
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        runs = iter(simulate_batch(legal, trace, self.memory, threads=self.threads))
         cost_s = (time.perf_counter() - started) / max(len(legal), 1)
         return [Metrics.infeasible(problems) if problems else _metrics(next(runs), cost_s) for problems in reasons]
 
@@ -113,10 +110,7 @@ class DramController:
         """
         trace = _first(_trace(workload), PROBED_REQUESTS)
         canonical = [self.space.canonical(design, workload.traits) for design in designs]
-        try:
-            runs = simulate_batch([_config(design) for design in canonical], trace, self.memory, record_commands=True, keep_requests=True)
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        runs = simulate_batch([_config(design) for design in canonical], trace, self.memory, record_commands=True, keep_requests=True)
         return [_fingerprint(design, run) for design, run in zip(canonical, runs, strict=True)]
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from designgym.core.errors import InputError
 from designgym.simulators.dram import latency
 from designgym.simulators.dram.controller import BANKWISE, NO_REFRESH, READ_WRITE, ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
@@ -31,30 +32,30 @@ HEAP_CAPACITY = 1 << 12  # timed settings of alarms, dead ones included; grows w
 
 @lru_cache(maxsize=16)
 def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
-    """Returns the trace with its addresses decoded, as the simulation reads it; shape ``(n,)``, `TRACE`.
+    """Return the trace with its addresses decoded, as the simulation reads it; shape ``(n,)``, `TRACE`.
 
     Raises:
-        ValueError: If the trace does not fit the memory, or the memory is of a kind that the simulation does not know.
+        InputError: If the trace does not fit the memory, or the memory is of a kind that the simulation does not know.
     """
     org = memory.organisation
     more = {name: getattr(org, name) for name in ("channels", "ranks", "bank_groups") if getattr(org, name) != 1}
     if more:
-        raise ValueError(
+        raise InputError(
             f"The simulation knows memories of one channel, one rank and one bank group, but {memory.name!r} has "
             f"{', '.join(f'{count} {name}' for name, count in more.items())}. Split the trace and simulate each part alone."
         )
     if org.banks > MAX_BANKS:
-        raise ValueError(f"The simulation knows up to {MAX_BANKS} banks, but {memory.name!r} has {org.banks}.")
+        raise InputError(f"The simulation knows up to {MAX_BANKS} banks, but {memory.name!r} has {org.banks}.")
     if trace.clock_ns != memory.clock_ns:
-        raise ValueError(
+        raise InputError(
             f"The clock of trace {trace.name!r} is {trace.clock_ns} ns, that of {memory.name!r} {memory.clock_ns} ns, but they "
             "must be equal. Convert the arrival times to memory cycles first."
         )
     slow = [name for name, cycles in memory.constraints.items() if cycles >= HORIZON]
     if slow:
-        raise ValueError(f"{memory.name!r} has commands {HORIZON} cycles or more apart ({', '.join(slow)}). Check its timings.")
+        raise InputError(f"{memory.name!r} has commands {HORIZON} cycles or more apart ({', '.join(slow)}). Check its timings.")
     if int(trace.arrival_ticks.max()) >= MAX_TICK // 2:
-        raise ValueError(f"A request of {trace.name!r} arrives after tick {MAX_TICK // 2}. Shorten the trace.")
+        raise InputError(f"A request of {trace.name!r} arrives after tick {MAX_TICK // 2}. Shorten the trace.")
     decoded = np.zeros(len(trace), dtype=TRACE)
     decoded["arrival"] = trace.arrival_ticks
     decoded["is_write"] = trace.is_write
@@ -81,7 +82,7 @@ class Workspace:
 
     @classmethod
     def allocate(cls, trace: NDArray[np.void], memory: MemorySpec, *, record_capacity: int = 0) -> "Workspace":
-        """Returns the arrays for runs of one trace on one memory.
+        """Return the arrays for runs of one trace on one memory.
 
         Args:
             trace: Decoded by `decode_trace`.
@@ -117,7 +118,7 @@ class Workspace:
         )
 
     def configure(self, config: ControllerConfig, *, stop_commands: int | None = None) -> None:
-        """Sets the design to simulate next, and after how many commands to stop (at the end of that round)."""
+        """Set the design to simulate next, and after how many commands to stop (at the end of that round)."""
         self.state[:] = self.initial_state
         self.banks[:] = self.initial_banks
         s = self.state[0]
@@ -133,11 +134,11 @@ class Workspace:
             self.queues = np.zeros((self.banks.size, capacity), dtype=np.int64)
 
     def grow_heap(self) -> None:
-        """Doubles the room for timed settings of alarms."""
+        """Double the room for timed settings of alarms."""
         self.heap = np.zeros(2 * self.heap.size, dtype=np.int64)
 
     def grow_record(self, n_commands: int) -> None:
-        """Makes room for this many commands."""
+        """Make room for this many commands."""
         self.record = np.zeros(n_commands, dtype=COMMAND_RECORD)
 
 
@@ -157,7 +158,7 @@ _INITIALLY_NONE = (
 
 
 def _round_limit(trace: NDArray[np.void], memory: MemorySpec) -> int:
-    """Returns a number of rounds that no run which makes progress needs.
+    """Return a number of rounds that no run which makes progress needs.
 
     A request causes a few tens of rounds and can take the time of a full bank cycle and a refresh; each refresh interval of
     simulated time causes a few more.
