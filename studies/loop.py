@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from designgym.core.design import Design
-from designgym.core.errors import StoreError
+from designgym.core.errors import DesignGymError, StoreError
 from designgym.core.evaluator import AGREEMENT, Evaluator
 from designgym.core.measuring import agree
 from designgym.core.metrics import Metrics
@@ -150,9 +150,12 @@ class SearchRun:
 
     def _step(self) -> bool:
         setting = self._setting
-        designs = self._searcher.ask(min(setting.batch, setting.budget - self._tally.evaluations))
+        count = min(setting.batch, setting.budget - self._tally.evaluations)
+        designs = self._searcher.ask(count)
         if not designs:
             return False
+        if len(designs) > count:
+            raise DesignGymError(f"searcher {self._stored.plan.searcher!r} proposed {len(designs)} designs, asked for {count} at most")
         records = self._evaluate(designs)
         self._store.append(self._stored.id, self._owner, records, progress=self._progress(), checkpoint=self._checkpoint(records))
         self._batches += 1

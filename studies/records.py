@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from designgym.core.design import Design
-from designgym.core.errors import StoreError
+from designgym.core.errors import DesignGymError, StoreError
 from designgym.core.metrics import Metrics
 from designgym.core.objectives import Objective
 from designgym.core.space import DesignSpace
@@ -94,6 +94,14 @@ class Record:
 def dumps(data: Any) -> str:
     """Return compact JSON; numpy numbers become plain ones, NaN and infinities are refused."""
     return json.dumps(data, separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+def checkpoint_text(checkpoint: Any) -> str:
+    """Return a checkpoint as JSON; raises `DesignGymError` if the state that a searcher gave is none."""
+    try:
+        return dumps(checkpoint)
+    except (TypeError, ValueError) as error:
+        raise DesignGymError(f"what the searcher's state() returns must be JSON data: {error}") from None
 
 
 def loads(text: str, what: str) -> Any:

@@ -13,7 +13,7 @@ from designgym.core.errors import StoreError, UnknownNameError
 from designgym.core.metrics import Metrics
 from designgym.core.space import DesignSpace
 from designgym.studies.processes import describe_owner, owner_state
-from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, dumps, from_row, loads, to_metrics, to_row
+from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, checkpoint_text, dumps, from_row, loads, to_metrics, to_row
 from designgym.studies.store_base import FOREIGN_LEASE_S, StoreBase, holds, stored_run
 from designgym.studies.store_opening import default_place, file_of, open_engine
 from designgym.studies.store_schema import BUSY_TIMEOUT_S, measurements, runs, studies, trials
@@ -171,7 +171,7 @@ class Store(StoreBase):
         """Note how a run ended, and let another process take it up later; without effect if ``owner`` is not its writer any more."""
         values = {"status": status, "stop_reason": reason, "heartbeat_s": time.time(), "owner": "", "progress": dumps(progress)}
         if checkpoint is not None:
-            values["checkpoint"] = dumps(checkpoint)
+            values["checkpoint"] = checkpoint_text(checkpoint)
         with self._writing() as connection:
             connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), values)
 
@@ -203,7 +203,7 @@ class Store(StoreBase):
         rows = [to_row(record, run_id) for record in records]
         values = {"heartbeat_s": time.time(), "progress": dumps(progress)}
         if checkpoint is not None:
-            values["checkpoint"] = dumps(checkpoint)
+            values["checkpoint"] = checkpoint_text(checkpoint)
         with self._writing() as connection:
             self._check_writer(connection, run_id, owner, values)
             if rows:

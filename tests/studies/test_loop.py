@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import designgym as dg
-from designgym.core.errors import InputError, StoreError
+from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.registry import EnvironmentSpec, FixedWorkloads
 from designgym.studies import loop, measuring
 from designgym.studies.results import StudyResult
@@ -121,6 +121,20 @@ def test_budget_counts_behaviours_and_duplicates_are_free() -> None:
     assert frame["duplicate"].any()
     assert frame[~frame["duplicate"]]["key_functional"].nunique() == 25
     assert frame[frame["obtained"] == "functional hit"]["duplicate"].all()
+
+
+def test_a_searcher_that_breaks_its_contract_is_told_apart_from_a_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from designgym.searchers.random_search import Random
+
+    study = Study("s", "test/Counting-v0", searchers="random", budget=10, batch=4)
+    ask = Random.ask
+    monkeypatch.setattr(Random, "ask", lambda self, n=1: ask(self, n + 1))
+    with pytest.raises(DesignGymError, match="searcher 'random' proposed 5 designs, asked for 4 at most"):
+        run(study)
+    monkeypatch.undo()
+    monkeypatch.setattr(Random, "state", lambda self: {"rng": self.rng})
+    with pytest.raises(DesignGymError, match=r"state\(\) returns must be JSON data: Generator"):
+        run(study)
 
 
 def test_the_calibration_survives_a_simulator_and_a_probe_that_raise(caplog: pytest.LogCaptureFixture) -> None:
