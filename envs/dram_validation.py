@@ -50,6 +50,7 @@ class DramValidator:
             raise InputError(f"{reference} has no column to compare: expected one or more of {', '.join(COMPARED_COLUMNS)}")
         searched = [*folders, *([oracle / TRACES] if oracle is not None and (oracle / TRACES).is_dir() else [])]
         find = cache(partial(_find, folders=searched))
+        _require_traces(reference, rows, find, searched)
         records: dict[int, dict[str, object]] = {}
         for index, (line, row) in enumerate(rows):
             if row.get("status", "ok") == "ok":
@@ -93,6 +94,32 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     return header, rows
 
 
+def _require_traces(
+    reference: Path, rows: Sequence[tuple[int, dict[str, str]]], find: Callable[[str], Trace], folders: Sequence[Path]
+) -> None:
+    """Raise one `InputError` that names all traces which do not exist, each with the first row that wants it."""
+    from designgym.simulators.dram.workloads.library import ARCHGYM_TRACES, DATA_VARIABLE, UnknownWorkloadError, data_folders
+
+    unknown: dict[str, str] = {}
+    for index, (line, row) in enumerate(rows):
+        name = row["trace"]
+        if not name or name in unknown or row.get("status", "ok") != "ok":
+            continue
+        try:
+            find(name)
+        except UnknownWorkloadError:
+            unknown[name] = f"{shorten(name)} (row {index + 1}, line {line})"
+        except InputError:
+            continue  # it is there but cannot be used: an error of its row
+    if unknown:
+        places = ", ".join(map(str, (*folders, *data_folders()))) or f"no folder ({DATA_VARIABLE} is not set)"
+        bring = " (ArchGym's: first `designgym data import dram CLONE`)" if unknown.keys() & set(ARCHGYM_TRACES) else ""
+        raise InputError(
+            f"{reference} names unknown traces in column trace: {', '.join(unknown.values())}. Looked for as NAME.stl, NAME.trace and "
+            f"NAME.csv in {places}, and among the generated ones. Give the folder that holds them with --workloads DIR{bring}"
+        )
+
+
 def _checked(place: str, row: dict[str, str], compared: Sequence[str], find: Callable[[str], Trace]) -> dict[str, object]:
     """Return a row with its numbers as numbers, or raise `InputError` naming the place and the column."""
     from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
@@ -134,5 +161,4 @@ def _find(name: str, *, folders: Sequence[Path]) -> Trace:
 
     if not name:
         raise InputError(f"it is empty: expected the name of a trace in {shorten_list([str(folder) for folder in folders]) or 'a folder'}")
-    # as DRAMSys reads them: a time that goes back counts as the latest so far
-    return find_workload(name, directories=folders, clamp_times=True)
+    return find_workload(name, directories=folders)

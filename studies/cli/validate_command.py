@@ -65,12 +65,12 @@ def validate(
         assert spec.validator is not None  # by _environments
         comparison = spec.validator.compare(table, folders=workloads or [], oracle=folder)
         unequal += sum(column.rows - column.equal_rows for column in comparison.columns)
+        if out is not None:  # before anything is printed: the reader of the output may be gone
+            _write(out, table, comparison)
+            note(f"wrote {out}")
         if number:
             print()
         _print_comparison(spec, table, comparison)
-        if out is not None:
-            _write(out, table, comparison)
-            note(f"wrote {out}")
     return FAILED if unequal else DONE
 
 

@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import gymnasium
@@ -9,8 +10,10 @@ from designgym.core.errors import InputError, NotInstalledError
 from designgym.core.metrics import Metrics
 from designgym.envs import environment, make_env, make_evaluator
 from designgym.envs.dram_controller import REFERENCE
+from designgym.simulators.dram.run import COUNTED_COMMANDS
 
 ID = "designgym/DramController-v0"
+ORACLE = Path(__file__).resolve().parents[3] / "shared" / "oracle"
 VALUES = {
     "PagePolicy": ["Open", "OpenAdaptive", "Closed", "ClosedAdaptive"],
     "Scheduler": ["Fifo", "FrFcfsGrp", "FrFcfs"],
@@ -96,6 +99,24 @@ def test_workloads_from_the_users_folders(tmp_path: Path, monkeypatch: pytest.Mo
     assert env.step(np.array([0, 0, 0, 0, 0, 1, 0, 0, 0, 0]))[4]["metrics"]["n_rd"] == 40
     with pytest.raises(InputError, match="DESIGNGYM_DATA"):
         spec.workload("cloud-1")
+
+
+@pytest.mark.skipif(not (ORACLE / "dramsys" / "traces").is_dir(), reason=f"reference outputs of DRAMSys are not at {ORACLE}")
+def test_a_reference_trace_whose_times_go_back_gives_what_it_gives_in_dramsys(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DESIGNGYM_DATA", str(ORACLE / "dramsys" / "traces"))
+    with (ORACLE / "dramsys_ddr3_mixed_public.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["trace"] == "ddr3_example"]
+    evaluator = make_evaluator(ID, workload="ddr3_example", functional="off", options={"allow_no_refresh": True})
+    space = evaluator.simulator.space
+    designs = [space.validate({name: int(row[name]) if row[name].isdigit() else row[name] for name in VALUES}) for row in rows]
+    columns = {"total_time_ns": "time_ns", "energy_pj": "energy_pJ"} | {f"n_{name.lower()}": f"n_{name}" for name in COUNTED_COMMANDS}
+    for row, trial in zip(rows, evaluator.evaluate(designs), strict=True):
+        assert {name: trial.metrics[name] for name in columns} == {name: float(row[column]) for name, column in columns.items()}
+        assert trial.metrics["power_mw"] == pytest.approx(float(row["power_mW"]), abs=0.005001)
+    assert len(rows) == 150
+    assert sum("times that go back" in record.getMessage() for record in caplog.records) <= 1  # none if it was read before
 
 
 def test_another_memory_is_another_simulator(tmp_path: Path) -> None:

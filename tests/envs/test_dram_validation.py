@@ -59,7 +59,12 @@ BAD = {
     "number out of range": (HEADER, [ROW.replace("Bankwise,1,", "Bankwise,0,")], r"row 1 \(line 2\): RequestBufferSize must be .*0"),
     "bad result": (HEADER, [ROW.replace("100.0", "fast")], r"row 1 \(line 2\), column time_ns: got 'fast', expected a finite number"),
     "infinite result": (HEADER, [ROW.replace("100.0", "inf")], r"column time_ns: got 'inf'"),
-    "unknown trace": (HEADER, [ROW, ROW.replace("tiny", "teeny")], r"row 2 \(line 3\), column trace: unknown DRAM workload 'teeny'"),
+    "unknown traces": (
+        HEADER,
+        [ROW, ROW.replace("tiny", "teeny"), ROW.replace("tiny", "weeny"), ROW.replace("tiny", "teeny"), ROW.replace("tiny", "broken")],
+        r"names unknown traces in column trace: 'teeny' \(row 2, line 3\), 'weeny' \(row 3, line 4\)\. Looked for .*--workloads DIR$",
+    ),
+    "unknown traces of ArchGym": (HEADER, [ROW.replace("tiny", "cloud-2")], r"'cloud-2' \(row 1, line 2\).*designgym data import dram"),
     "no trace": (HEADER, [ROW.replace("tiny", "")], r"row 1 \(line 2\), column trace: it is empty"),
     "broken trace": (HEADER, [ROW.replace("tiny", "broken")], r"column trace: .*broken.stl.* line 3"),
     "broken quotes": (HEADER, ['"A"x,' + ROW[2:]], "not CSV"),

@@ -1,5 +1,6 @@
 """Reads and writes traces in the formats of DRAMSys (.stl), Ramulator (.trace) and as CSV."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ EXTENSIONS: dict[str, str] = {end: form.name for form in FORMATS.values() for en
 CLOCK_NS = 1.25
 """Tick of traces that do not say otherwise: 800 MHz, the clock of the reference memory."""
 _CHUNK_BYTES = 16 << 20  # text parsed at once; bounds the memory needed to about ten times this
+log = logging.getLogger("designgym.dram")
 _COMMENT = re.compile(rb"^[ \t]*#[^\n]*", re.MULTILINE)
 
 
@@ -49,8 +51,8 @@ def read_trace(
         name: Name of the trace; None takes the file's name without its extension.
         memory_bytes: Size of the memory in bytes; every address must be below it.
         clock_ns: Length of one tick in ns.
-        clamp_times: Take a time that is earlier than the one above as equal to it, instead of refusing the file. A player that
-            sends requests in the order of the file does the same: DRAMSys ships an example with such times.
+        clamp_times: Take a time that goes back as the latest so far, with one warning for the file, instead of refusing it. A player
+            that sends requests in the order of the file does the same: DRAMSys ships an example with such times.
 
     Raises:
         InputError: The file cannot be read or is not a legal trace; the message names the first bad line.
@@ -79,7 +81,7 @@ def read_trace(
     ticks = np.concatenate([chunk.ticks for chunk in chunks]) if form.has_times else np.arange(numbers.size)
     addresses = np.concatenate([chunk.addresses for chunk in chunks])
     if clamp_times:
-        ticks = np.maximum.accumulate(ticks)
+        ticks = _clamped(path, ticks, numbers)
     _check(path, text, ticks, addresses, numbers, memory_bytes)
     is_write = np.concatenate([chunk.is_write for chunk in chunks])
     return Trace(name or path.stem, ticks, is_write, addresses, clock_ns)
@@ -176,6 +178,19 @@ def _parse_slowly(path: Path, form: LineFormat, text: bytes, line: int) -> Reque
             raise _bad_line(path, line + number, content, f"{error}; expected {form.expected}") from None
     table = np.array(requests, dtype=np.int64).reshape(-1, 4)
     return Requests(table[:, 0], table[:, 1].astype(np.bool_), table[:, 2], table[:, 3])
+
+
+def _clamped(path: Path, ticks: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the times, each at least the latest before it; warn if that changes any."""
+    clamped = np.maximum.accumulate(ticks)
+    early = np.flatnonzero(ticks < clamped)
+    if early.size:
+        log.warning(
+            "%s, line %d: tick %d is before tick %d of a request above, the first of %d times that go back; each is taken as the latest "
+            "time so far, as DRAMSys does",
+            path, numbers[early[0]], ticks[early[0]], clamped[early[0]], early.size,
+        )  # fmt: skip
+    return clamped
 
 
 def _check(

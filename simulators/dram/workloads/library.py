@@ -14,7 +14,15 @@ from designgym.simulators.dram.workloads.catalogue import CATALOGUE, generate
 from designgym.simulators.dram.workloads.draws import GIB
 from designgym.simulators.dram.workloads.formats import CLOCK_NS, EXTENSIONS, read_trace
 
-__all__ = ["ARCHGYM_TRACES", "DATA_VARIABLE", "SUBFOLDER", "available_workloads", "data_folders", "find_workload"]
+__all__ = [
+    "ARCHGYM_TRACES",
+    "DATA_VARIABLE",
+    "SUBFOLDER",
+    "UnknownWorkloadError",
+    "available_workloads",
+    "data_folders",
+    "find_workload",
+]
 
 ARCHGYM_TRACES = ("stream", "random", "cloud-1", "cloud-2")
 """Traces of ArchGym, which are not ours to ship; they are found in the user's folders."""
@@ -26,7 +34,12 @@ SUBFOLDER = "dram"
 """Folder inside a data folder that is searched too."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_SEARCHED = (".stl", ".trace", ".csv")
+_REFERENCE = ".stl"  # DRAMSys's own format
+_SEARCHED = (_REFERENCE, ".trace", ".csv")
+
+
+class UnknownWorkloadError(InputError):
+    """There is no workload of that name."""
 
 
 def data_folders() -> tuple[Path, ...]:
@@ -40,22 +53,24 @@ def find_workload(
     directories: Iterable[str | os.PathLike[str]] | None = None,
     memory_bytes: int = GIB,
     clock_ns: float = CLOCK_NS,
-    clamp_times: bool = False,
 ) -> Trace:
     """Find a workload.
 
     The order: the given directories, the folders of DESIGNGYM_DATA (in each NAME.stl, NAME.trace, NAME.csv, then the same in
     its subfolder ``dram``), the generated workloads; lastly a name that is the path of a trace file.
 
+    A NAME.stl of a folder is somebody's reference, which must give what it gives in DRAMSys: times that go back are accepted with
+    DRAMSys's meaning, the latest time so far, and a warning. In a file given by its path they are taken for a mistake and refused.
+
     Args:
         name: Name of a workload, or path of a trace file.
         directories: Folders to search first.
         memory_bytes: Size of the memory in bytes; every address must be below it.
         clock_ns: Length of one tick in ns, for traces that do not say.
-        clamp_times: As in `read_trace`: accept times that go back.
 
     Raises:
-        InputError: There is no such workload, a folder does not exist, or a file is not a legal trace.
+        UnknownWorkloadError: There is no such workload.
+        InputError: A folder does not exist, or a file is not a legal trace.
     """
     given = [expanded(folder) for folder in directories or ()]
     for folder in given:
@@ -65,12 +80,12 @@ def find_workload(
     if is_name(text):
         for folder in (*given, *data_folders()):
             if (path := _in_folder(folder, text)) is not None:
-                return _read(path, text, memory_bytes, clock_ns, clamp_times)
+                return _read(path, text, memory_bytes, clock_ns, clamp_times=path.suffix == _REFERENCE)
         if text in CATALOGUE:
             return _generated(text)
     path = expanded(text)
     if _is_file(path):
-        return _read(path, path.stem, memory_bytes, clock_ns, clamp_times)
+        return _read(path, path.stem, memory_bytes, clock_ns, clamp_times=False)
     raise _unknown(text, given)
 
 
@@ -111,7 +126,7 @@ def _in_folder(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _read(path: Path, name: str, memory_bytes: int, clock_ns: float, clamp_times: bool) -> Trace:
+def _read(path: Path, name: str, memory_bytes: int, clock_ns: float, *, clamp_times: bool) -> Trace:
     # A file that changes is read again; one that does not is read once per process, however many designs run on it.
     status = path.stat()
     return _read_once(path, status.st_mtime_ns, status.st_size, name, memory_bytes, clock_ns, clamp_times)
@@ -127,18 +142,18 @@ def _generated(name: str) -> Trace:
     return generate(name)
 
 
-def _unknown(name: str, given: Sequence[Path]) -> InputError:
+def _unknown(name: str, given: Sequence[Path]) -> UnknownWorkloadError:
     known = available_workloads(given)
     message = f"unknown DRAM workload {shorten(name)}"
     if name in ARCHGYM_TRACES:
-        return InputError(
+        return UnknownWorkloadError(
             f"{message}: it is ArchGym's and not shipped here. Clone {ARCHGYM_REPOSITORY} and run "
             f"`designgym data import dram CLONE/{ARCHGYM_FOLDER}` with {DATA_VARIABLE} set to a folder of yours. "
             f"Without files: {shorten_list(known)}"
         )
     if Path(name).suffix.lower() in EXTENSIONS or not is_name(name):
-        return InputError(f"{message}: there is no such file. Give an existing trace file or one of {shorten_list(known)}")
+        return UnknownWorkloadError(f"{message}: there is no such file. Give an existing trace file or one of {shorten_list(known)}")
     close = difflib.get_close_matches(name, dict.fromkeys((*known, *ARCHGYM_TRACES)), n=3, cutoff=0.5)
     advice = f"did you mean {' or '.join(repr(match) for match in close)}? Known" if close else "known"
     searched = ", ".join(str(folder) for folder in (*given, *data_folders())) or f"no folders ({DATA_VARIABLE} is not set)"
-    return InputError(f"{message}: {advice}: {shorten_list(known)}. Searched: {searched}")
+    return UnknownWorkloadError(f"{message}: {advice}: {shorten_list(known)}. Searched: {searched}")

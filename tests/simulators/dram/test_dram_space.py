@@ -59,7 +59,7 @@ def test_canonical_forms_behave_alike_on_random_traces(random_trace: Callable[..
 @pytest.mark.skipif(not _TRACES.is_dir(), reason=f"reference traces are not at {_TRACES}")
 @pytest.mark.parametrize("name", ["stream", "random", "cloud-1", "mix-b2b-pub", "mix-gap-pub", "ddr3_example"])
 def test_canonical_forms_behave_alike_on_reference_traces(name: str) -> None:
-    trace = find_workload(name, directories=[_TRACES], clamp_times=True)
+    trace = find_workload(name, directories=[_TRACES])
     assert _check_canonical_forms_behave_alike(trace, _designs(np.random.default_rng(12), 40)) > 20
 
 

@@ -140,9 +140,14 @@ def test_bad_line_is_found_in_a_later_piece(tmp_path: Path, monkeypatch: pytest.
         read_trace(write(tmp_path, "a.stl", "\n".join(lines)))
 
 
-def test_times_that_go_back_can_be_clamped(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.stl", "5:\tread\t0\n4:\tread\t0\n9:\tread\t0\n0:\tread\t0\n")
+def test_times_that_go_back_can_be_clamped_with_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path, "a.stl", "5:\tread\t0\n\n4:\tread\t0\n9:\tread\t0\n0:\tread\t0\n")
     assert read_trace(path, clamp_times=True).arrival_ticks.tolist() == [5, 5, 9, 9]
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert f"{path}, line 3: tick 4 is before tick 5 of a request above, the first of 2 times" in record.getMessage()
+    read_trace(write(tmp_path, "b.stl", "5:\tread\t0\n5:\tread\t0\n"), clamp_times=True)
+    assert len(caplog.records) == 1
 
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:

@@ -65,6 +65,27 @@ def test_a_path_is_a_name(tmp_path: Path) -> None:
     assert find_workload(str(path)) == find_workload(path)
 
 
+def test_times_that_go_back_are_accepted_by_name_and_refused_by_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "dram" / "back.stl"
+    path.parent.mkdir()
+    path.write_text("5:\tread\t0x0\n3:\tread\t0x40\n9:\tread\t0x80\n")
+    (tmp_path / "backwards.csv").write_text("tick,op,address\n5,R,0\n3,R,64\n")
+    monkeypatch.setenv("DESIGNGYM_DATA", str(tmp_path))
+    for _ in range(2):
+        assert find_workload("back").arrival_ticks.tolist() == [5, 5, 9]
+    assert find_workload("back", directories=[path.parent]).arrival_ticks.tolist() == [5, 5, 9]
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [f"{path}, line 2"]  # once for a file
+    for other in (path, str(path)):
+        with pytest.raises(InputError, match=r"back\.stl, line 2: .*tick 3 is before tick 5.*--clamp-times"):
+            find_workload(other)
+    with pytest.raises(InputError, match=r"backwards\.csv, line 3: .*tick 3 is before tick 5"):  # no reference of DRAMSys
+        find_workload("backwards")
+    with pytest.raises(InputError, match=r"line 2: .*tick 3 is before tick 5"):
+        import_traces(path, tmp_path / "out")
+
+
 def test_changed_files_are_read_again(tmp_path: Path) -> None:
     path = one_request(tmp_path / "w.stl", 0x40)
     assert find_workload("w", directories=[tmp_path]) is find_workload("w", directories=[tmp_path])

@@ -59,6 +59,19 @@ def test_the_three_keys(run: Run, write: Write) -> None:
     assert a["functional"] == b["functional"] != c["functional"]
 
 
+def test_times_that_go_back_are_refused_in_a_file_of_ones_own_and_accepted_by_name(run: Run, write: Write, tmp_path: Path) -> None:
+    trace, designs = write("5:\tread\t0x0\n3:\tread\t0x2000\n9:\twrite\t0x4000\n", "back.stl"), write([DESIGN])
+    refused = run("evaluate", ENV, "--designs", designs, "--workload", trace, "--jsonl")
+    assert refused.exit_code == 2 and "line 2" in refused.stderr and "--clamp-times" in refused.stderr and refused.stdout == ""
+    by_name = run("evaluate", ENV, "--designs", designs, "--workload", "back", "--workloads", tmp_path, "--jsonl")
+    assert by_name.exit_code == 0, by_name.stderr
+    assert run("data", "import", "dram", trace, "--to", tmp_path / "data", "--clamp-times").exit_code == 0
+    imported = run("evaluate", ENV, "--designs", designs, "--workload", tmp_path / "data" / "back.stl", "--jsonl")
+    assert json.loads(by_name.stdout)["metrics"] == json.loads(imported.stdout)["metrics"]
+    searched = run("search", ENV, "--workload", "back", "--workloads", tmp_path, "--budget", 2, "--json")
+    assert searched.exit_code == 0, searched.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

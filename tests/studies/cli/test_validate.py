@@ -1,4 +1,7 @@
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,19 @@ def test_an_unequal_row_exits_with_1_and_out_has_our_values(run: Run, write: Wri
     assert rows[0]["note"] == "x, y" and rows[1]["latency"] == "100.25"
     again = run("validate", "toy/Cache-v0", "--reference", out, "--out", tmp_path / "again.csv")
     assert again.exit_code == 1 and (tmp_path / "again.csv").read_text() == out.read_text()
+
+
+def test_out_is_whole_though_nobody_reads_what_is_printed(write: Write, plugin: Path, tmp_path: Path) -> None:
+    reference, out = write(TABLE, "reference.csv"), tmp_path / "out.csv"
+    code = "import sys; from designgym.studies.cli import main; sys.exit(main())"
+    command = [sys.executable, "-u", "-c", code, "--plugin", plugin, "validate", "toy/Cache-v0", "--reference", reference, "--out", out]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        result = subprocess.run(list(map(str, command)), stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    with out.open() as file:
+        assert [row["ours_latency"] for row in csv.DictReader(file)] == ["26.0", "100.0"]
 
 
 @pytest.mark.parametrize("place", ["../shared/oracle from here", "--oracle elsewhere"])
