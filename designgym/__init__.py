@@ -12,6 +12,7 @@ from designgym.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from designgym.core import testing as testing
+    from designgym.core.canonical_form import CanonicalForm as CanonicalForm
     from designgym.core.design import Design as Design
     from designgym.core.errors import DesignGymError as DesignGymError
     from designgym.core.errors import InputError as InputError
@@ -63,7 +64,7 @@ _HOMES: dict[str, str] = {
     "Categorical": "core.parameters", "Float": "core.parameters", "Integer": "core.parameters", "Ordinal": "core.parameters",
     "PowerOfTwo": "core.parameters", "Permutation": "core.groups", "Repeated": "core.groups",
     "Condition": "core.rules", "Constraint": "core.rules", "Rewrite": "core.rules", "Interchangeable": "core.rules",
-    "Unordered": "core.rules",
+    "Unordered": "core.rules", "CanonicalForm": "core.canonical_form",
     "Metrics": "core.metrics", "MetricSpec": "core.metrics", "metric": "core.metrics",
     "Objective": "core.objectives", "minimize": "core.objectives", "maximize": "core.objectives", "weighted": "core.objectives",
     "target": "core.objectives", "pareto": "core.objectives",

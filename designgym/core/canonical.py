@@ -1,8 +1,8 @@
 """The canonical form: one representative per class of designs that a space declares equivalent.
 
 Sound by construction of its inputs: every step is licensed by a declared rule. Steps, repeated until nothing changes: inactive
-parameters take their defaults, rewrites apply in order, repeated groups are canonicalised inside, unordered groups and
-interchangeable slots are sorted.
+parameters take their defaults, rewrites and canonical forms apply in order, repeated groups are canonicalised inside, unordered groups
+and interchangeable slots are sorted.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
 from designgym.core.errors import InputError
 from designgym.core.groups import Repeated
 from designgym.core.parameters import DiscreteParameter
-from designgym.core.rules import Condition, Interchangeable, Rewrite, Unordered
+from designgym.core.rules import Condition, Rewrite, Symmetry, Unordered
 
 if TYPE_CHECKING:
     from designgym.core.space import DesignSpace
@@ -74,9 +75,11 @@ class Canonicaliser:
             f"rewrites do not settle for {Design(design)!r}, after {MAX_ROUNDS} rounds at {Design(values)!r}: they form a cycle"
         )
 
-    def _step(self, rule: Rewrite | Interchangeable | Unordered) -> Callable[[dict[str, Any]], None]:
+    def _step(self, rule: Symmetry) -> Callable[[dict[str, Any]], None]:
         if isinstance(rule, Rewrite):
             return self._rewrite(rule)
+        if isinstance(rule, CanonicalForm):
+            return self._form(rule)
         if isinstance(rule, Unordered):
             name = rule.parameter
 
@@ -92,6 +95,19 @@ class Canonicaliser:
                 values.update(zip(slot, content, strict=True))
 
         return sort_slots
+
+    def _form(self, rule: CanonicalForm) -> Callable[[dict[str, Any]], None]:
+        parameters = self._space.parameters
+
+        def apply(values: dict[str, Any]) -> None:
+            for name, value in rule(values, values["traits"]).items():
+                if value != values[name]:
+                    try:
+                        values[name] = parameters[name].validate(value)
+                    except InputError as error:
+                        raise InputError(f"canonical form {rule.name} gives {name!r} an illegal value: {error}") from None
+
+        return apply
 
     def _rewrite(self, rule: Rewrite) -> Callable[[dict[str, Any]], None]:
         name, parameter = rule.parameter, self._space.parameters[rule.parameter]
@@ -112,10 +128,12 @@ class Canonicaliser:
         return rewrite
 
 
-def _reads(rule: Rewrite | Interchangeable | Unordered) -> frozenset[str]:
+def _reads(rule: Symmetry) -> frozenset[str]:
     """Return the parameters that the outcome of a rule depends on."""
     if isinstance(rule, Rewrite):
         return rule.when.names | rule.to.names | {rule.parameter}
+    if isinstance(rule, CanonicalForm):
+        return frozenset(rule.parameters)
     return frozenset({rule.parameter} if isinstance(rule, Unordered) else (name for slot in rule.slots for name in slot))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from designgym.core.canonical_form import CanonicalForm, canonical_form_from_json
 from designgym.core.errors import InputError
 from designgym.core.expressions import Expression
 
@@ -97,7 +98,7 @@ class Unordered(_Rule):
     parameter: str
 
 
-Symmetry = Rewrite | Interchangeable | Unordered
+Symmetry = Rewrite | Interchangeable | Unordered | CanonicalForm
 
 
 def rule_from_json(data: Mapping[str, Any]) -> Condition | Constraint | Symmetry:
@@ -117,4 +118,8 @@ def rule_from_json(data: Mapping[str, Any]) -> Condition | Constraint | Symmetry
             return Interchangeable(*slots)
         case {"kind": "unordered", "parameter": parameter}:
             return Unordered(parameter)
-    raise InputError(f"unknown rule {dict(data)!r}: expected a condition, constraint, rewrite, interchangeable or unordered rule")
+        case {"kind": "canonical_form", "function": function, "parameters": parameters, "version": version}:
+            return canonical_form_from_json(function, parameters, version)
+    raise InputError(
+        f"unknown rule {dict(data)!r}: expected a condition, constraint, rewrite, interchangeable, unordered or canonical_form rule"
+    )

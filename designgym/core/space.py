@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from designgym.core import bridges
 from designgym.core.canonical import Canonicaliser
+from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
 from designgym.core.errors import InputError, InvalidDesignError, UnknownNameError, shorten
 from designgym.core.groups import Permutation, Repeated
@@ -36,7 +37,7 @@ class DesignSpace:
         version: Raise it with any change that could alter results; it is part of every cache key.
         conditions: When a parameter has an effect (`Condition`).
         constraints: Which designs are legal, with the reason (`Constraint`).
-        symmetries: Which designs are equivalent (`Rewrite`, `Interchangeable`, `Unordered`).
+        symmetries: Which designs are equivalent (`Rewrite`, `Interchangeable`, `Unordered`, `CanonicalForm`).
         **named: Named parameters, the usual form: ``DesignSpace(ways=Integer(1, 16))``.
 
     Raises:
@@ -66,7 +67,7 @@ class DesignSpace:
         self.version = str(version)
         self.conditions: tuple[Condition, ...] = _rules("conditions", conditions, Condition)
         self.constraints: tuple[Constraint, ...] = _rules("constraints", constraints, Constraint)
-        self.symmetries: tuple[Symmetry, ...] = _rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered)
+        self.symmetries: tuple[Symmetry, ...] = _rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered, CanonicalForm)
         self._check_rules()
         self._canonicaliser = Canonicaliser(self)
 
@@ -274,8 +275,9 @@ class DesignSpace:
     def __repr__(self) -> str:
         return f"DesignSpace({', '.join(f'{n}={p.describe()}' for n, p in self.parameters.items())}, version={self.version!r})"
 
-    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        return DesignSpace.from_json, (self.to_json(),)
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the canonical forms go along, since another process may not have loaded the file that defines them
+        return _unpickled, (self.to_json(), self._forms())
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
@@ -286,6 +288,10 @@ class DesignSpace:
     @cached_property
     def _groups(self) -> dict[str, Repeated]:
         return {name: parameter for name, parameter in self.parameters.items() if isinstance(parameter, Repeated)}
+
+    def _forms(self) -> list[CanonicalForm]:
+        inner = [form for group in self._groups.values() for form in group.space._forms()]
+        return inner + [rule for rule in self.symmetries if isinstance(rule, CanonicalForm)]
 
     def _effective(self, design: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the design's values, with the default in place of each inactive one."""
@@ -332,6 +338,9 @@ class DesignSpace:
                 self._require_parameter(rule.parameter, "unordered")
                 if not isinstance(self.parameters[rule.parameter], Repeated):
                     raise InputError(f"unordered parameter {rule.parameter!r} must be a Repeated group")
+            elif isinstance(rule, CanonicalForm):
+                for name in rule.parameters:
+                    self._require_parameter(name, "canonical form")
 
     def _require_parameter(self, name: str, rule: str) -> None:
         if name not in self.parameters:
@@ -341,6 +350,10 @@ class DesignSpace:
 _SCALAR_KINDS: dict[str, type[Categorical] | type[Integer] | type[PowerOfTwo] | type[Float]] = {
     kind.kind: kind for kind in (Categorical, Ordinal, Integer, PowerOfTwo, Float)
 }
+
+
+def _unpickled(data: Mapping[str, Any], forms: list[CanonicalForm]) -> DesignSpace:
+    return DesignSpace.from_json(data)  # the forms have made themselves known by being unpickled
 
 
 def _rules(name: str, given: Any, *kinds: type) -> tuple[Any, ...]:

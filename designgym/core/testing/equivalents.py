@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
 from designgym.core.groups import Repeated
 from designgym.core.rules import Interchangeable, Rewrite, Unordered
@@ -65,6 +66,9 @@ def _inverse(space: DesignSpace, values: dict[str, Any], rng: np.random.Generato
     elif isinstance(rule, Unordered):
         group = values[rule.parameter]
         values[rule.parameter] = tuple(group[int(i)] for i in rng.permutation(len(group)))
+    elif isinstance(rule, CanonicalForm):
+        name = rule.parameters[int(rng.integers(len(rule.parameters)))]
+        values[name] = space.parameters[name].mutate(values[name], rng)
 
 
 def _redraw(space: DesignSpace, values: dict[str, Any], name: str, rng: np.random.Generator) -> None:
