@@ -7,6 +7,7 @@ return None or their exit code. They declare neither ``--plugin`` nor ``--debug`
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import io
@@ -80,6 +81,12 @@ class Application(TyperGroup):
         if cmd_name not in self.commands and cmd_name in COMMANDS:
             self.commands[cmd_name] = _load(cmd_name, COMMANDS[cmd_name])
         return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is named; for an unknown name close ones are suggested, without importing them."""
+        if args and args[0] not in COMMANDS and (close := difflib.get_close_matches(args[0], COMMANDS)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(map(repr, close))}?")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help from the catalogue alone."""

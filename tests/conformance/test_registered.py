@@ -26,7 +26,7 @@ def installed(id: str) -> designgym.envs.EnvironmentSpec:
     spec = designgym.envs.environment(id)
     found, remedy = spec.installed()
     if not found:
-        pytest.skip(remedy)
+        pytest.skip(f"the simulator of {id} is not installed: {remedy}")
     return spec
 
 
@@ -69,7 +69,7 @@ def test_wrapped_simulator(id: str, wrapper: type[Noisy | Infeasible | Crashing 
 def test_not_installed_is_said_and_not_passed_over(id: str) -> None:
     spec = designgym.envs.environment(id)
     if spec.installed()[0]:
-        pytest.skip("installed")
+        pytest.skip(f"the simulator of {id} is installed here, so there is no refusal to be seen")
     with pytest.raises(NotInstalledError):
         check_env(id)
 

@@ -59,7 +59,10 @@ def test_version_and_no_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluat"], "No such command 'evaluat'"),
+        (["evalaute"], "No such command 'evalaute'. Did you mean 'evaluate'"),
+        (["qqq"], "No such command 'qqq'."),
+        (["data", "imprt"], "Did you mean 'import'?"),
+        (["evaluate", "--desgins", "x"], "--designs"),
         (["--nope"], "No such option: --nope"),
         (["describe"], "Missing argument"),
         (["evaluate", "toy/Cache-v0"], "Missing option '--designs'"),
