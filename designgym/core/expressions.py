@@ -8,9 +8,10 @@ into closures, never handed to ``eval``, so that a file or a store cannot run co
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from designgym.core.errors import ExpressionError, UnknownNameError, shorten
@@ -115,6 +116,14 @@ class Expression:
         for name in sorted(self.names - known):
             raise UnknownNameError(f"{what} in expression {self.text!r}", name, known)
 
+    def compared(self) -> Iterator[tuple[str, Any]]:
+        """Yield each name that is tested for equality with a constant, or for being among constants, with the constant."""
+        for node in ast.walk(ast.parse(self.text.strip(), mode="eval")):
+            if isinstance(node, ast.Compare):
+                operands = [node.left, *node.comparators]
+                for left, test, right in zip(operands, node.ops, operands[1:], strict=False):
+                    yield from _compared(left, test, right)
+
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
@@ -177,6 +186,20 @@ def _translate(node: ast.AST, text: str, names: set[str], depth: int) -> _Closur
 
 def _plain(constant: object) -> bool:
     return constant is None or isinstance(constant, bool | int | float | str)
+
+
+def _compared(left: ast.expr, test: ast.cmpop, right: ast.expr) -> Iterator[tuple[str, Any]]:
+    constants: list[ast.expr] = []
+    match test, left, right:
+        case ast.Eq() | ast.NotEq(), ast.Name(id=name), _:
+            constants = [right]
+        case ast.Eq() | ast.NotEq(), _, ast.Name(id=name):
+            constants = [left]
+        case ast.In() | ast.NotIn(), ast.Name(id=name), ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            constants = elements
+    for constant in constants:
+        with contextlib.suppress(ValueError, TypeError):  # not a constant: another name, an operation
+            yield name, ast.literal_eval(constant)
 
 
 def _junction(parts: list[_Closure], conjunction: bool) -> _Closure:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from designgym.core.discrete import check_choices
 from designgym.core.errors import InputError, InvalidDesignError, shorten
-from designgym.core.parameters import Column, Encoded, Parameter, Scalar, _check_choices
+from designgym.core.parameter_base import Column, Encoded, Parameter, Scalar
 
 if TYPE_CHECKING:
     from designgym.core.design import Design
@@ -28,7 +29,7 @@ class Permutation(Parameter):
     unit: str = ""
 
     def __init__(self, *items: Scalar, default: tuple[Scalar, ...] | list[Scalar] | None = None) -> None:
-        if len(set(_check_choices(self.kind, items))) != len(items):
+        if len(set(check_choices(self.kind, items))) != len(items):
             raise InputError(f"items of a permutation must differ, 1, 1.0 and True being equal, got {list(items)}")
         object.__setattr__(self, "items", items)
         object.__setattr__(self, "unit", "")

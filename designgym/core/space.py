@@ -41,7 +41,8 @@ class DesignSpace:
         **named: Named parameters, the usual form: ``DesignSpace(ways=Integer(1, 16))``.
 
     Raises:
-        InputError: For an empty space, a rule about a parameter that does not exist, or conditions that depend on each other.
+        InputError: For an empty space, a rule about a parameter that does not exist, a condition on a value that its parent never has, or
+            conditions that depend on each other.
     """
 
     def __init__(
@@ -320,6 +321,7 @@ class DesignSpace:
         for condition in self.conditions:
             self._require_parameter(condition.parameter, "condition")
             condition.when.require(names, "parameter")
+            self._check_compared(condition)
         for constraint in self.constraints:
             constraint.holds.require(names, "parameter")
         for rule in self.symmetries:
@@ -341,6 +343,16 @@ class DesignSpace:
             elif isinstance(rule, CanonicalForm):
                 for name in rule.parameters:
                     self._require_parameter(name, "canonical form")
+
+    def _check_compared(self, condition: Condition) -> None:
+        """Refuse a condition on a value that its parent never has: a slip of the pen would make a parameter silently dead, or undead."""
+        for name, value in condition.when.compared():
+            parent = self.parameters[name]
+            if not parent.can_equal(value):
+                raise InputError(
+                    f"condition {condition.when.text!r} of parameter {condition.parameter!r} asks whether {name!r} is {shorten(value)}, "
+                    f"which it never is: {name!r} is {parent.describe()}"
+                )
 
     def _require_parameter(self, name: str, rule: str) -> None:
         if name not in self.parameters:

@@ -66,6 +66,9 @@ def test_all_problems_are_reported_at_once() -> None:
         (lambda: DesignSpace(a=Integer(0, 1), constraints=[Constraint("x < 1", "no")]), "unknown parameter"),
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Rewrite("b", "1")]), "unknown parameter"),
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Rewrite("a", "z")]), "unknown parameter"),
+        (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Rewrite("a", "0", when="z == 1")]), "unknown parameter in expression"),
+        (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Unordered("b")]), "unordered rule 'b'"),
+        (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Interchangeable("a", "b")]), "interchangeable rule 'b'"),
         (lambda: DesignSpace(a=Integer(0, 1), symmetries=[Unordered("a")]), "Repeated"),
         (lambda: DesignSpace(a=Integer(0, 1), b=Integer(0, 2), symmetries=[Interchangeable("a", "b")]), "alike"),
         (lambda: DesignSpace(a=Categorical(0, 1), b=Categorical(False, True), symmetries=[Interchangeable("a", "b")]), "alike"),
@@ -84,6 +87,42 @@ def test_all_problems_are_reported_at_once() -> None:
 def test_impossible_spaces_are_refused_when_they_are_made(make: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("policy == 'lruu'", "whether 'policy' is 'lruu', which it never is: 'policy' is one of 'lru', 'fifo'"),
+        ("'lruu' != policy", "'lruu'"),
+        ("policy in ('lru', 'random')", "'random'"),
+        ("ways > 2 and not (ways == 17)", "17, which it never is: 'ways' is an integer from 1 to 16"),
+        ("ways not in [1, 1.5]", "1.5"),
+        ("share == -0.5", "-0.5, which it never is: 'share' is a number from 0 to 1"),
+        ("banks == 6", "a power of two from 1 to 8"),
+        ("order == ('a', 'c')", r"\('a', 'c'\)"),
+    ],
+)
+def test_a_condition_on_a_value_that_its_parent_never_has_is_refused(when: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        compared(when)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "policy == 'lru'", "policy != 'fifo' or ways in (1, 16)", "ways == 4.0", "switch == 1", "level == True", "share == 0", "banks == 8",
+        "order == ('b', 'a')", "policy == policy", "ways == banks", "ways + 1 == 17", "'fi' in policy", "ways > 99",
+    ],
+)  # fmt: skip
+def test_a_condition_may_compare_with_what_its_parent_can_be(when: str) -> None:
+    assert compared(when).conditions[0].when.text == when
+
+
+def compared(when: str) -> DesignSpace:
+    return DesignSpace(
+        policy=Categorical("lru", "fifo"), ways=Integer(1, 16), share=Float(0, 1), banks=PowerOfTwo(1, 8), order=Permutation("a", "b"),
+        switch=Categorical(False, True), level=Integer(0, 1), child=Integer(0, 1), conditions=[Condition("child", when)],
+    )  # fmt: skip
 
 
 def test_json_that_is_not_a_space_is_refused() -> None:
