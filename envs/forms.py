@@ -21,6 +21,7 @@ from designgym.core.space import DesignSpace
 Form = Literal["design", "sequential"]
 LOOK_AHEAD = 1024  # combinations tried per constraint and step to see whether a choice can still become legal
 MOST_CELLS = 4096  # of an ordered column that keeps one choice per value: masks are as long, in every step
+MOST_MASKED = 1 << 16  # choices of all columns of a whole design that are masked together: agents need an output for each
 UNCHOSEN = -1.0
 
 
@@ -68,9 +69,20 @@ class WholeDesign:
         return self._space.from_gym(action)
 
     def masks(self) -> NDArray[np.bool_]:
-        """Return the masks of all columns, one after the other: what a constraint on that column alone excludes."""
+        """Return the masks of all columns, one after the other: what a constraint on that column alone excludes.
+
+        Raises:
+            InputError: If a column is continuous, or the columns have more than `MOST_MASKED` choices.
+        """
         if not isinstance(self.action_space, spaces.MultiDiscrete):
             raise InputError("a space with continuous columns has no masks in the design form: use form='sequential'")
+        if (total := int(self._space.cells.sum())) > MOST_MASKED:
+            widest = max(self._space.columns, key=lambda column: column.cells)
+            raise InputError(
+                f"a mask of this space would have {total:,} entries ({widest.cells:,} for {widest.name!r}), at most {MOST_MASKED:,} make "
+                "sense: use form='sequential', which cuts large ranges into levels, or declare them as Float(...) or "
+                "Integer(..., log=True), so that the action is a Box and needs no mask"
+            )
         look = _LookAhead(self._space)
         parts = []
         for name, parameter in self._space.parameters.items():

@@ -66,6 +66,20 @@ def test_integers_of_a_huge_range_are_cut_into_levels() -> None:
     assert design is not None and design["ways"] == 1 and design["address"] > 0.8 * (1 << 40)
 
 
+def test_masks_of_a_huge_range_are_refused_before_they_take_memory() -> None:
+    space = dg.DesignSpace(
+        address=dg.Integer(0, 10**9), ways=dg.Integer(1, 9), constraints=[dg.Constraint("address >= ways", "an address is taken")]
+    )
+    form = make_form("design", space, levels=5)
+    with pytest.raises(InputError, match=r"1,000,000,001 for 'address'.*form='sequential'.*Float"):
+        form.masks()
+    design = form.take(np.array([10**9, 3]))
+    assert design is not None and design["address"] == 10**9
+    assert make_form("sequential", space, levels=5).masks().sum() == 5
+    wide = make_form("design", dg.DesignSpace(address=dg.Integer(1, 1 << 16)), levels=5)
+    assert wide.masks().shape == (1 << 16,)
+
+
 def test_a_step_of_the_design_form() -> None:
     env = make_env(ID, budget=3)
     observation, info = env.reset(seed=0)
