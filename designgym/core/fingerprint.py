@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,16 +14,14 @@ from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, shorten
 
-VERSION = 1  # part of every digest: raise it with any change below
+VERSION = 2  # part of every digest: raise it with any change below
 DIGEST_BYTES = 16  # 128 bits: among 10^12 fingerprints the chance of one accidental collision is below 10^-14
 MANTISSA_BITS = 24
 ATOL = 1e-12
 EXPLICIT_BITS = 52  # of a float64
 GUARD_BITS = 8  # an array's elements are told apart down to 2^-(mantissa_bits + 8) of its largest one; below that is rounding residue
 OFFSET = 0.6180339887498949  # of a cell: irrational, so that no number that people write down lies on an edge
-LARGEST = float(np.finfo(np.float64).max)
-
-_UNFINITE = {"nan": 1 << 62, "inf": (1 << 62) + 1, "-inf": (1 << 62) + 2}
+LARGEST = float(np.finfo(np.float64).max) * (1 - 2.0**-7)  # so that it stays finite when the share of GUARD_BITS is added
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,15 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
     ``2**-mantissa_bits``. The cells are those of the floating-point number line itself (its bit patterns, which are a piecewise linear
     logarithm), so that they are continuous across powers of two. Towards zero they pass into cells of equal absolute width, the larger
     of ``atol`` and ``2**-(mantissa_bits + 8)`` of the largest element of the same array: the residue of a cancellation is no behaviour.
-    An irrational offset keeps 0.75 and 0.75 - 1e-15 together, where truncation, as in Gillard et al.
-    (2023), tells them apart. NaN equals NaN; infinities are values.
+    An irrational offset keeps 0.75 and 0.75 - 1e-15 together, where truncation, as in Gillard et al. (2023), tells them apart.
+
+    NaN equals NaN; infinities are values. Lists and tuples are alike, and so are an array's and a tensor's widths of number; a list is
+    not an array, a whole number not a real one. In the keys of mappings and in sets, real numbers count to the last bit.
+
+    Two single numbers always match (`Fingerprint.matches`) if they differ by less than a quarter of ``atol``, or of
+    ``2**-mantissa_bits`` of either; they never match if they differ by more than both together. Of two answers with n real numbers that
+    agree to within a share e of a cell, the keys differ with a probability of about n e, and neither key agrees with about (n e)^2.
+    For results in single precision 10 to 12 bits are adequate.
 
     Args:
         answer: What was answered.
@@ -65,69 +71,85 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
         atol: Differences below this do not count either.
 
     Raises:
-        InputError: For an answer of another type, or an argument outside its range.
+        InputError: For an answer of another type, one that contains itself, or an argument outside its range.
     """
-    if isinstance(mantissa_bits, bool) or not isinstance(mantissa_bits, int) or not 0 <= mantissa_bits <= EXPLICIT_BITS:
+    if type(mantissa_bits) is not int or not 0 <= mantissa_bits <= EXPLICIT_BITS:
         raise InputError(f"mantissa_bits is {shorten(mantissa_bits)}, expected a whole number from 0 to {EXPLICIT_BITS}")
-    if not 0 <= atol < 1:
+    if not isinstance(atol, int | float) or not 0 <= atol < 1:
         raise InputError(f"atol is {shorten(atol)}, expected a difference that does not count, from 0 to below 1, for instance {ATOL}")
     exact = blake3(struct.pack("<2Hd", VERSION, mantissa_bits, atol))
-    reals: list[NDArray[np.float64]] = []
-    for part in _parts(answer):
-        if isinstance(part, bytes):
-            exact.update(struct.pack("<q", len(part)))
-            exact.update(part)
-        else:
-            exact.update(b"real" + struct.pack(f"<{part.ndim + 1}q", part.ndim, *part.shape))
-            reals.append(part.ravel())
-    lattice = [_positions(part, mantissa_bits, atol) for part in reals if part.size]
-    positions = np.concatenate(lattice) if lattice else np.zeros(0, np.int64)
+    scalars: list[float] = []
+    arrays: list[NDArray[np.float64]] = []
+    try:
+        for part in _parts(answer):
+            if isinstance(part, bytes):
+                exact.update(struct.pack("<q", len(part)))
+                exact.update(part)
+            elif isinstance(part, float):
+                exact.update(_SCALAR)
+                scalars.append(part)
+            else:
+                exact.update(_ARRAY + struct.pack(f"<{part.ndim + 1}q", part.ndim, *part.shape))
+                arrays.append(part.ravel())
+    except RecursionError:
+        raise InputError(f"cannot fingerprint {type(answer).__name__}: it is nested too deep, or contains itself") from None
+    shift = atol * 2.0**mantissa_bits
+    finite = [_finite(np.array(scalars, np.float64), exact), *(_finite(part, exact) for part in arrays)]
+    positions = np.concatenate([_positions(finite[0], shift), *(_array_positions(part, shift) for part in finite[1:] if part.size)])
     width = 1 << (EXPLICIT_BITS - mantissa_bits)
     first = int(OFFSET * width)
-    return Fingerprint(*(_digest(exact, (positions + offset) // width) for offset in (first, first + width // 2)))
+    return Fingerprint(*(_digest(exact, positions, mantissa_bits, offset) for offset in (first, (first + width // 2) % width)))
 
 
-def _digest(exact: blake3, cells: NDArray[np.int64]) -> bytes:
+# Where a number or an array of numbers begins; everything else begins with its length, which is not negative.
+_SCALAR, _ARRAY = struct.pack("<q", -1), struct.pack("<q", -2)
+
+
+def _digest(exact: blake3, positions: NDArray[np.int64], mantissa_bits: int, offset: int) -> bytes:
     hasher = exact.copy()
-    hasher.update(cells.astype("<i8").tobytes())
+    hasher.update(((positions + offset) >> (EXPLICIT_BITS - mantissa_bits)).astype("<i8").tobytes())
     return hasher.digest(length=DIGEST_BYTES)
 
 
-def _positions(values: NDArray[np.float64], mantissa_bits: int, atol: float) -> NDArray[np.int64]:
-    """Return where each value, relative to the largest magnitude, and then that itself lie on the number line; shape ``(n + 1,)``.
+def _finite(values: NDArray[np.float64], exact: blake3) -> NDArray[np.float64]:
+    """Return the values with 0 in place of NaN and infinities, which count exactly: no cell may hold them, however wide it is."""
+    finite = np.isfinite(values)
+    if finite.all():
+        exact.update(b"f")
+        return values
+    exact.update(b"u" + np.select([finite, np.isnan(values), values > 0], [0, 1, 2], 3).astype(np.uint8).tobytes())
+    return np.where(finite, values, 0.0)
+
+
+def _positions(values: NDArray[np.float64], shift: float | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return where finite values lie on the number line.
 
     Cells are as wide as one in ``2**mantissa_bits`` of ``magnitude + shift``, so the shift gives their width at zero.
     """
-    finite = np.isfinite(values)
-    line = np.append(np.abs(np.where(finite, values, 0.0)), 0.0)
-    line[-1] = scale = line[:-1].max()
-    np.minimum(line, LARGEST / 2, out=line)
-    shift = atol * 2.0**mantissa_bits
-    shifts = np.full(line.size, shift + scale * 2.0**-GUARD_BITS)
-    shifts[-1] = shift
-    line += shifts
-    positions = line.view(np.int64) - shifts.view(np.int64)
-    positions[:-1][values < 0] *= -1
-    if not finite.all():
-        for name, position in _UNFINITE.items():
-            number = float(name)
-            positions[:-1][np.isnan(values) if name == "nan" else values == number] = position
+    shifts = np.full(values.size, shift)
+    positions = (np.minimum(np.abs(values), LARGEST) + shifts).view(np.int64) - shifts.view(np.int64)
+    positions[values < 0] *= -1
     return positions
 
 
-def _parts(answer: Any) -> Iterator[bytes | NDArray[np.float64]]:
-    """Yield what counts exactly as bytes, and what counts approximately as arrays, in an order that depends on the answer alone."""
-    if hasattr(answer, "detach"):  # a tensor; torch itself may not be imported
-        answer = answer.detach().cpu()
-        answer = answer.float().numpy() if str(answer.dtype) == "torch.bfloat16" else answer.numpy()
-    if answer is None:
-        yield b"none"
-    elif isinstance(answer, bool | np.bool_):
+def _array_positions(values: NDArray[np.float64], shift: float) -> NDArray[np.int64]:
+    """Return where the values lie, relative to the largest magnitude, and then where that itself lies; shape ``(n + 1,)``."""
+    scale = np.abs(values).max()
+    return np.append(_positions(values, shift + scale * 2.0**-GUARD_BITS), _positions(np.array([scale]), shift))
+
+
+def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
+    """Yield what counts exactly as bytes, and what counts approximately as numbers, in an order that depends on the answer alone."""
+    if isinstance(answer, bool | np.bool_):
         yield b"bool1" if answer else b"bool0"
+    elif isinstance(answer, np.ndarray | np.datetime64 | np.timedelta64):  # before integers, of which numpy holds times to be some
+        yield from _array(np.asanyarray(answer))
     elif isinstance(answer, int | np.integer):
-        yield b"int" + str(int(answer)).encode()
+        yield f"int{int(answer):x}".encode()
     elif isinstance(answer, float | np.floating):
-        yield np.array(answer, np.float64)
+        yield float(answer)
+    elif answer is None:
+        yield b"none"
     elif isinstance(answer, str):
         yield b"str" + answer.encode("utf-8", "surrogatepass")
     elif isinstance(answer, bytes | bytearray | memoryview):
@@ -135,8 +157,8 @@ def _parts(answer: Any) -> Iterator[bytes | NDArray[np.float64]]:
     elif isinstance(answer, complex | np.complexfloating):
         yield b"complex"
         yield np.array([answer.real, answer.imag], np.float64)
-    elif isinstance(answer, np.ndarray):
-        yield from _array(answer)
+    elif isinstance(answer, range):  # as Python compares them, without counting to a billion
+        yield f"range{len(answer)}:{answer[0] if answer else 0}:{answer.step if len(answer) > 1 else 0}".encode()
     elif isinstance(answer, Mapping):
         yield f"mapping{len(answer)}".encode()
         for key, value in sorted(((_exact(key), value) for key, value in answer.items()), key=lambda pair: pair[0]):
@@ -149,6 +171,8 @@ def _parts(answer: Any) -> Iterator[bytes | NDArray[np.float64]]:
         yield f"sequence{len(answer)}".encode()
         for element in answer:
             yield from _parts(element)
+    elif "torch" in sys.modules and isinstance(answer, sys.modules["torch"].Tensor):
+        yield from _array(_from_tensor(answer))
     else:
         raise InputError(
             f"cannot fingerprint {shorten(answer)} of type {type(answer).__name__}: "
@@ -156,23 +180,50 @@ def _parts(answer: Any) -> Iterator[bytes | NDArray[np.float64]]:
         )
 
 
-def _array(array: NDArray[Any]) -> Iterator[bytes | NDArray[np.float64]]:
-    if array.dtype.kind == "f":
+def _array(array: NDArray[Any]) -> Iterator[bytes | float | NDArray[np.float64]]:
+    if isinstance(array, np.ma.MaskedArray):
+        yield b"masked"
+        yield from _array(np.ma.getmaskarray(array))
+        array = array.filled(np.zeros(1, array.dtype)[0])
+    kind = array.dtype.kind
+    if kind in "biuf" and not array.ndim:
+        yield from _parts(array.item())
+    elif kind == "f":
         yield array.astype(np.float64)
-    elif array.dtype.kind == "c":
+    elif kind == "c":
         yield b"complex"
         yield np.stack([array.real, array.imag]).astype(np.float64)
-    elif array.dtype.kind in "biu":
-        kind = "bool" if array.dtype.kind == "b" else "int"  # the width of an integer is no behaviour
-        numbers = array.astype(np.int64) if array.dtype.kind != "u" else array.astype(np.uint64)
-        yield f"{kind}s{array.shape}{'u' if numbers.dtype.kind == 'u' and (numbers > np.iinfo(np.int64).max).any() else ''}".encode()
-        yield numbers.astype("<i8").tobytes()
+    elif kind in "biu":  # the width of an integer is no behaviour
+        numbers = array.astype(np.int64) if kind != "u" else array.astype(np.uint64)
+        beyond = kind == "u" and bool((numbers > np.iinfo(np.int64).max).any())
+        yield f"{'bool' if kind == 'b' else 'int'}s{array.shape}{'u' if beyond else ''}".encode()
+        yield numbers.astype("<u8" if kind == "u" else "<i8").tobytes()
+    elif kind in "mM":
+        yield f"{kind}{np.datetime_data(array.dtype)}{array.shape}".encode()
+        yield array.astype(np.int64).astype("<i8").tobytes()
     else:
         yield f"objects{array.shape}".encode()
         yield from _parts(array.ravel().tolist())
 
 
+def _from_tensor(tensor: Any) -> NDArray[Any]:
+    """Return a tensor of any layout, device and width of number as an array."""
+    if tensor.is_meta:
+        raise InputError("cannot fingerprint a tensor on the device 'meta': it has no values")
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    tensor = (
+        (tensor.to_dense() if tensor.layout is not sys.modules["torch"].strided else tensor).detach().cpu().resolve_conj().resolve_neg()
+    )
+    # numpy lacks some of the narrow kinds
+    return tensor.double().numpy() if tensor.is_floating_point() else tensor.numpy()
+
+
 def _exact(value: Any) -> bytes:
     """Return a key of a mapping, or an element of a set, as bytes; real numbers count to the last bit there, as they do in Python."""
-    parts = [part if isinstance(part, bytes) else b"real" + part.tobytes() for part in _parts(value)]
+    parts = [part if isinstance(part, bytes) else _to_the_last_bit(part) for part in _parts(value)]
     return b"".join(struct.pack("<q", len(part)) + part for part in parts)
+
+
+def _to_the_last_bit(numbers: float | NDArray[np.float64]) -> bytes:
+    return b"real" + (np.where(np.isnan(numbers), np.nan, numbers) + 0.0).tobytes()  # one NaN, and one zero
