@@ -39,8 +39,8 @@ class LocalCache:
             number of times it was served, so that the order of other look-ups has no part in it.
         max_bytes: Memory for results; the least recently used ones are evicted. Reservations are never evicted.
         max_alias_bytes: Memory for aliases, bounded alike.
-        lease_s: Seconds after which a reservation lapses. Threads of a process release theirs whatever happens, so this matters only
-            for callers that can die; a lease shorter than a measurement costs a second measurement, nothing else.
+        lease_s: Seconds after which a reservation lapses unless it is renewed. Threads of a process release theirs whatever happens, so
+            this matters only for callers that can die; a lease that lapses during a measurement costs a second one, nothing else.
         seed: Seed of the forgetting.
         clock: Seconds, never going back.
 
@@ -83,7 +83,7 @@ class LocalCache:
 
         Args:
             keys: Different keys.
-            owner: Whom the reservations belong to, for `release`.
+            owner: Whom the reservations belong to, for `renew` and `release`.
         """
         now, counts, answers = self._clock(), self._counts, []
         with self._lock:
@@ -165,10 +165,10 @@ class LocalCache:
 
     def wait(self, key: str, timeout_s: float) -> None:
         """Sleep until the key's reservation has ended or lapsed, or the time is over."""
-        ended = threading.Event()
+        ended, until = threading.Event(), time.monotonic() + timeout_s
         remaining_s = self.when_free(key, ended.set)
-        if remaining_s > 0:
-            ended.wait(min(remaining_s, timeout_s))
+        while remaining_s > 0 and (left_s := until - time.monotonic()) > 0 and not ended.wait(min(remaining_s, left_s)):
+            remaining_s = self.lease_left_s(key)  # it may have been renewed
 
     def statistics(self) -> dict[str, float]:
         """Return counts since the start, and what is held now."""
@@ -191,6 +191,24 @@ class LocalCache:
             self._counts["waits"] += 1
             reservation.callbacks.append(callback)
             return reservation.deadline - now
+
+    def lease_left_s(self, key: str) -> float:
+        """Return the seconds that the lease of a key's reservation has left, 0 if there is none."""
+        with self._lock:
+            now = self._clock()
+            self._expire(now)
+            return 0.0 if (reservation := self._reservations.get(key)) is None else reservation.deadline - now
+
+    def renew(self, owner: str) -> int:
+        """Let the leases of an owner that is known to live begin anew; return how many. Those that have lapsed stay so."""
+        with self._lock:
+            now = self._clock()
+            self._expire(now)
+            held = [key for key, reservation in self._reservations.items() if reservation.owner == owner]
+            for key in held:
+                self._reservations[key].deadline = now + self._lease_s
+                self._reservations.move_to_end(key)
+            return len(held)
 
     def release(self, owner: str) -> int:
         """End all reservations of an owner that died; return how many."""

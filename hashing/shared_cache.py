@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +18,8 @@ from designgym.core.protocols import Lookup
 from designgym.hashing.local_cache import LocalCache
 
 NAMESPACE = "designgym"
-LEASE_S = 60.0  # a worker that was killed holds its reservations no longer
+LEASE_S = 30.0  # renewed for as long as the process that reserved lives
+ABANDONED_S = 60.0  # the actor ends so long after the last process that used it
 POLL_S = 60.0  # longest wait in one actor call
 CALLS_AT_ONCE = 100_000  # waiting calls cost the actor a few kilobytes each and no thread
 ATTEMPTS = 5  # to find or create the actor: the name of one that died is taken for a moment
@@ -27,16 +30,21 @@ log = logging.getLogger("designgym.hashing")
 class SharedCache:
     """Client of the one equivalence cache of a Ray cluster under ``name``; the first client creates it (an `EquivalenceCache`).
 
-    One actor call serves a batch of keys. The actor lives until `shut_down` or the end of the cluster, not only as long as the worker
-    that happened to create it. If it dies, its contents are gone but no result is: measured results are in the store. A client that
-    notices creates the cache anew, logs that, and hands it what ``reload`` returns.
+    One actor call serves a batch of keys. The actor outlives the worker that happened to create it: it lives until `shut_down`, or until
+    all processes that made clients have been gone for ``abandoned_s``. If it dies, its contents are gone but no result is: measured
+    results are in the store. A client that notices creates the cache anew, logs that, and hands it what ``reload`` returns.
+
+    The actor watches the processes of its clients. It renews the reservations of those that live, however long they measure, and ends
+    those of a process that died, mostly within seconds; should it miss that, they lapse with their lease.
 
     Args:
         name: Which cache; studies that share results use the same name.
         owner: Who asks, for instance the run's id. A client with the same owner that starts later (the run was killed and resumed)
-            ends the reservations that its predecessor left behind. Empty: they lapse with their lease.
+            ends the reservations that its predecessor left behind, at once.
+        successor: False for a client that works beside others of its owner and leaves their reservations alone.
+        abandoned_s: Seconds without any client's process after which the actor ends; taken from the client that creates it.
         reload: Returns the results ``(key, metrics)`` that a cache created anew begins with; to be pickled where a client is.
-        **options: Options of `LocalCache` for the client that creates it; ``lease_s`` is 60 unless given.
+        **options: Options of `LocalCache` for the client that creates it; ``lease_s`` is 30 unless given.
 
     Raises:
         InputError: If Ray is not initialised, or for an option that `LocalCache` refuses.
@@ -47,6 +55,8 @@ class SharedCache:
         name: str = "equivalence-cache",
         *,
         owner: str = "",
+        successor: bool = True,
+        abandoned_s: float = ABANDONED_S,
         reload: Callable[[], Iterable[tuple[str, Metrics]]] | None = None,
         **options: Any,
     ) -> None:
@@ -58,15 +68,16 @@ class SharedCache:
         self._options: dict[str, Any] = {"lease_s": LEASE_S} | options
         self._reload = reload
         LocalCache(**self._options)  # refuse bad options here rather than in the actor
-        self._actor = self._find_or_create()
-        if owner:
-            self._call("release", owner)
+        if not abandoned_s > 0:
+            raise InputError(f"abandoned_s of a shared cache is {abandoned_s!r}, expected more than 0 seconds")
+        self._client, self._abandoned_s = uuid.uuid4().hex, abandoned_s
+        self._actor = self._find_or_create(successor)
 
     # ---- the protocol --------------------------------------------------------------------------------------------------
 
     def lookup(self, keys: Sequence[str]) -> list[Lookup]:
         """See `LocalCache.lookup`; one call for all keys."""
-        return self._call("lookup", list(keys), self.owner) if keys else []
+        return self._call("lookup", list(keys), self._client) if keys else []
 
     def fill(self, measured: Sequence[tuple[str, str, Metrics]]) -> list[Metrics]:
         """See `LocalCache.fill`; one call for all results."""
@@ -115,11 +126,11 @@ class SharedCache:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a client of the same cache, under the same owner, without ending its reservations."""
-        return _rebuild, (self.name, self.owner, self._reload, self._options)
+        return _rebuild, (self.name, self.owner, self._abandoned_s, self._reload, self._options)
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
-    def _find_or_create(self) -> Any:
+    def _find_or_create(self, successor: bool = False) -> Any:
         import ray
         import ray.exceptions
 
@@ -129,9 +140,12 @@ class SharedCache:
             num_cpus=0, max_restarts=0, max_concurrency=CALLS_AT_ONCE,
         )  # fmt: skip
         for attempt in itertools.count(1):
-            actor = created.remote(self._options)
+            actor = created.remote(self._options, self._abandoned_s)
             try:
-                ray.get(actor.statistics.remote())
+                ray.get(actor.join.remote(self._client, self.owner, successor))
+                # what `stay` will return belongs to this process: Ray tells those who wait for it when the process has died, even
+                # if a simulator keeps all its threads from running
+                actor.watch.remote(self._client, [actor.stay.remote()])
                 return actor
             except ray.exceptions.RayActorError:
                 if attempt == ATTEMPTS:
@@ -160,20 +174,60 @@ class SharedCache:
         raise AssertionError("unreachable")
 
 
-def _rebuild(name: str, owner: str, reload: Any, options: dict[str, Any]) -> SharedCache:
-    client = SharedCache(name, reload=reload, **options)
-    client.owner = owner
-    return client
+def _rebuild(name: str, owner: str, abandoned_s: float, reload: Any, options: dict[str, Any]) -> SharedCache:
+    return SharedCache(name, owner=owner, successor=False, abandoned_s=abandoned_s, reload=reload, **options)
 
 
 class _CacheActor:
     """A `LocalCache` behind an event loop: short calls run one after the other, waiting ones give way."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], abandoned_s: float) -> None:
         self._cache = LocalCache(**options)
+        self._lease_s = float(options["lease_s"])
+        self._clients: dict[str, list[str]] = {}  # by owner
+        self._watched: set[str] = set()
+        self._left_at = time.monotonic()  # when the last client joined or went
+        threading.Thread(target=self._end_when_abandoned, args=(abandoned_s,), daemon=True).start()
 
-    async def lookup(self, keys: list[str], owner: str) -> list[Lookup]:
-        return self._cache.lookup(keys, owner=owner)
+    # ---- who is there --------------------------------------------------------------------------------------------------
+
+    async def join(self, client: str, owner: str, successor: bool) -> None:
+        """Note a client; a successor ends what earlier clients of its owner reserved."""
+        self._left_at = time.monotonic()
+        if not owner:
+            return
+        for earlier in self._clients.pop(owner, ()) if successor else ():
+            self._cache.release(earlier)
+        self._clients.setdefault(owner, []).append(client)
+
+    async def stay(self) -> None:
+        """Never return."""
+        await asyncio.Event().wait()
+
+    async def watch(self, client: str, stays: list[Any]) -> None:
+        """Renew a client's reservations until its process, which owns the object in ``stays``, has died; then end them."""
+        self._watched.add(client)
+        try:
+            gone = asyncio.wrap_future(stays[0].future())
+            while not (await asyncio.wait({gone}, timeout=self._lease_s / 3))[0]:
+                self._cache.renew(client)
+            gone.exception()
+        finally:
+            self._cache.release(client)
+            self._watched.discard(client)
+            self._left_at = time.monotonic()
+
+    def _end_when_abandoned(self, abandoned_s: float) -> None:
+        import ray
+
+        while self._watched or time.monotonic() - self._left_at < abandoned_s:
+            time.sleep(abandoned_s / 4)
+        ray.kill(ray.get_runtime_context().current_actor)
+
+    # ---- the cache -----------------------------------------------------------------------------------------------------
+
+    async def lookup(self, keys: list[str], client: str) -> list[Lookup]:
+        return self._cache.lookup(keys, owner=client)
 
     async def fill(self, measured: list[tuple[str, str, Metrics]]) -> list[Metrics]:
         return self._cache.fill(measured)
@@ -191,19 +245,17 @@ class _CacheActor:
         return self._cache.resolve(aliases)
 
     async def wait(self, key: str, timeout_s: float) -> bool:
-        """Return whether the key is free."""
-        ended = asyncio.Event()
+        """Return whether the key's reservation has ended."""
+        ended, until = asyncio.Event(), time.monotonic() + timeout_s
         remaining_s = self._cache.when_free(key, ended.set)
-        if remaining_s > 0:
+        while remaining_s > 0 and not ended.is_set() and (left_s := until - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), min(remaining_s, timeout_s))
-        return ended.is_set() or remaining_s <= timeout_s
+                await asyncio.wait_for(ended.wait(), min(remaining_s, left_s))
+            remaining_s = self._cache.lease_left_s(key)  # it may have been renewed
+        return ended.is_set() or remaining_s <= 0
 
     async def statistics(self) -> dict[str, float]:
         return self._cache.statistics()
 
     async def preload(self, results: list[tuple[str, Metrics]]) -> int:
         return self._cache.preload(results)
-
-    async def release(self, owner: str) -> int:
-        return self._cache.release(owner)

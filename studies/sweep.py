@@ -24,7 +24,7 @@ from designgym.studies.ray_session import is_one_host, pickled_by_value, ray_ses
 from designgym.studies.run_report import RunReport
 from designgym.studies.store import Store
 from designgym.studies.store_opening import MEMORY
-from designgym.studies.tune_trial import LEASE_S, Payload, run_trial
+from designgym.studies.tune_trial import Payload, run_trial
 
 EXPENSIVE_S = 1.0  # an evaluation that takes longer is worth a worker of its own while CPUs are idle
 WORKER_DEATHS = 10  # of one run's worker, each time taken up again, before the run is given up
@@ -98,7 +98,7 @@ def _run(
     from designgym.hashing.shared_cache import SharedCache
 
     resources = prepared.definition.simulator.resources
-    cache = SharedCache(payload.cache, lease_s=LEASE_S) if payload.cache else None  # made here, so that it lives as long as the sweep
+    cache = SharedCache(payload.cache) if payload.cache else None  # made here, so that it lives as long as the sweep
     try:
         need: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
         if resources.memory_bytes:

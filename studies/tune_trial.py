@@ -15,9 +15,6 @@ from designgym.studies.definition import SearcherChoice
 from designgym.studies.loop import RunSetting, SearchRun
 from designgym.studies.run_report import RunReport
 
-# A batch with a slow simulator may take this long, and nobody else should measure it meanwhile. A worker that is killed blocks nobody for
-# it: the one that takes its run up ends its reservations.
-LEASE_S = 900.0
 WORST = -sys.float_info.max  # stands for "no result yet": Tune's schedulers want finite numbers
 
 
@@ -91,7 +88,7 @@ def _cache(payload: Payload, run: str) -> EquivalenceCache:
     from designgym.hashing.local_cache import LocalCache
     from designgym.hashing.shared_cache import SharedCache
 
-    return SharedCache(payload.cache, owner=run, lease_s=LEASE_S) if payload.cache else LocalCache()
+    return SharedCache(payload.cache, owner=run) if payload.cache else LocalCache()
 
 
 def _runner(payload: Payload) -> Any:

@@ -14,6 +14,7 @@ from designgym.hashing.local_cache import LocalCache
 
 KEYS = st.sampled_from("abcdef")
 ALIASES = st.sampled_from("stuv")
+OWNERS = st.sampled_from(["", "x", "y"])
 LEASE_S = 10.0
 
 
@@ -35,7 +36,7 @@ class CacheModel(RuleBasedStateMachine):
             measurements=measurements, max_bytes=int(entry_bytes * (room + 0.5)), lease_s=LEASE_S, clock=lambda: self.now
         )  # fmt: skip
         self.entries: dict[str, list[float]] = {}  # least recently used first
-        self.reservations: dict[str, tuple[str, float]] = {}
+        self.reservations: dict[str, tuple[str, float, str]] = {}  # token, end of the lease, owner
         self.tokens: list[tuple[str, str]] = []  # every token ever handed out
         self.aliases: dict[str, str] = {}
 
@@ -55,9 +56,9 @@ class CacheModel(RuleBasedStateMachine):
         for key in dropped:
             del self.entries[key]
 
-    @rule(keys=st.lists(KEYS, unique=True, min_size=1, max_size=4))
-    def lookup(self, keys: list[str]) -> None:
-        for key, answer in zip(keys, self.cache.lookup(keys), strict=True):
+    @rule(keys=st.lists(KEYS, unique=True, min_size=1, max_size=4), owner=OWNERS)
+    def lookup(self, keys: list[str], owner: str) -> None:
+        for key, answer in zip(keys, self.cache.lookup(keys, owner=owner), strict=True):
             values = self.entries.get(key, [])
             if len(values) >= self.measurements:
                 assert answer.kind == "hit"
@@ -69,7 +70,7 @@ class CacheModel(RuleBasedStateMachine):
             else:
                 assert (answer.kind, answer.measurements) == ("reserved", len(values))
                 assert (key, answer.token) not in self.tokens
-                self.reservations[key] = (answer.token, self.now + LEASE_S)
+                self.reservations[key] = (answer.token, self.now + LEASE_S, owner)
                 self.tokens.append((key, answer.token))
 
     def _token(self, data: Any) -> tuple[str, str] | None:
@@ -97,6 +98,23 @@ class CacheModel(RuleBasedStateMachine):
         if (drawn := self._token(data)) is not None:
             self.cache.fail(dict([drawn]))
             self._end(*drawn)
+
+    def _held_by(self, owner: str) -> list[str]:
+        return [key for key, (_, _, whose) in self.reservations.items() if whose == owner and self._live(key)]
+
+    @rule(owner=OWNERS)
+    def renew(self, owner: str) -> None:
+        held = self._held_by(owner)
+        assert self.cache.renew(owner) == len(held)
+        for key in held:
+            self.reservations[key] = (self.reservations[key][0], self.now + LEASE_S, owner)
+
+    @rule(owner=OWNERS)
+    def release(self, owner: str) -> None:
+        held = self._held_by(owner)
+        assert self.cache.release(owner) == len(held)
+        for key in held:
+            del self.reservations[key]
 
     @rule(seconds=st.sampled_from([1.0, 4.0, LEASE_S]))
     def time_passes(self, seconds: float) -> None:
@@ -135,6 +153,8 @@ class CacheModel(RuleBasedStateMachine):
             figures = self.cache.statistics()
             assert figures["entries"] == len(self.entries)
             assert figures["reservations"] == sum(map(self._live, self.reservations))
+            for key, (_, end, _) in self.reservations.items():
+                assert self.cache.lease_left_s(key) == max(end - self.now, 0.0)
             assert figures["aliases"] == len(self.aliases)
             assert 0 <= figures["bytes"] <= self.cache._max_bytes
             assert (figures["bytes"] == 0) == (not self.entries)
