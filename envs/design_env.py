@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -23,8 +24,10 @@ from designgym.envs.forms import Form, make_form
 
 RESOLUTION = 1e-3  # metrics are observed in decades above this
 DECADES = 21.0  # bound of an observed metric: 1e18 in its own unit
-REWARD_LIMIT = 1e18  # bound of a feasible reward, so that float32 agents can hold it
-Reward = Literal["score", "log"]
+REWARD_LIMIT = 1e18  # bound of a feasible score as a reward, so that float32 agents can hold it
+
+log = logging.getLogger("designgym.envs")
+Reward = Literal["log", "score"]
 
 
 class RenderModeError(InputError, TypeError):
@@ -40,16 +43,17 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
     **form="sequential"**: an action chooses one column of the design, `action_masks` says which choices make sense, and the last
     column ends the episode (``terminated``) with the reward; all rewards before are 0. An episode is one design.
 
-    **Reward**: the objective's score, higher is better. Feasible scores are clipped to +-1e18; a design that breaks constraints gets
-    -1e18 to -2e18 by how much it breaks them, a failed or illegal one -3e18. With ``reward="log"`` all of that is in decades,
-    ``sign(r) * log10(1 + |r|)``: the same order, in a range that gradient methods can work with. ``info["score"]`` has the raw score.
+    **Reward**: the objective's score in decades, ``sign(s) * log10(1 + |s|)``, higher is better and never beyond +-18.7. It ranks
+    designs as the score does: feasible ones from -18 to 18, one that breaks constraints from -18.3 to -18.5 by how much it breaks
+    them, a failed or illegal one, or one of which the objective has no value, -18.6. With ``reward="score"`` it is the score itself,
+    clipped to +-1e18, and -2e18 to -3e18, or -4e18, in those cases. ``info["score"]`` has the raw score.
 
     **Observation**: float32 numbers that depend on this episode only. The share of the episode that is over; the outcome of the
     last design (1 feasible, -1 not, 0 none yet); each metric in decades, ``sign(v) * log10(1 + |v| / 0.001)`` clipped to +-21, 0 if
     there is none; in the sequential form also each column's choice in [0, 1], -1 where none was made yet.
 
-    **Info** after a design: ``design``, ``metrics`` (by name), ``units``, ``status``, ``reasons``, ``error``, ``score``, ``feasible``
-    and ``trial``, whose ``obtained`` says how the result is known.
+    **Info** after a design: ``design``, ``metrics`` (by name), ``units``, ``status``, ``reasons`` (why it is illegal, or why the
+    objective has no value), ``error``, ``score``, ``feasible`` and ``trial``, whose ``obtained`` says how the result is known.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}  # type: ignore[misc]
@@ -61,7 +65,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         budget: int = 200,
         *,
         form: Form = "design",
-        reward: Reward = "score",
+        reward: Reward = "log",
         levels: int = 16,
         render_mode: str | None = None,
     ) -> None:
@@ -72,14 +76,14 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
             objective: What scores the results.
             budget: Designs per episode of the design form.
             form: ``design`` or ``sequential``.
-            reward: ``score`` or ``log``.
+            reward: ``log`` (decades of the score) or ``score``.
             levels: Choices per continuous column, or integer of thousands of values, in the sequential form.
             render_mode: None or ``ansi``.
         """
         if not isinstance(budget, int) or budget < 1:
             raise InputError(f"budget must be a whole number of designs, at least 1, got {budget!r}")
-        if reward not in ("score", "log"):
-            raise InputError(f"reward {reward!r} does not exist: expected 'score' or 'log'")
+        if reward not in ("log", "score"):
+            raise InputError(f"reward {reward!r} does not exist: expected 'log' or 'score'")
         if render_mode not in (None, "ansi"):
             raise RenderModeError(f"render_mode {render_mode!r} does not exist: expected None or 'ansi'")
         simulator = evaluator.simulator
@@ -96,6 +100,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         self.trial: Trial | None = None
         self._steps, self._length = 0, choices or budget
         self._outcome = 0.0
+        self._warned = False
         self._recipe: partial[DesignEnv] | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -123,13 +128,17 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         score = self.objective.score(metrics)
         feasible = score > INFEASIBLE_SCORE  # the contract of `Objective.score`
         self._outcome = 1.0 if feasible else -1.0
+        problem = self.objective.problem(metrics) if score == -math.inf else ""
+        if problem and not self._warned:
+            self._warned = True
+            log.warning("%s, for the design %s; such designs get the worst reward", problem, design.literal)
         sequential = self.form == "sequential"
         info = {
             "design": design,
             "metrics": dict(metrics.values),
             "units": dict(self.units),
             "status": metrics.status,
-            "reasons": metrics.reasons,
+            "reasons": (problem,) if problem else metrics.reasons,
             "error": metrics.error,
             "score": score,
             "feasible": feasible,
@@ -141,7 +150,8 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
         """Return which actions make sense now, as sb3-contrib's ``MaskablePPO`` asks for it.
 
         In the sequential form: choices that cannot lead to a legal design are excluded where that is cheap to tell, and a column
-        without effect offers one choice. In the design form: the masks of all columns, one after the other.
+        without effect offers one choice. In the design form: the masks of all columns, one after the other, which a huge range or a
+        continuous column refuses.
         """
         return self._actions.masks()
 
@@ -180,9 +190,9 @@ def decades(value: float) -> float:
 def finite_reward(score: float, scale: Reward) -> float:
     """Return a score as a finite reward; see `DesignEnv`."""
     if score == -math.inf:
-        reward = -3 * REWARD_LIMIT
+        reward = -4 * REWARD_LIMIT
     elif score <= INFEASIBLE_SCORE:
-        reward = -REWARD_LIMIT * min(score / INFEASIBLE_SCORE, 2.0)
+        reward = -REWARD_LIMIT * (1 + min(score / INFEASIBLE_SCORE, 2.0))
     else:
         reward = min(max(score, -REWARD_LIMIT), REWARD_LIMIT)
     return math.copysign(math.log10(1 + abs(reward)), reward) if scale == "log" else float(reward)
@@ -194,8 +204,9 @@ def describe_trial(trial: Trial, units: dict[str, str], objective: Objective) ->
     lines = [f"design ({trial.obtained})"] + [f"  {name} = {value}" for name, value in trial.design.items()]
     if metrics.ok:
         lines += ["metrics"] + [f"  {name} = {value:.6g} {shown_unit(units[name])}".rstrip() for name, value in metrics.values.items()]
-        lines += [f"objective: {objective.describe()}: score {objective.score(metrics):.6g}"]
-        lines += [f"  breaks {text} by {100 * amount:.3g} %" for text, amount in objective.violations(metrics).items()]
+        lines += [f"objective: {objective.describe()}: {objective.problem(metrics) or f'score {objective.score(metrics):.6g}'}"]
+        broken = {text: amount for text, amount in objective.violations(metrics).items() if amount < math.inf}
+        lines += [f"  breaks {text} by {100 * amount:.3g} %" for text, amount in broken.items()]
     else:
         lines += [f"{metrics.status}: {'; '.join(metrics.reasons) or metrics.error}"]
     return "\n".join(lines) + "\n"
@@ -208,7 +219,7 @@ def make_env(
     objective: str | Objective | None = None,
     form: Form = "design",
     budget: int | None = None,
-    reward: Reward = "score",
+    reward: Reward = "log",
     levels: int = 16,
     fidelity: float = 1.0,
     seed: int = 0,
@@ -224,7 +235,7 @@ def make_env(
         objective: Its name, or an objective; the environment's default for None.
         form: ``design`` or ``sequential``.
         budget: Designs per episode of the design form; the environment's default for None.
-        reward: ``score`` or ``log``.
+        reward: ``log`` (decades of the score) or ``score``.
         levels: Choices per continuous column, or integer of thousands of values, in the sequential form.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed of a simulator that is not deterministic.

@@ -27,7 +27,7 @@ def export_optuna(result: StudyResult, url: str) -> str:
 
     Each workload becomes an Optuna study, named like ours (with the workload, if there are several). A single objective keeps its own
     direction and value; several become several; a weighted or target objective is maximised as its score. Duplicates are trials too,
-    with the user attribute ``duplicate``. Designs without a result are failed trials.
+    with the user attribute ``duplicate``. Designs without a result, or without a value of the objective, are failed trials.
 
     Returns:
         The command that opens it.
@@ -119,8 +119,9 @@ def _trial(row: Mapping[Any, Any], result: StudyResult) -> optuna.trial.FrozenTr
     }
     system: dict[str, Any] = {}
     values: list[float] | None = None
-    if metrics.ok:
-        attributes |= {name: metrics[name] for name in names}
+    valued = metrics.ok and not objective.problem(metrics)
+    attributes |= {name: metrics[name] for name in names} if metrics.ok else {}
+    if valued:
         termwise = isinstance(objective, SingleObjective | ParetoObjective)
         values = [term.value(metrics.values) for term in objective.terms] if termwise else [row["score"]]
         if not all(map(math.isfinite, values)):
@@ -128,7 +129,7 @@ def _trial(row: Mapping[Any, Any], result: StudyResult) -> optuna.trial.FrozenTr
         if objective.bounds:
             system["constraints"] = [bound.violation(metrics.values) for bound in objective.bounds]
     trial = optuna.trial.create_trial(
-        state=optuna.trial.TrialState.COMPLETE if metrics.ok else optuna.trial.TrialState.FAIL, values=values, params=params,
+        state=optuna.trial.TrialState.COMPLETE if valued else optuna.trial.TrialState.FAIL, values=values, params=params,
         distributions=distributions, user_attrs=attributes, system_attrs=system,
     )  # fmt: skip
     trial.datetime_start = datetime.datetime.fromtimestamp(row["started_at_s"])

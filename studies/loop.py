@@ -9,6 +9,7 @@ back are in the store already (see `measuring`).
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from designgym.studies.run_report import RunReport, RunTally
 from designgym.studies.store import Store
 
 CHECKPOINT_SHARE = 0.05  # of the run's time may go into writing checkpoints
+
+log = logging.getLogger("designgym.studies")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class SearchRun:
         self._seen: set[str] = set()
         self._behaviours: dict[str, tuple[int, Metrics]] = {}  # the first trial of each functional key
         self._tally = RunTally(run, setting.budget, setting.objective)
-        self._batches = 0
+        self._batches, self._warned = 0, False
         self._checkpoint_s, self._began = 0.0, time.perf_counter()
         simulator, workload = setting.simulator, setting.workload
         seed = 0 if simulator.deterministic else setting.simulator_seed
@@ -177,7 +180,18 @@ class SearchRun:
             trial = replace(trial, number=number + offset)
             trial = replace(trial, duplicate=self._is_duplicate(trial))
             records.append(Record.of(trial, self._setting.objective, self._batches))
+        self._warn_once(records)
         return records
+
+    def _warn_once(self, records: Sequence[Record]) -> None:
+        """Say so when the objective has no value for a result, the first time in this run: the trials tell of each."""
+        if self._warned or not (found := next((record for record in records if record.problem), None)):
+            return
+        self._warned = True
+        log.warning(
+            "run %s: %s, for the design %s with the metrics %s; such trials count as the worst, and the run goes on",
+            self._name, found.problem, found.trial.design.literal, dict(found.trial.metrics.values),
+        )  # fmt: skip
 
     def _is_duplicate(self, trial: Trial) -> bool:
         """Return whether this run has met the behaviour before, and note it. A fingerprint that an audit refuted does not count."""

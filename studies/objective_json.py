@@ -7,7 +7,8 @@ from typing import Any
 
 from designgym.core.errors import StoreError
 from designgym.core.expressions import Expression
-from designgym.core.objectives import ArchGymReward, Objective, ParetoObjective, SingleObjective, TargetObjective, Term, WeightedObjective
+from designgym.core.objectives import ArchGymReward, Objective, ParetoObjective, SingleObjective, TargetObjective, WeightedObjective
+from designgym.core.terms import Term
 
 
 def objective_to_json(objective: Objective) -> dict[str, Any]:

@@ -78,17 +78,27 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class Record:
-    """A trial with its score, in the batch in which it was asked for."""
+    """A trial with its score, in the batch in which it was asked for.
+
+    Attributes:
+        trial: The trial.
+        score: Its score, higher is better; -inf for a failure, or where the objective has no value.
+        feasible: Whether it has a score and keeps the objective's bounds.
+        batch: Position of its batch within the run, from 0.
+        problem: Why the objective has no value for its metrics; empty if it has one, or there are no metrics.
+    """
 
     trial: Trial
     score: float
     feasible: bool
     batch: int
+    problem: str = ""
 
     @classmethod
     def of(cls, trial: Trial, objective: Objective, batch: int) -> Record:
         """Return the record of a trial under an objective."""
-        return cls(trial, float(objective.score(trial.metrics)), objective.feasible(trial.metrics), batch)
+        metrics = trial.metrics
+        return cls(trial, float(objective.score(metrics)), objective.feasible(metrics), batch, objective.problem(metrics))
 
 
 def dumps(data: Any) -> str:
@@ -115,10 +125,11 @@ def loads(text: str, what: str) -> Any:
 def to_row(record: Record, run_id: int) -> dict[str, Any]:
     """Return the row of table ``trials``."""
     trial, metrics, provenance = record.trial, record.trial.metrics, record.trial.provenance
+    reasons = [record.problem] if record.problem else list(metrics.reasons)  # both say what keeps a trial from being feasible
     return {
         "run_id": run_id, "number": trial.number, "batch": record.batch, "design": trial.design.literal,
         "metrics": dumps(dict(metrics.values)), "obtained": trial.obtained, "duplicate": trial.duplicate, "status": metrics.status,
-        "score": record.score, "feasible": record.feasible, "reasons": dumps(list(metrics.reasons)), "error": metrics.error,
+        "score": record.score, "feasible": record.feasible, "reasons": dumps(reasons), "error": metrics.error,
         "cost_s": float(metrics.cost_s), "wall_s": float(provenance.wall_s), "started_at_s": float(provenance.started_at_s),
         "worker": provenance.worker,
         "key_literal": trial.keys.literal, "key_canonical": trial.keys.canonical, "key_functional": trial.keys.functional,
@@ -127,9 +138,9 @@ def to_row(record: Record, run_id: int) -> dict[str, Any]:
 
 def to_metrics(row: Mapping[str, Any]) -> Metrics:
     """Return the metrics of a row of ``trials`` or ``measurements``."""
-    return Metrics(
-        loads(row["metrics"], "a result"), row["status"], tuple(loads(row["reasons"], "a result")), row.get("error", ""), row["cost_s"]
-    )
+    # the reasons of a trial that has metrics are those of its study's objective: no part of what was measured
+    reasons = () if row["status"] == "ok" else tuple(loads(row["reasons"], "a result"))
+    return Metrics(loads(row["metrics"], "a result"), row["status"], reasons, row.get("error", ""), row["cost_s"])
 
 
 def from_row(row: Mapping[str, Any], run: StoredRun, space: DesignSpace) -> Record:
@@ -142,7 +153,8 @@ def from_row(row: Mapping[str, Any], run: StoredRun, space: DesignSpace) -> Reco
     design: Design = space.validate(loads(row["design"], "a design"))
     keys = Keys(row["key_literal"], row["key_canonical"], row["key_functional"])
     trial = Trial(design, to_metrics(row), provenance, keys, row["obtained"], bool(row["duplicate"]), row["number"])
-    return Record(trial, row["score"], bool(row["feasible"]), row["batch"])
+    problem = "; ".join(loads(row["reasons"], "a reason")) if row["status"] == "ok" else ""
+    return Record(trial, row["score"], bool(row["feasible"]), row["batch"], problem)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], fields: Sequence[str]) -> list[str]:

@@ -218,9 +218,14 @@ def problems(data: StudyData) -> str:
     frame = data.frame
     failed = Counter(str(error) for error in frame.loc[frame["status"].isin(["failed", "timeout"]), "error"])
     reasons = Counter(str(text) for text in frame.loc[frame["status"] == "infeasible", "reasons"])
-    broken = int((data.ok & ~data.feasible).sum())
+    valueless = Counter(str(text) for text in frame.loc[data.valueless, "reasons"])
+    broken = int((data.ok & ~data.feasible & ~data.valueless).sum())
     parts = []
-    for title, counter in (("Failures and timeouts", failed), ("Why designs were infeasible", reasons)):
+    for title, counter in (
+        ("Failures and timeouts", failed),
+        ("Why designs were infeasible", reasons),
+        ("Why the objective has no value", valueless),
+    ):
         if counter:
             rows = [[f"{count:,}", text or "(no message)"] for text, count in counter.most_common(MAX_REASONS)]
             parts.append(f"<h3>{title}</h3>" + table([("trials", "", True), ("message", "", False)], rows, label=title))

@@ -144,7 +144,7 @@ class StudyResult:
         return [name for name, _ in self.definition["workloads"]]
 
     def best(self, n: int = 1, workload: str | None = None) -> BestTrials:
-        """Return the ``n`` best different behaviours, best first: feasible ones before others, failures never.
+        """Return the ``n`` best different behaviours, best first: feasible ones before others; failures, and what has no score, never.
 
         Of a study on several workloads: those of the one named, or of each in turn.
         """
@@ -166,7 +166,7 @@ class StudyResult:
         return BestTrials(trial for name in names for trial in choose(self.frame[self.frame["workload"] == name]))
 
     def _best(self, frame: pd.DataFrame, n: int) -> BestTrials:
-        good = frame[frame["status"] == "ok"]
+        good = frame[(frame["status"] == "ok") & (frame["score"] > -math.inf)]
         good = good.sort_values("score", ascending=False, kind="stable").drop_duplicates("key_canonical").head(n)
         return BestTrials(self._trial(row) for row in good.to_dict("records"))
 

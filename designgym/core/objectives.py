@@ -2,23 +2,24 @@
 
 A term is an expression over metrics with a direction; constraints bound expressions. Inside, higher is better; `Objective.describe`
 always states the direction. Feasible results always score above infeasible ones, and those are ordered by how much they violate
-(lexicographic feasibility; Deb 2000, "An efficient constraint handling method for genetic algorithms"); failures score -inf.
+(lexicographic feasibility; Deb 2000, "An efficient constraint handling method for genetic algorithms"); failures score -inf, and so
+do results of which the objective has no value, such as ``1 / x`` at 0: those are results like others, and end no run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from designgym.core.errors import ExpressionError, InputError, UnknownNameError, shorten
 from designgym.core.expressions import Expression
-from designgym.core.metrics import Goal, Metrics, MetricSpec
+from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.pareto import hypervolume
+from designgym.core.terms import Term, parse_bound, require_number
 
 INFEASIBLE_SCORE = -1e300  # feasible scores lie above it, whatever their units
 
@@ -26,50 +27,6 @@ INFEASIBLE_SCORE = -1e300  # feasible scores lie above it, whatever their units
 def infeasible_score(violation: float) -> float:
     """Return the score of a result whose relative violations add up to this: from once to twice the limit, for an infinite one."""
     return INFEASIBLE_SCORE * (2 - 1 / (1 + violation))
-
-
-@dataclass(frozen=True)
-class Term:
-    """One quantity to optimise: an expression over metrics and a direction."""
-
-    expression: Expression
-    goal: Goal
-    name: str = ""
-
-    @property
-    def label(self) -> str:
-        """The name as shown."""
-        return self.name or self.expression.text
-
-    def signed(self, values: Mapping[str, float]) -> float:
-        """Return the value, negated if lower is better."""
-        value = self.value(values)
-        return -value if self.goal == "min" else value
-
-    def value(self, values: Mapping[str, float]) -> float:
-        """Return the value in its own direction; raises `ExpressionError` if it is not a finite number."""
-        return _number(self.expression, values)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A constraint ``expression <= limit`` or ``>= limit``."""
-
-    expression: Expression
-    at_most: bool
-    limit: float
-
-    def excess(self, values: Mapping[str, float]) -> float:
-        """Return how far the value lies beyond the limit, relative to it (absolute for limit 0); below 0 where the bound holds."""
-        value = _number(self.expression, values)
-        return (value - self.limit if self.at_most else self.limit - value) / (abs(self.limit) or 1.0)
-
-    def violation(self, values: Mapping[str, float]) -> float:
-        """Return by how much the bound is broken, relative to the limit (absolute for limit 0); 0 if it holds."""
-        return max(0.0, self.excess(values))
-
-    def __str__(self) -> str:
-        return f"{self.expression.text} {'<=' if self.at_most else '>='} {self.limit:g}"
 
 
 class Objective:
@@ -89,47 +46,82 @@ class Objective:
         if not isinstance(subject_to, Mapping | None):
             raise InputError(f"subject_to is {shorten(subject_to)}, expected bounds by metric such as {{'area_mm2': '<= 2'}}")
         self.terms = tuple(terms)
-        self.bounds = tuple(_parse_bound(expression, bound) for expression, bound in (subject_to or {}).items())
+        self.bounds = tuple(parse_bound(expression, bound) for expression, bound in (subject_to or {}).items())
 
     def score(self, metrics: Metrics) -> float:
-        """Return one number, higher is better: any feasible result beats any infeasible one, any result beats a failure (-inf)."""
-        broken = sum(self.violations(metrics).values())
-        return infeasible_score(broken) if broken > 0 else self.unbounded_score(metrics)
+        """Return one number, higher is better: any feasible result beats any infeasible one.
+
+        Any result beats a failure (-inf), or one of which a term or a constraint has no value (-inf; see `problem`).
+        """
+        if not metrics.ok:
+            return -math.inf
+        try:
+            value = self._finite_value(metrics.values)
+            broken = sum(max(0.0, bound.excess(metrics.values)) for bound in self.bounds)
+        except ExpressionError:
+            return -math.inf
+        return infeasible_score(broken) if broken > 0 else value
 
     def unbounded_score(self, metrics: Metrics) -> float:
-        """Return the score with the constraints left aside."""
-        return self._value(metrics.values) if metrics.ok else -math.inf
+        """Return the score with the constraints left aside; -inf for a failure, or if a term has no value."""
+        if not metrics.ok:
+            return -math.inf
+        try:
+            return self._finite_value(metrics.values)
+        except ExpressionError:
+            return -math.inf
 
     def vector(self, metrics: Metrics) -> tuple[float, ...]:
-        """Return one number per term, higher is better, constraints aside; all -inf for a failure."""
-        if not metrics.ok:
-            return (-math.inf,) * len(self.terms)
-        return tuple(term.signed(metrics.values) for term in self.terms)
+        """Return one number per term, higher is better, constraints aside; all -inf for a failure, or if one has no value."""
+        if metrics.ok:
+            with contextlib.suppress(ExpressionError):
+                return tuple(term.signed(metrics.values) for term in self.terms)
+        return (-math.inf,) * len(self.terms)
 
     def violations(self, metrics: Metrics) -> dict[str, float]:
-        """Return the broken constraints of an ``ok`` result with their relative violation."""
+        """Return the broken constraints of an ``ok`` result with their relative violation, infinite for one that has no value."""
         if not metrics.ok:
             return {}
         amounts = {str(bound): bound.violation(metrics.values) for bound in self.bounds}
         return {text: amount for text, amount in amounts.items() if amount > 0}
 
+    def problem(self, metrics: Metrics) -> str:
+        """Return why the objective has no value for an ``ok`` result (``1 / x`` at 0, an overflow); empty if it has one."""
+        if metrics.ok:
+            try:
+                self._finite_value(metrics.values)
+                for bound in self.bounds:
+                    bound.excess(metrics.values)
+            except ExpressionError as error:
+                return str(error)
+        return ""
+
     def feasible(self, metrics: Metrics) -> bool:
-        """Return whether the result exists and keeps all constraints."""
-        return metrics.ok and not self.violations(metrics)
+        """Return whether the result exists, has a score and keeps all constraints."""
+        return metrics.ok and not self.violations(metrics) and self.unbounded_score(metrics) > -math.inf
 
     def shown(self, metrics: Metrics) -> dict[str, float]:
-        """Return the terms' values as people read them, in their own direction and units."""
-        return {term.label: term.value(metrics.values) for term in self.terms} if metrics.ok else {}
+        """Return the terms' values as people read them, in their own direction and units; empty for a failure, or if one has none."""
+        if metrics.ok:
+            with contextlib.suppress(ExpressionError):
+                return {term.label: term.value(metrics.values) for term in self.terms}
+        return {}
 
     def describe(self) -> str:
         """Return the objective in words, directions included."""
         return self._words() + (" subject to " + ", ".join(map(str, self.bounds)) if self.bounds else "")
 
     def check(self, specs: Iterable[MetricSpec]) -> None:
-        """Raise `UnknownNameError` if a term or constraint reads a metric that is not among ``specs``."""
+        """Refuse what has no value for any result.
+
+        Raises:
+            UnknownNameError: If a term or constraint reads a metric that is not among ``specs``.
+            ExpressionError: If it is no number, whatever the metrics: text, a list, a constant division by zero.
+        """
         known = {spec.name for spec in specs}
         for expression in [*(term.expression for term in self.terms), *(bound.expression for bound in self.bounds)]:
             expression.require(known, "metric")
+            require_number(expression)
 
     def named(self, name: str) -> Objective:
         """Return a copy that goes by ``name``."""
@@ -144,6 +136,12 @@ class Objective:
             "terms": [[term.expression.text, term.goal, term.name] for term in self.terms],
             "subject_to": [[bound.expression.text, "<=" if bound.at_most else ">=", bound.limit] for bound in self.bounds],
         }
+
+    def _finite_value(self, values: Mapping[str, float]) -> float:
+        value = self._value(values)
+        if not math.isfinite(value):
+            raise ExpressionError(f"the score of {self._words()!r} is {value}: its terms are too large together")
+        return value
 
     def _value(self, values: Mapping[str, float]) -> float:
         raise NotImplementedError
@@ -329,21 +327,3 @@ def pareto(
     if unknown := [term for term in maximize if term not in terms]:
         raise UnknownNameError("term to maximise", unknown[0], terms)
     return ParetoObjective([Term(Expression(t), "max" if t in maximize else "min") for t in terms], reference, subject_to)
-
-
-def _number(expression: Expression, values: Mapping[str, float]) -> float:
-    value = expression(values)
-    if isinstance(value, bool | int | float | np.number) and math.isfinite(value):
-        return float(value)
-    raise ExpressionError(f"expression {expression.text!r} gives {shorten(value)}, expected a finite number")
-
-
-def _parse_bound(expression: str, bound: str) -> Bound:
-    match = re.fullmatch(r"\s*(<=|>=)\s*(\S+)\s*", bound) if isinstance(bound, str) else None
-    try:
-        limit = float(match[2]) if match else math.nan
-    except ValueError:
-        limit = math.nan
-    if match is None or not math.isfinite(limit):
-        raise InputError(f"bound of {expression!r} must read like '<= 2' or '>= 0.5', got {bound!r}")
-    return Bound(Expression(expression), match[1] == "<=", limit)

@@ -36,7 +36,7 @@ def run(
 ) -> int:
     """Run the studies of a Python file, or go on with them: what is stored is not measured again.
 
-    Exit code 1 means that every evaluation of a study failed.
+    Exit code 1 means that nothing came of a study: every evaluation failed, or the objective has no value for any result.
     """
     from designgym.studies.cli.study_progress import StudyProgress
     from designgym.studies.cli.study_tables import all_failed, print_best, print_summary

@@ -54,7 +54,7 @@ def search(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the study in the store.")] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Run one searcher on an environment. ``--option`` is for the searcher; exit code 1 means that every evaluation failed."""
+    """Run one searcher on an environment. ``--option`` is for the searcher; exit code 1 means that nothing came of it."""
     from designgym.searchers import recipe
     from designgym.studies.cli.study_progress import StudyProgress
     from designgym.studies.cli.study_tables import all_failed, print_best, print_summary

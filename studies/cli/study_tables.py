@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,9 @@ def print_summary(result: StudyResult) -> None:
                 "simulated",
                 f"{simulated:,} behaviours, {format_quantity(saved, 's')} saved",
             ),
-            ("infeasible", _with_first(frame, ["infeasible"], "reasons")),
-            ("failed", _with_first(frame, ["failed", "timeout"], "error")),
+            ("infeasible", _with_first(frame, frame["status"] == "infeasible", "reasons")),
+            ("no value", _with_first(frame, _valueless(frame), "reasons")),
+            ("failed", _with_first(frame, _failed(frame), "error")),
         ]
     )
     print()
@@ -109,10 +111,20 @@ def ago(moment_s: float) -> str:
 
 def all_failed(result: StudyResult) -> bool:
     """Return whether something was evaluated and nothing came of it, not even that a design is infeasible."""
-    return bool(len(result.frame)) and bool(result.frame["status"].isin(["failed", "timeout"]).all())
+    frame = result.frame
+    return bool(len(frame)) and bool((_failed(frame) | _valueless(frame)).all())
 
 
-def _with_first(frame: pd.DataFrame, statuses: list[str], column: str) -> str | None:
+def _failed(frame: pd.DataFrame) -> pd.Series[bool]:
+    return frame["status"].isin(["failed", "timeout"])
+
+
+def _valueless(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Return which trials have metrics of which the objective has no value."""
+    return (frame["status"] == "ok") & (frame["score"] == -math.inf)
+
+
+def _with_first(frame: pd.DataFrame, which: pd.Series[bool], column: str) -> str | None:
     """Return how many trials ended so, and what the first of them said."""
-    said = frame.loc[frame["status"].isin(statuses), column]
+    said = frame.loc[which, column]
     return f"{len(said):,} of {len(frame):,} trials, the first: {' '.join(said.iloc[0].split())[:SAID]}" if len(said) else None

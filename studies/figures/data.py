@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -13,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from designgym.core.errors import ExpressionError, UnknownNameError
+from designgym.core.errors import ExpressionError
 from designgym.core.expressions import Expression
+from designgym.core.terms import Term
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import SeriesStyle, series_styles
 from designgym.studies.figures.units import DASH, TIMES, Scale, words
@@ -88,6 +90,11 @@ class StudyData:
     def feasible(self) -> NDArray[np.bool_]:
         """Which trials have metrics and keep all constraints."""
         return self.ok & self.frame["feasible"].fillna(False).astype(bool).to_numpy()
+
+    @cached_property
+    def valueless(self) -> NDArray[np.bool_]:
+        """Which trials have metrics of which the objective has no value; their ``reasons`` say why."""
+        return self.ok & np.isneginf(pd.to_numeric(self.frame["score"], errors="coerce").to_numpy(dtype=float))
 
     @cached_property
     def duplicate(self) -> NDArray[np.bool_]:
@@ -164,15 +171,13 @@ class StudyData:
         if expression in self.metrics:
             return self.metric(expression).values
         values = np.full(len(self.frame), np.nan)
-        parsed = Expression(expression)
-        if not parsed.names <= set(self.metrics):
+        term = Term(Expression(expression), "max")
+        if not term.expression.names <= set(self.metrics):
             return values
-        columns = {name: self.metric(name).values.tolist() for name in parsed.names}
+        columns = {name: self.metric(name).values.tolist() for name in term.expression.names}
         for i in np.flatnonzero(self.ok):
-            try:
-                values[i] = float(parsed({name: column[i] for name, column in columns.items()}))
-            except (ExpressionError, UnknownNameError, OverflowError):
-                continue  # a trial whose term has no value (division by zero) is drawn nowhere
+            with contextlib.suppress(ExpressionError):  # a trial whose term has no value (division by zero) is drawn nowhere
+                values[i] = term.value({name: column[i] for name, column in columns.items()})
         return values
 
     def pretty(self, expression: str, unit: str = "") -> str:

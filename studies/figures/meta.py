@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from designgym.core.metrics import Goal, MetricSpec
-from designgym.core.objectives import Bound, Objective
+from designgym.core.objectives import Objective
 from designgym.core.parameters import DiscreteParameter
+from designgym.core.terms import Bound
 from designgym.studies.figures.units import unit_of_expression
 
 if TYPE_CHECKING:

@@ -121,10 +121,46 @@ def test_a_metric_that_does_not_exist_is_named() -> None:
     assert named.name == "fast" and minimize("x").name == "" and named.score(ok(x=1)) == -1
 
 
-@pytest.mark.parametrize("text", ["'word'", "1e308 * 10 * x", "(1, x)", "x / 0"])
-def test_an_objective_that_gives_no_finite_number_says_so(text: str) -> None:
-    with pytest.raises(ExpressionError):
-        minimize(text).score(ok(x=1.0))
+NO_VALUE = [
+    ("1 / x", "division by zero"), ("log(x)", "'log(x)' cannot be evaluated"), ("1e308 * 10 + x", "gives inf"),
+    ("exp(1000 + x)", "math range error"), ("0 ** (x - 1)", "'0 ** (x - 1)'"), ("2 ** (x + 65)", "exponent"),
+    ("(2 ** 60) ** 64 if x < 1 else x", "finite"),
+    ("x if x > 0 else 'none'", "gives 'none'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "reason"), NO_VALUE)
+def test_a_result_without_a_value_is_the_worst_with_the_reason_and_ends_nothing(text: str, reason: str) -> None:
+    result, illegal = ok(x=0.0, y=5.0), ok(x=1.0, y=50.0)
+    for objective in (
+        minimize(text), maximize(text), minimize("y", subject_to={text: "<= 1"}), weighted({text: 1}, scales={text: 1}), target({text: 1}),
+        pareto(text, "y", reference={text: 1, "y": 9}), minimize(text, subject_to={"y": "<= 1"}),
+    ):  # fmt: skip
+        assert objective.score(result) == -math.inf < minimize("y", subject_to={"y": "<= 1"}).score(illegal)
+        assert not objective.feasible(result) and reason in objective.problem(result)
+        assert objective.problem(Metrics.failed("x")) == ""
+    objective = pareto("y", text, reference={text: 1, "y": 9}, subject_to={text: "<= 1"})
+    assert objective.vector(result) == (-math.inf, -math.inf) and objective.shown(result) == {}
+    assert objective.hypervolume([result]) == 0 and objective.violations(result) == {f"{text} <= 1": math.inf}
+
+
+def test_a_result_with_a_value_has_no_problem() -> None:
+    objective = minimize("1 / x", subject_to={"log(x)": "<= 1"})
+    assert objective.problem(ok(x=2.0)) == "" == objective.problem(ok(x=9.0)) and objective.feasible(ok(x=2.0))
+    assert objective.score(ok(x=2.0)) == -0.5 > objective.score(ok(x=9.0)) > -math.inf
+
+
+def test_terms_that_are_too_large_together_are_no_score() -> None:
+    objective = weighted({"x": 1, "y": 1}, scales={"x": 1e-3, "y": 1})
+    assert objective.score(ok(x=1e308, y=0.0)) == -math.inf and "too large together" in objective.problem(ok(x=1e308, y=0.0))
+
+
+@pytest.mark.parametrize("text", ["'word'", "(1, x)", "1 / 0", "log(0)", "min('a', 'b')"])
+def test_an_objective_that_is_no_number_for_any_result_is_refused(text: str) -> None:
+    for objective in (minimize(text), minimize("x", subject_to={text: "<= 1"})):
+        with pytest.raises(ExpressionError):
+            objective.check([metric("x")])
+    minimize("1 / (x - 1.5)").check([metric("x")])  # which has values elsewhere
 
 
 def test_a_nameless_objective_is_abstract() -> None:

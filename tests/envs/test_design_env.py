@@ -1,3 +1,4 @@
+import math
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -5,11 +6,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import designgym as dg
 from designgym.core import registry
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.metrics import Metrics
+from designgym.core.objectives import INFEASIBLE_SCORE, infeasible_score
 from designgym.core.testing import Crashing, check_env
 from designgym.envs import environment, make_env
 from designgym.envs.design_env import DesignEnv, decades, finite_reward
@@ -81,7 +85,7 @@ def test_masks_of_a_huge_range_are_refused_before_they_take_memory() -> None:
 
 
 def test_a_step_of_the_design_form() -> None:
-    env = make_env(ID, budget=3)
+    env = make_env(ID, budget=3, reward="score")
     observation, info = env.reset(seed=0)
     assert observation.tolist() == [0, 0, 0, 0] and info["units"] == {"latency_ns": "ns", "area_mm2": "mm^2"}
     observation, reward, terminated, truncated, info = env.step(np.array([3, 0, 2, 0]))
@@ -107,14 +111,40 @@ def test_constraints_and_failures_get_finite_rewards_in_order() -> None:
     assert rewards["good"] > rewards["breaks the bound"] > rewards["illegal"] and np.isfinite(np.float32(rewards["illegal"]))
     assert info["score"] == -np.inf and info["reasons"] == ("more than 64 blocks do not fit",) and info["metrics"] == {}
     for scale in ("score", "log"):
-        scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e300, -1.5e300, -2e300, -np.inf]
-        finite = [finite_reward(score, scale) for score in scores]
-        assert (
-            finite == sorted(finite, reverse=True)
-            and len(set(finite)) == len(scores)
-            and np.isfinite(np.array(finite, dtype=np.float32)).all()
-        )
+        scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e200, infeasible_score(1e-30), -1.5e300, -2e300, -np.inf]
+        finite = np.array([finite_reward(score, scale) for score in scores], dtype=np.float32)
+        assert np.isfinite(finite).all() and (np.diff(finite) < 0).all(), "the score's order, in single precision too"
     assert finite_reward(-999.0, "log") == pytest.approx(-3)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False), st.floats(0, 1e9))
+def test_the_reward_is_bounded_and_ranks_as_the_score_does(a: float, b: float, violation: float) -> None:
+    assume(min(a, b) > INFEASIBLE_SCORE)
+    good, better = sorted(finite_reward(score, "log") for score in (a, b))
+    assert (good, better) == tuple(finite_reward(score, "log") for score in sorted((a, b))) and -18.001 < good <= better < 18.001
+    assert good - 0.25 > finite_reward(infeasible_score(violation), "log") > finite_reward(-math.inf, "log") > -18.7
+
+
+def test_the_default_reward_is_in_decades() -> None:
+    env = make_env(ID)
+    env.reset()
+    _, reward, _, _, info = env.step(np.array([3, 0, 2, 0]))
+    assert reward == pytest.approx(-math.log10(30.0)) and info["score"] == -29.0
+    assert env.step(np.array([15, 0, 6, 0]))[1] == pytest.approx(-math.log10(4e18))
+
+
+def test_a_result_without_a_value_of_the_objective_gets_the_worst_reward_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    env = make_env(ID, objective=dg.minimize("1 / (latency_ns - 29)"), render_mode="ansi")
+    env.reset()
+    for _ in range(2):
+        observation, reward, _, _, info = env.step(np.array([3, 0, 2, 0]))
+        assert info["status"] == "ok" and info["score"] == -math.inf and not info["feasible"] and observation[1] == -1
+        assert (
+            reward == finite_reward(-math.inf, "log") and "division by zero" in info["reasons"][0] and info["metrics"]["latency_ns"] == 29
+        )
+    assert len(caplog.records) == 1 and "1 / (latency_ns - 29)" in caplog.text and '"ways":4' in caplog.text
+    assert "division by zero" in str(env.render())
+    assert env.step(np.array([4, 0, 2, 0]))[4]["feasible"]
 
 
 def test_observations_are_bounded_and_monotone() -> None:
@@ -133,7 +163,9 @@ def test_a_sequential_episode_is_one_design() -> None:
         assert reward == 0 and not terminated and not truncated and "design" not in info
     assert env.action_masks().tolist() == [True] + [False] * 15  # no degree under fifo
     _, reward, terminated, truncated, info = env.step(0)
-    assert terminated and not truncated and reward == -1.5e18 and info["score"] == -1.5e300  # the bound on the area is broken
+    assert (
+        terminated and not truncated and reward == pytest.approx(-math.log10(2.5e18)) and info["score"] == -1.5e300
+    )  # the bound on the area is broken
     assert info["design"].to_dict() == {"ways": 8, "policy": "fifo", "sets": 8, "degree": 1}
     assert env.action_masks().any()  # agents ask once more after the end
 
@@ -207,10 +239,10 @@ def test_arguments_are_checked() -> None:
 
 
 def test_objectives_and_workloads_can_be_chosen() -> None:
-    env = make_env(ID, workload="b", objective="small")
+    env = make_env(ID, workload="b", objective="small", reward="score")
     env.reset()
     assert env.step(np.array([0, 0, 0, 0]))[1] == pytest.approx(-1 / 64)
-    own = make_env(ID, workload=dg.Workload("mine", 3.0), objective=dg.maximize("latency_ns"))
+    own = make_env(ID, workload=dg.Workload("mine", 3.0), objective=dg.maximize("latency_ns"), reward="score")
     own.reset()
     assert own.step(np.array([0, 0, 0, 0]))[1] == pytest.approx(103.0)
 
@@ -232,7 +264,7 @@ def test_render_shows_units() -> None:
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_vectors_of_environments(mode: str) -> None:
-    envs = gymnasium.make_vec(ID, num_envs=2, vectorization_mode=mode, budget=3)
+    envs = gymnasium.make_vec(ID, num_envs=2, vectorization_mode=mode, budget=3, reward="score")
     envs.reset(seed=1)
     actions = np.array([[3, 0, 2, 0], [15, 0, 6, 0]])
     for _ in range(2):
@@ -246,7 +278,7 @@ def test_vectors_of_environments(mode: str) -> None:
 
 def test_stable_baselines_makes_vectors_of_environments() -> None:
     make_vec_env = pytest.importorskip("stable_baselines3.common.env_util").make_vec_env
-    envs = make_vec_env(ID, n_envs=2, seed=0, env_kwargs={"budget": 2})  # asks for render_mode="rgb_array" first
+    envs = make_vec_env(ID, n_envs=2, seed=0, env_kwargs={"budget": 2, "reward": "score"})  # asks for render_mode="rgb_array" first
     envs.reset()
     envs.step(np.array([[3, 0, 2, 0], [3, 0, 2, 0]]))
     _, rewards, dones, _ = envs.step(np.array([[3, 0, 2, 0], [3, 0, 2, 0]]))
