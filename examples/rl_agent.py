@@ -14,10 +14,8 @@ import designgym as dg  # noqa: F401  # its import tells Gymnasium of the enviro
 
 
 def main(steps: int = 600) -> None:
-    # reward="log": the score in decades, a range that gradient methods can work with
-    env = Monitor(
-        gymnasium.make("designgym/DramController-v0", form="sequential", workload="cloud-like", objective="energy_delay", reward="log")
-    )
+    # a reward is the score in decades, a range that gradient methods can work with
+    env = Monitor(gymnasium.make("designgym/DramController-v0", form="sequential", workload="cloud-like", objective="energy_delay"))
     agent = MaskablePPO("MlpPolicy", env, n_steps=100, batch_size=50, gamma=1.0, seed=0, device="cpu")
     agent.learn(total_timesteps=steps)
     rewards = env.get_episode_rewards()
