@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from designgym.core.canonical_form import CanonicalForm
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from designgym.core.space import DesignSpace
 
 MAX_ROUNDS = 20  # a chain of rewrites longer than this is a cycle
+ELEMENTS_KEPT = 1 << 14  # canonical forms of elements of a repeated group that are kept instead of made again
 TABLE_LIMIT = 4096  # combinations of the values that a rule reads, up to which its outcomes are kept instead of computed again
 
 
@@ -35,7 +37,10 @@ class Canonicaliser:
         self._conditions = _in_dependency_order(space)
         read = {name for condition in self._conditions for name in condition.when.names}
         self._inactive = _tabulated(self._find_inactive, sorted(read), space)
-        self._groups = [(name, p) for name, p in space.parameters.items() if isinstance(p, Repeated)]
+        # the elements of a group are few different ones, met in one design after another
+        self._groups = [
+            (name, lru_cache(maxsize=ELEMENTS_KEPT)(p.space.canonical)) for name, p in space.parameters.items() if isinstance(p, Repeated)
+        ]
         self._steps: list[tuple[Callable[[dict[str, Any]], None], frozenset[str]]] = [
             (self._step(rule), _reads(rule)) for rule in space.symmetries
         ]
@@ -61,8 +66,8 @@ class Canonicaliser:
             before = values.copy()
             for name in self._inactive(values):
                 values[name] = parameters[name].default
-            for name, group in self._groups:
-                values[name] = tuple(group.space.canonical(element, traits) for element in values[name])
+            for name, canonical in self._groups:
+                values[name] = tuple([canonical(element, traits) for element in values[name]])
             for step, reads in self._steps:
                 if not reads.isdisjoint(changed):  # otherwise it would do again what it did
                     step(values)

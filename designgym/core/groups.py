@@ -6,16 +6,17 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from designgym.core.design import Design
 from designgym.core.discrete import check_choices
 from designgym.core.errors import InputError, InvalidDesignError, shorten
 from designgym.core.parameter_base import Column, Encoded, Parameter, Scalar
 
 if TYPE_CHECKING:
-    from designgym.core.design import Design
     from designgym.core.space import DesignSpace
 
 
@@ -131,7 +132,7 @@ class Repeated(Parameter):
             try:
                 if not isinstance(element, Mapping):
                     raise InputError(f"got {shorten(element)}, expected a mapping of {', '.join(self.space.parameters)}")
-                elements.append(self.space.validate(element))
+                elements.append(_validated(self.space, element) if isinstance(element, Design) else self.space.validate(element))
             except InvalidDesignError as error:
                 problems += [f"element {i}: {problem}" for problem in error.problems]
             except InputError as error:
@@ -217,3 +218,9 @@ class Repeated(Parameter):
         """Return the JSON form, the inner space included."""
         default = [element.to_dict() for element in self.default]
         return {"kind": self.kind, "space": self.space.to_json(), "low": self.low, "high": self.high, "default": default}
+
+
+@lru_cache(maxsize=1 << 16)
+def _validated(space: DesignSpace, element: Design) -> Design:
+    """Return a validated element; those of a mutant or a canonical form are mostly its parent's."""
+    return space.validate(element)
