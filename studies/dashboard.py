@@ -1,4 +1,4 @@
-"""All studies of a store as a folder of HTML pages: a list, and the report of each. A page is as the store was when it was written."""
+"""All studies of a store as HTML pages: a list, and the report of each. Written to a folder, or served (`dashboard_server`)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import designgym
 from designgym.core.files import written_whole
+from designgym.studies.report import render_report
 from designgym.studies.report_template import escape, page
 from designgym.studies.results import StudyResult
 from designgym.studies.store import Store
+
+INDEX = "index.html"
 
 
 def write_dashboard(store: Store, folder: Path) -> Path:
@@ -20,20 +23,36 @@ def write_dashboard(store: Store, folder: Path) -> Path:
     Raises:
         InputError: If the pages cannot be where they shall be.
     """
-    results = [StudyResult.load(store, study["name"]) for study in store.studies()]
+    results = [StudyResult.load(store, name) for name in _names(store)]
     files = _file_names(result.name for result in results)
     for result in results:
         result.report(folder / files[result.name])
-    index = folder / "index.html"
+    index = folder / INDEX
     with written_whole(index, "write the dashboard to", make_folders=True) as temporary:
-        temporary.write_text(_index(results, files, store.shown), encoding="utf-8")
+        temporary.write_text(_index(results, files, store.shown, "write it again"), encoding="utf-8")
     return index
+
+
+def render_page(store: Store, file: str) -> str | None:
+    """Return a page of the dashboard as the store is now: ``index.html``, or the file that it links to; None if there is no such page."""
+    files = _file_names(_names(store))
+    if file == INDEX:
+        return _index([StudyResult.load(store, name) for name in files], files, store.shown, "load it again")
+    for name, own in files.items():
+        if own == file:
+            result = StudyResult.load(store, name)
+            return render_report(result.frame, result.meta)
+    return None
+
+
+def _names(store: Store) -> list[str]:
+    return [study["name"] for study in store.studies()]
 
 
 def _file_names(names: Iterable[str]) -> dict[str, str]:
     """Return a different file name for each study, one that every file system takes."""
     files: dict[str, str] = {}
-    taken = {"index"}
+    taken = {Path(INDEX).stem}
     for name in names:
         stem = plain = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._").lower() or "study"
         number = 1
@@ -45,7 +64,7 @@ def _file_names(names: Iterable[str]) -> dict[str, str]:
     return files
 
 
-def _index(results: list[StudyResult], files: dict[str, str], shown: str) -> str:
+def _index(results: list[StudyResult], files: dict[str, str], shown: str, how_to_renew: str) -> str:
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     sections = [(f"study-{i}", result.name, _section(result, files[result.name])) for i, result in enumerate(results, 1)]
     count = "1 study" if len(results) == 1 else f"{len(results):,} studies"
@@ -54,7 +73,7 @@ def _index(results: list[StudyResult], files: dict[str, str], shown: str) -> str
         version=designgym.__version__,
         header=f'<p class="eyebrow">designgym dashboard · store {escape(shown)}</p><h1>{count}</h1>',
         sections=sections,
-        footer=f"Written by designgym {escape(designgym.__version__)} at {written} UTC; write it again to see what came since.",
+        footer=f"Written by designgym {escape(designgym.__version__)} at {written} UTC; {how_to_renew} to see what came since.",
         plotly_js="",
     )
 

@@ -37,7 +37,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "export": CommandEntry(f"{_HERE}.export_command", "Export a study's trials, with units."),
     "report": CommandEntry(f"{_HERE}.report_command", "Write a study's HTML report."),
     "dashboard": CommandEntry(
-        f"{_HERE}.dashboard_command", "Write all studies of a store as HTML pages.", "pages written so far are complete"
+        f"{_HERE}.dashboard_command", "Show all studies of a store in the browser.", "pages written so far are complete"
     ),
     "validate": CommandEntry(f"{_HERE}.validate_command", "Compare our simulators with reference outputs."),
     "hash": CommandEntry(f"{_HERE}.hash_command", "Print the equivalence keys of designs."),
