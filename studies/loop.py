@@ -75,12 +75,12 @@ class SearchRun:
         setting: What it shares with other runs.
         make_searcher: Returns the searcher, in its first state.
         cache: What it shares with other runs while they run.
-        runner: Where the simulator runs; in this process unless given.
+        runner: Chooses where the simulator runs, given the run as its last worker left it; in this process unless given.
     """
 
     def __init__(
         self, store: Store, study: str, run: str, setting: RunSetting, make_searcher: Callable[[], Searcher], *, cache: EquivalenceCache,
-        runner: Runner | None = None,
+        runner: Callable[[StoredRun], Runner] | None = None,
     ) -> None:  # fmt: skip
         self._store, self._study, self._name, self._setting = store, study, run, setting
         self._owner = new_owner()
@@ -94,7 +94,8 @@ class SearchRun:
         simulator, workload = setting.simulator, setting.workload
         seed = 0 if simulator.deterministic else setting.simulator_seed
         self._measuring = SharedMeasuring(
-            simulator, workload, fidelity=setting.fidelity, seed=seed, runner=runner or InProcess(simulator), cache=cache, store=store,
+            simulator, workload, fidelity=setting.fidelity, seed=seed,
+            runner=InProcess(simulator) if runner is None else runner(self._stored), cache=cache, store=store,
             reuse=setting.reuse, run_id=self._stored.id, owner=self._owner,
         )  # fmt: skip
         # What this run itself has met: kept apart from what others know, so that its course does not depend on them

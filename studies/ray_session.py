@@ -38,7 +38,7 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[Path | Non
         "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0", "RAY_DEDUP_LOGS": "1",
     }  # fmt: skip
-    with _environment(quiet | {"PYTHONPATH": _search_path()}), _level("ray.tune", logging.ERROR):
+    with _environment(quiet | {"PYTHONPATH": search_path()}), _level("ray.tune", logging.ERROR):
         import ray
 
         if ray.is_initialized():
@@ -124,7 +124,7 @@ def _module_of(item: Any) -> str:
     return str(getattr(function, "__module__", None) or type(function).__module__)
 
 
-def _search_path() -> str:
+def search_path() -> str:
     """Return where this process finds modules, for workers."""
     return os.pathsep.join(dict.fromkeys(os.path.abspath(folder) for folder in sys.path))
 

@@ -185,7 +185,7 @@ def _conclude(prepared: Prepared, results: Any, scheduler: Any) -> None:
         if error := last.get("error"):
             failed.append((name, error, last.get("error_type", "")))
         elif result.error is not None:
-            failed.append((name, f"its worker died {WORKER_DEATHS + 1} times ({str(result.error).strip().splitlines()[-1]})", ""))
+            failed.append((name, _of_deaths(str(result.error).strip().splitlines()[-1]), ""))
         elif scheduler is not None and not (last.get("report") or {}).get("stop_reason"):
             evaluations = last.get("evaluations", 0)
             prepared.store.mark_stopped(
@@ -195,3 +195,11 @@ def _conclude(prepared: Prepared, results: Any, scheduler: Any) -> None:
         name, error, kind = failed[0]
         text = f"{len(failed)} of {len(list(results))} runs failed; run {name!r}: {error}"
         raise (StoreError if kind == "StoreError" else InputError if kind == "InputError" else DesignGymError)(text)
+
+
+def _of_deaths(last: str) -> str:
+    return (
+        f"its worker process died {WORKER_DEATHS + 1} times ({last}). Calls of the simulator run in a process of their own after the first "
+        "death, so look at what else runs in the worker: the making of the simulator, its probe (functional='off' switches it off), "
+        "the searcher, and memory. evaluate_on='pool' keeps the simulator out of the worker from the start"
+    )

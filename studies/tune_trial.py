@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from designgym.core.errors import DesignGymError, InputError, StoreError
@@ -12,7 +14,11 @@ from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
 from designgym.studies.definition import SearcherChoice
+from designgym.studies.isolation import Isolated
 from designgym.studies.loop import RunSetting, SearchRun
+from designgym.studies.measuring import InProcess, Runner
+from designgym.studies.pool import OnPool
+from designgym.studies.records import StoredRun
 from designgym.studies.run_report import RunReport
 
 WORST = -sys.float_info.max  # stands for "no result yet": Tune's schedulers want finite numbers
@@ -34,6 +40,7 @@ class Payload:
         run_workloads: Workload by run.
         pool: Actors that run the simulator; None to run it in the trials.
         retell: Whether a run that goes on reports its earlier batches too, so that a scheduler judges it fairly.
+        began_s: Unix time when the sweep began.
     """
 
     study: str
@@ -47,6 +54,7 @@ class Payload:
     run_workloads: Mapping[str, str]
     pool: list[Any] | None = None
     retell: bool = False
+    began_s: float = field(default_factory=time.time)
 
     def simulator(self) -> Simulator:
         """Return the simulator, made here."""
@@ -74,10 +82,11 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
             workload = payload.run_workloads[name]
             setting = replace(payload.settings[workload], simulator=payload.simulator())
             choice, seed = payload.choices[name]
-            SearchRun(
-                store, payload.study, name, setting, lambda: choice.make(setting.simulator.space, setting.objective, seed),
-                cache=_cache(payload, name), runner=_runner(payload),
-            ).run(report, retell=payload.retell)  # fmt: skip
+            with closing(Isolated(payload, setting.simulator.name)) as isolated:
+                SearchRun(
+                    store, payload.study, name, setting, lambda: choice.make(setting.simulator.space, setting.objective, seed),
+                    cache=_cache(payload, name), runner=lambda stored: _runner(payload, setting.simulator, stored, isolated),
+                ).run(report, retell=payload.retell)  # fmt: skip
     except Exception as error:  # Tune would only try again: that is for workers that die
         kind = "" if isinstance(error, DesignGymError) else f"{type(error).__name__}: "
         whose = next((base.__name__ for base in (StoreError, InputError) if isinstance(error, base)), "")
@@ -91,9 +100,8 @@ def _cache(payload: Payload, run: str) -> EquivalenceCache:
     return SharedCache(payload.cache, owner=run) if payload.cache else LocalCache()
 
 
-def _runner(payload: Payload) -> Any:
-    if payload.pool is None:
-        return None
-    from designgym.studies.pool import OnPool
-
-    return OnPool(payload.pool)
+def _runner(payload: Payload, simulator: Simulator, stored: StoredRun, isolated: Isolated) -> Runner:
+    if payload.pool is not None:
+        return OnPool(payload.pool)
+    died = stored.owner != "" and stored.heartbeat_s >= payload.began_s  # the worker before, and not the whole sweep
+    return isolated if died else InProcess(simulator)
