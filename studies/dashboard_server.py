@@ -67,7 +67,7 @@ class DashboardServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """Answers for pages by their names; names are looked up among the studies, never in a file system."""
 
-    server: DashboardServer
+    server: DashboardServer  # pyright: ignore[reportIncompatibleVariableOverride]  # made by that one only
     server_version, sys_version, timeout = "designgym", "", STALLED_S
 
     def do_GET(self) -> None:

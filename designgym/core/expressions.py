@@ -189,7 +189,7 @@ def _plain(constant: object) -> bool:
 
 
 def _compared(left: ast.expr, test: ast.cmpop, right: ast.expr) -> Iterator[tuple[str, Any]]:
-    constants: list[ast.expr] = []
+    name, constants = "", list[ast.expr]()
     match test, left, right:
         case ast.Eq() | ast.NotEq(), ast.Name(id=name), _:
             constants = [right]

@@ -12,19 +12,7 @@ import typer
 
 from designgym.studies.cli.design_files import DesignFile
 from designgym.studies.cli.errors import FAILED
-from designgym.studies.cli.options import (
-    AssignmentsOption,
-    DesignsOption,
-    EnvironmentArgument,
-    FidelityOption,
-    NoCacheOption,
-    SeedOption,
-    WorkloadOption,
-    WorkloadsOption,
-    find_environment,
-    parse_assignments,
-    use_workload_folders,
-)
+from designgym.studies.cli.option_groups import OfDesigns, takes
 from designgym.studies.cli.progress import Progress
 from designgym.studies.cli.results_table import print_results
 from designgym.studies.cli.tables import users_code
@@ -35,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 256  # designs handed to the simulator at a time: enough to fill the cores, few enough for results to appear soon
 
+NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Measure every design, even one whose result is known.")]
 JsonLinesOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line per design, in order.")]
 
 
@@ -44,30 +33,15 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", epilog=example)(evaluate)
 
 
-def evaluate(
-    env_id: EnvironmentArgument,
-    designs: DesignsOption,
-    workload: WorkloadOption = None,
-    workloads: WorkloadsOption = None,
-    fidelity: FidelityOption = 1.0,
-    seed: SeedOption = 0,
-    no_cache: NoCacheOption = False,
-    option: AssignmentsOption = None,
-    jsonl: JsonLinesOption = False,
-) -> int:
+@takes(OfDesigns)
+def evaluate(given: OfDesigns, no_cache: NoCacheOption = False, jsonl: JsonLinesOption = False) -> int:
     """Evaluate given designs.
 
     All designs are checked before the first is evaluated. Designs that are declared equivalent are measured once; nothing is merged on
     mere similarity. A design that breaks a rule is infeasible, with the reasons, which is a result; exit code 1 means that an evaluation
     failed or ran out of time.
     """
-    from designgym.envs.evaluators import make_evaluator
-
-    use_workload_folders(workloads)
-    spec, options, file = find_environment(env_id), parse_assignments(option), DesignFile.read(designs)
-    evaluator = make_evaluator(
-        spec, workload=workload, cache=None if no_cache else "local", functional="off", fidelity=fidelity, seed=seed, options=options
-    )
+    evaluator, file = given.evaluator(cache=None if no_cache else "local")
     trials = _trials(evaluator, file, bar=not (jsonl and sys.stdout.isatty()))
     failed = 0
     if jsonl:
@@ -77,7 +51,7 @@ def evaluate(
     else:
         finished = list(trials)
         failed = sum(trial.metrics.status in ("failed", "timeout") for trial in finished)
-        print_results(f"{spec.id} on {evaluator.workload.name}", finished, evaluator.simulator.metrics, evaluator.simulator.space)
+        print_results(f"{given.env_id} on {evaluator.workload.name}", finished, evaluator.simulator.metrics, evaluator.simulator.space)
     return FAILED if failed else 0
 
 

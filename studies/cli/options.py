@@ -35,7 +35,6 @@ WorkloadsOption = Annotated[
 ]
 FidelityOption = Annotated[float, typer.Option("--fidelity", metavar="X", help="Share of the full evaluation, more than 0 to 1.")]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed; without effect on a deterministic simulator.")]
-NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Measure every design, even one whose result is known.")]
 AssignmentsOption = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="Option by name; may be repeated. Values are read as JSON, else as text."),

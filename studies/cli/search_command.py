@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from designgym.studies.cli.errors import DONE, FAILED
-from designgym.studies.cli.options import (
-    AssignmentsOption,
-    EnvironmentArgument,
-    JsonOption,
-    WorkloadOption,
-    WorkloadsOption,
-    find_environment,
-    parse_assignments,
-    use_workload_folders,
-)
+from designgym.studies.cli.option_groups import OnWorkload, takes
+from designgym.studies.cli.options import AssignmentsOption, JsonOption, parse_assignments
 from designgym.studies.cli.tables import note, users_code
 
 if TYPE_CHECKING:
@@ -30,8 +22,9 @@ def register(app: typer.Typer) -> None:
     app.command("search", epilog=example)(search)
 
 
+@takes(OnWorkload)
 def search(
-    env_id: EnvironmentArgument,
+    given: OnWorkload,
     searcher: Annotated[
         str, typer.Option("--searcher", metavar="NAME", help="Searcher, for instance random, tpe, evolution, botorch.")
     ] = "random",
@@ -39,8 +32,6 @@ def search(
         int | None, typer.Option("--budget", metavar="N", help="Different behaviours to try; the environment's default otherwise.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the searcher: same seed, same search.")] = 0,
-    workload: WorkloadOption = None,
-    workloads: WorkloadsOption = None,
     objective: Annotated[str | None, typer.Option("--objective", metavar="NAME", help="Named objective of the environment.")] = None,
     option: AssignmentsOption = None,
     env_option: Annotated[
@@ -60,12 +51,11 @@ def search(
     from designgym.studies.cli.study_tables import all_failed, print_best, print_summary
     from designgym.studies.study import Study
 
-    use_workload_folders(workloads)
-    spec = find_environment(env_id)
+    spec = given.environment()
     chosen = recipe(searcher, **parse_assignments(option))
     title = name or f"{spec.id.rpartition('/')[2]} {chosen.label}"[:100].replace("/", "-")
     study = Study(
-        title, spec, workload=workload, objective=objective, searchers=chosen, budget=budget, seeds=[seed], batch=batch,
+        title, spec, workload=given.workload, objective=objective, searchers=chosen, budget=budget, seeds=[seed], batch=batch,
         functional=functional, options=parse_assignments(env_option), store=store or ":memory:",  # type: ignore[arg-type]
     )  # fmt: skip
     with StudyProgress(1, study.definition.budget, quiet=as_json) as progress, users_code():
