@@ -138,7 +138,10 @@ class Objective:
         }
 
     def _finite_value(self, values: Mapping[str, float]) -> float:
-        value = self._value(values)
+        try:
+            value = self._value(values)
+        except ArithmeticError as error:  # of a kind's own formula; those of expressions are ExpressionErrors already
+            raise ExpressionError(f"the score of {self._words()!r} cannot be computed: {error}") from None
         if not math.isfinite(value):
             raise ExpressionError(f"the score of {self._words()!r} is {value}: its terms are too large together")
         return value

@@ -151,6 +151,8 @@ def test_a_result_with_a_value_has_no_problem() -> None:
 
 
 def test_terms_that_are_too_large_together_are_no_score() -> None:
+    hit = ArchGymReward({"x": 0.0}, {"x": 1.0})
+    assert hit.score(ok(x=0.0)) == -math.inf and "division by zero" in hit.problem(ok(x=0.0)) and hit.feasible(ok(x=1.0))
     objective = weighted({"x": 1, "y": 1}, scales={"x": 1e-3, "y": 1})
     assert objective.score(ok(x=1e308, y=0.0)) == -math.inf and "too large together" in objective.problem(ok(x=1e308, y=0.0))
 
