@@ -29,7 +29,7 @@ from designgym.studies.measuring import InProcess, Runner, SharedMeasuring
 from designgym.studies.processes import new_owner
 from designgym.studies.records import Record, StoredRun
 from designgym.studies.run_report import RunReport, RunTally
-from designgym.studies.store import Store
+from designgym.studies.store_base import RunStore
 
 CHECKPOINT_SHARE = 0.05  # of the run's time may go into writing checkpoints
 
@@ -79,7 +79,7 @@ class SearchRun:
     """
 
     def __init__(
-        self, store: Store, study: str, run: str, setting: RunSetting, make_searcher: Callable[[], Searcher], *, cache: EquivalenceCache,
+        self, store: RunStore, study: str, run: str, setting: RunSetting, make_searcher: Callable[[], Searcher], *, cache: EquivalenceCache,
         runner: Callable[[StoredRun], Runner] | None = None,
     ) -> None:  # fmt: skip
         self._store, self._study, self._name, self._setting = store, study, run, setting

@@ -20,7 +20,7 @@ from designgym.core.measuring import checked_results
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.workload import Workload
-from designgym.studies.store import Store
+from designgym.studies.store_base import RunStore
 
 CALL_S = 0.01  # simulator time per call: a transaction (0.6 ms) per call stays small beside it
 WAIT_S = 5.0  # longest sleep on another run's measurement before looking again
@@ -78,7 +78,7 @@ class SharedMeasuring:
 
     def __init__(
         self, simulator: Simulator, workload: Workload, *, fidelity: float, seed: int, runner: Runner, cache: EquivalenceCache,
-        store: Store, reuse: bool, run_id: int | None = None, owner: str = "",
+        store: RunStore, reuse: bool, run_id: int | None = None, owner: str = "",
     ) -> None:  # fmt: skip
         self._simulator, self._runner, self._cache, self._store = simulator, runner, cache, store
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=seed)

@@ -57,8 +57,9 @@ def ray_session(address: str | None, workers: int | None) -> Iterator[Path | Non
                 ray.init(address=address, **options)
             except (OSError, ValueError, RuntimeError) as error:  # ConnectionError and TimeoutError are OSErrors
                 raise DesignGymError(
-                    f"cannot join the Ray cluster at address {address!r} ({str(error).splitlines()[0]}): check that it runs (`ray status`) "
-                    "and, if it asks for an authentication token, that this process has been given it; or leave address out"
+                    f"cannot join the Ray cluster at address {address!r} ({str(error).splitlines()[0]}): check that it runs "
+                    "(`ray status`); if it asks for its authentication token, set RAY_AUTH_MODE=token, without which Ray gives none to an "
+                    "address (and RAY_AUTH_TOKEN_PATH unless it is in ~/.ray/auth_token); or leave address out"
                 ) from None
             try:
                 yield None
@@ -87,6 +88,14 @@ def is_one_host() -> bool:
     import ray
 
     return all(node["NodeManagerHostname"] == socket.gethostname() for node in ray.nodes() if node["Alive"])
+
+
+def node_here() -> str | None:
+    """Return the id of a node of the cluster on this host; None if there is none, as for a driver that joined by Ray's client."""
+    import ray
+
+    here = (node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeManagerHostname"] == socket.gethostname())
+    return next(here, None)
 
 
 @contextmanager

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, or_, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
+from designgym.core.metrics import Metrics
+from designgym.core.space import DesignSpace
 from designgym.studies.processes import owner_state
-from designgym.studies.records import RunContext, RunPlan, StoredRun, loads
+from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, loads
 from designgym.studies.store_errors import translated
 from designgym.studies.store_schema import FLUSH_S, measurements, meta, runs, trials
 
 FOREIGN_LEASE_S = 60.0  # a writer on another host is believed dead after this long without a write
+
+
+class RunStore(Protocol):
+    """What a search run needs of a store, wherever that is; `Store` says what each does."""
+
+    def claim(self, study: str, run: str, owner: str) -> StoredRun:
+        """See `Store.claim`."""
+        ...
+
+    def trials(self, run: StoredRun, space: DesignSpace) -> list[Record]:
+        """See `Store.trials`."""
+        ...
+
+    def append(
+        self, run_id: int, owner: str, records: Sequence[Record], *, progress: Mapping[str, Any], checkpoint: Mapping[str, Any] | None
+    ) -> None:
+        """See `Store.append`."""
+        ...
+
+    def finish(
+        self, run_id: int, owner: str, status: str, reason: str, *, progress: Mapping[str, Any], checkpoint: Mapping[str, Any] | None
+    ) -> None:
+        """See `Store.finish`."""
+        ...
+
+    def note(self, results: Mapping[str, Metrics], run_id: int | None = None, owner: str = "") -> None:
+        """See `Store.note`."""
+        ...
+
+    def measured(self, keys: Sequence[str]) -> dict[str, tuple[Metrics, int | None]]:
+        """See `Store.measured`."""
+        ...
 
 
 class StoreBase:

@@ -1,8 +1,8 @@
 """A study on Ray Tune: a Tune trial is a search run.
 
 Every worker writes its own trials to the store: transactions are short (a batch) and SQLite's writers take turns, which for runs with
-simulators of milliseconds costs less than a writer actor between them would (an actor call takes 0.3 ms, and its batch would then not be
-durable before the searcher is told).
+simulators of milliseconds costs less than a writer actor between them would. Only where a cluster has other hosts, and the store is a
+file on this one, is there such an actor (see `remote_store`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import copy
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.registry import EnvironmentSpec
 from designgym.envs import BUILT_IN
 from designgym.studies.preparation import Prepared
-from designgym.studies.ray_session import is_one_host, pickled_by_value, ray_session
+from designgym.studies.ray_session import is_one_host, node_here, pickled_by_value, ray_session
+from designgym.studies.remote_store import RemoteStore, start_keeper
 from designgym.studies.run_report import RunReport
 from designgym.studies.store import Store
 from designgym.studies.store_opening import MEMORY
@@ -49,21 +51,35 @@ def sweep(
     """Run what is pending.
 
     Raises:
-        StoreError: If the store is a file and the cluster has nodes that cannot see it.
+        StoreError: If the store is a file on this host and the cluster has nodes on others only.
         DesignGymError: If runs failed; what they did is in the store.
     """
     if not prepared.pending:
         return
     definition = prepared.definition
     with ray_session(address, workers) as folder:
-        if "://" not in prepared.store.where and not is_one_host():
-            raise StoreError(
-                f"store {prepared.store.shown} is a file on this host, which the cluster's other nodes cannot write: "
-                "name a PostgreSQL store (postgresql://user@host/database), or leave address out"
-            )
         shipped = [spec.make_simulator, definition.simulator, spec.workloads, *(choice.maker for choice in definition.searchers)]
-        with pickled_by_value(shipped, own=folder is not None):
-            _run(prepared, _payload(prepared, spec, retell=scheduler is not None), workers, scheduler, progress, evaluate_on, folder)
+        with pickled_by_value(shipped, own=folder is not None), _keeper(prepared.store) as keeper:
+            payload = replace(_payload(prepared, spec, retell=scheduler is not None), keeper=keeper)
+            _run(prepared, payload, workers, scheduler, progress, evaluate_on, folder)
+
+
+@contextmanager
+def _keeper(store: Store) -> Iterator[RemoteStore | None]:
+    """Keep a store that is a file for runs on other hosts, if there are any."""
+    if "://" in store.where or is_one_host():
+        yield None
+        return
+    if (node := node_here()) is None:
+        raise StoreError(
+            f"store {store.shown} is a file on this host, where the cluster has no node that could write it: start one here "
+            "(`ray start --address=...`), or name a PostgreSQL store (postgresql://user@host/database)"
+        )
+    keeper = start_keeper(store, node)
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
 
 
 def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:

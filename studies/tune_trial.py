@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,9 @@ from designgym.studies.loop import RunSetting, SearchRun
 from designgym.studies.measuring import InProcess, Runner
 from designgym.studies.pool import OnPool
 from designgym.studies.records import StoredRun
+from designgym.studies.remote_store import RemoteStore
 from designgym.studies.run_report import RunReport
+from designgym.studies.store_base import RunStore
 
 WORST = -sys.float_info.max  # stands for "no result yet": Tune's schedulers want finite numbers
 
@@ -40,6 +42,7 @@ class Payload:
         run_workloads: Workload by run.
         pool: Actors that run the simulator; None to run it in the trials.
         retell: Whether a run that goes on reports its earlier batches too, so that a scheduler judges it fairly.
+        keeper: Where the store is a file that only one host of the cluster may write: what stands for it on all.
         began_s: Unix time when the sweep began.
     """
 
@@ -54,6 +57,7 @@ class Payload:
     run_workloads: Mapping[str, str]
     pool: list[Any] | None = None
     retell: bool = False
+    keeper: RemoteStore | None = None
     began_s: float = field(default_factory=time.time)
 
     def simulator(self) -> Simulator:
@@ -68,8 +72,6 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
     """Run the search run named in ``config``; how far it got, and what went wrong, is in its reports and in the store."""
     from ray import tune
 
-    from designgym.studies.store import open_store
-
     def report(progress: RunReport) -> None:
         data = progress.to_json()
         score = data["best_score"]
@@ -78,7 +80,7 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
 
     name = config["run"]
     try:
-        with open_store(payload.store, create=False) as store:
+        with _store(payload) as store:
             workload = payload.run_workloads[name]
             setting = replace(payload.settings[workload], simulator=payload.simulator())
             choice, seed = payload.choices[name]
@@ -91,6 +93,12 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
         kind = "" if isinstance(error, DesignGymError) else f"{type(error).__name__}: "
         whose = next((base.__name__ for base in (StoreError, InputError) if isinstance(error, base)), "")
         tune.report({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": whose})
+
+
+def _store(payload: Payload) -> AbstractContextManager[RunStore]:
+    from designgym.studies.store import open_store
+
+    return open_store(payload.store, create=False) if payload.keeper is None else nullcontext(payload.keeper)
 
 
 def _cache(payload: Payload, run: str) -> EquivalenceCache:
