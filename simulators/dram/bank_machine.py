@@ -20,7 +20,7 @@ from designgym.simulators.dram.state import ACT, BANK_BITS, BANK_MASK, NEVER, OR
 
 @inlined
 def has_space(s: Record, banks: Array) -> bool:
-    """Whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
+    """Return whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
     if s.buffer_kind == BANKWISE:
         return banks[at(s.last_bank)].queue_length < s.buffer_size
     if s.buffer_kind == READ_WRITE:
@@ -63,7 +63,7 @@ def _first_hit(length: int, open_row: int, queue: Array, trace: Array, start: in
 
 @inlined
 def _is_hazard(queue: Array, trace: Array, position: int) -> bool:
-    """Whether an older request has the same address; it has the same row then, so that it is an older hit."""
+    """Return whether an older request has the same address; it has the same row then, so that it is an older hit."""
     address = trace[at(queue[at(position)])].address
     older = 0
     while older < position and trace[at(queue[at(older)])].address != address:
@@ -92,7 +92,7 @@ def _choose(s: Record, bank: Record, queue: Array, trace: Array) -> int:
 
 @inlined
 def _further_hit(s: Record, bank: Record, queue: Array, trace: Array) -> bool:
-    """Whether another request than the chosen one hits the open row, as far as the scheduler looks."""
+    """Return whether another request than the chosen one hits the open row, as far as the scheduler looks."""
     length = bank.queue_length
     open_row = bank.open_row
     if s.scheduler == FIFO:
@@ -144,7 +144,7 @@ def propose(s: Record, banks: Array, queues: Array, trace: Array, index: int) ->
 
 @inlined
 def may_change_proposal(s: Record, bank: Record, trace: Array, request: int) -> bool:
-    """Whether a request that was just put into the buffer of a bank can change what the bank proposes."""
+    """Return whether a request that was just put into the buffer of a bank can change what the bank proposes."""
     if bank.queue_length == 1 or s.blocked:
         return True
     if bank.open_row < 0:

@@ -153,5 +153,5 @@ def _serve(s: Record, banks: Array, queues: Array, trace: Array, requests: Array
 
 @inlined
 def is_access(command: int) -> bool:
-    """Whether a command moves data."""
+    """Return whether a command moves data."""
     return RD <= command <= WRA

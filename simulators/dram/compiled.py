@@ -26,12 +26,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function) -> _Function:
-    """Compiles a function of the simulation."""
+    """Compile a function of the simulation."""
     return cast(_Function, _njit(function, nogil=True, _nrt=False))
 
 
 def inlined(function: _Function) -> _Function:
-    """Compiles a function into its callers: passing an array on would cost seven values on the stack.
+    """Compile a function into its callers: passing an array on would cost seven values on the stack.
 
     LLVM does it, not Numba, whose type inference takes twice as long over one large function as over many small ones.
     """
@@ -39,13 +39,13 @@ def inlined(function: _Function) -> _Function:
 
 
 def entry_point(function: _Function) -> _Function:
-    """Compiles the function that Python calls, and keeps the code on disk."""
+    """Compile the function that Python calls, and keep the code on disk."""
     return cast(_Function, _njit(function, nogil=True, _nrt=False, cache=True))
 
 
 @inlined
 def at(index: int) -> Any:
-    """Returns an index that is known not to be negative, without the code that counts negative ones from the end."""
+    """Return an index that is known not to be negative, without the code that counts negative ones from the end."""
     return np.uint64(index)
 
 
@@ -64,7 +64,7 @@ _SOURCES = (
 
 
 def source_digest() -> int:
-    """Returns a positive number that changes with any source file of the compiled simulation."""
+    """Return a positive number that changes with any source file of the compiled simulation."""
     hasher = blake3()
     for name in _SOURCES:
         hasher.update(Path(__file__).with_name(f"{name}.py").read_bytes())

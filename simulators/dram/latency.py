@@ -155,7 +155,7 @@ def summarise(trace: Any, requests: Any, end: int, bins: Any, out: Any) -> int:
 
 
 def latency_statistics(ticks: NDArray[np.int64], clock_ns: float) -> tuple[LatencyStatistics, ...]:
-    """Returns the statistics of what `summarise` filled, by starting event."""
+    """Return the statistics of what `summarise` filled, by starting event."""
     statistics = []
     for n, total, p50, p99, longest in ticks.tolist():
         if n == 0:
@@ -166,5 +166,5 @@ def latency_statistics(ticks: NDArray[np.int64], clock_ns: float) -> tuple[Laten
 
 
 def make_bins() -> NDArray[np.int64]:
-    """Returns scratch memory for `summarise`."""
+    """Return scratch memory for `summarise`."""
     return np.zeros((3, _BINS + 1), dtype=np.int64)

@@ -32,7 +32,7 @@ def stream(
     memory_bytes: int = GIB,
     name: str = "stream-like",
 ) -> Trace:
-    """Sequential 64-byte lines: one stream from address 0, or several interleaved from random rows.
+    """Generate sequential 64-byte lines: one stream from address 0, or several interleaved from random rows.
 
     Args:
         requests: Number of requests.
@@ -60,7 +60,7 @@ def random(
     memory_bytes: int = GIB,
     name: str = "random-like",
 ) -> Trace:
-    """Lines drawn uniformly from the whole memory; nearly every request opens another row.
+    """Generate lines drawn uniformly from the whole memory; nearly every request opens another row.
 
     Args: see `stream`.
     """
@@ -79,7 +79,7 @@ def strided(
     memory_bytes: int = GIB,
     name: str = "strided",
 ) -> Trace:
-    """A walk with a fixed stride, as down the columns of a matrix; at the end of the memory it moves on by one line.
+    """Generate a walk with a fixed stride, as down the columns of a matrix; at the end of the memory it moves on by one line.
 
     Args:
         requests: Number of requests.
@@ -109,7 +109,7 @@ def pointer_chase(
     memory_bytes: int = GIB,
     name: str = "pointer-chase",
 ) -> Trace:
-    """Reads that follow one random cycle through all lines of a working set.
+    """Generate reads that follow one random cycle through all lines of a working set.
 
     On a real machine the next load waits for the last one. A trace has fixed times, so the wait is a fixed interval; by
     default the 34 ticks of a read when another row was open (precharge 10, activate 10, read latency 10, burst 4).
@@ -145,7 +145,7 @@ def cloud_like(
     memory_bytes: int = GIB,
     name: str = "cloud-like",
 ) -> Trace:
-    """Phases of sequential, hot or scattered accesses in random order, as on a server shared by many programs.
+    """Generate phases of sequential, hot or scattered accesses in random order, as on a server shared by many programs.
 
     The defaults are fitted to statistics measured on ArchGym's cloud-1 (10,000 reads, one per tick): phases of exactly
     50 requests, a fair coin between sequential and uniformly random phases (48 % and 52 % of them), each sequential
@@ -198,7 +198,7 @@ def mixed(
     memory_bytes: int = GIB,
     name: str = "mixed",
 ) -> Trace:
-    """Reads and writes, each request on its own either the next line of one of a few streams or a random line.
+    """Generate reads and writes, each request on its own either the next line of one of a few streams or a random line.
 
     Args:
         requests: Number of requests.
@@ -227,7 +227,7 @@ def bursts(
     memory_bytes: int = GIB,
     name: str = "bursts",
 ) -> Trace:
-    """The accesses of `mixed` in bursts of one request per tick with idle gaps between them.
+    """Generate the accesses of `mixed` in bursts of one request per tick with idle gaps between them.
 
     Lengths of bursts and gaps are drawn log-uniformly. With the default ranges some bursts keep the controller busy for
     more than a refresh interval (6,240 ticks), so that refreshes are postponed, and some gaps are long enough to catch

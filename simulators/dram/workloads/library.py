@@ -1,4 +1,4 @@
-"""Finds workloads by name: in the user's folders first, then among the generated ones."""
+"""Find workloads by name: in the user's folders first, then among the generated ones."""
 
 import contextlib
 import difflib
