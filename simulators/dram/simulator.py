@@ -1,7 +1,7 @@
 """`DramController`: the memory controller as a simulator of designs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +24,15 @@ from designgym.simulators.dram.trace import Trace
 __all__ = ["DramController", "make_workload"]
 
 PROBED_REQUESTS = 512
+
+# What a probe sees of these parameters is all they do: once both of two designs have shown it, they differ. Not so of the buffer: two sizes
+# can give the same commands through hundreds of waits, and others behind the first refresh or in a busier part of the trace.
+_SEEN_WHOLE: dict[str, Callable[[DramRun], bool]] = {
+    "MaxActiveTransactions": lambda run: run.n_arbiter_holds > 0,
+    "RespQueue": lambda run: _serves_out_of_order(run),
+    "RefreshMaxPostponed": lambda run: run.reached_max_postponed,
+    "RefreshMaxPulledin": lambda run: run.reached_max_pulled_in,
+}
 
 _STATISTICS = {"avg": "mean", "p50": "median", "p99": "99th percentile", "max": "maximum"}
 _LATENCIES = {
@@ -105,13 +114,14 @@ class DramController:
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return what each design does with the first requests of the workload: every command, acceptance and response.
 
-        A parameter whose mechanism these requests did not exercise is included by value, so that the probe never merges designs
-        that it could not tell apart.
+        If there are more requests, parameters whose effect these did not show in full are included by value, so that the probe does
+        not merge designs that it had no occasion to tell apart.
         """
-        trace = _first(_trace(workload), PROBED_REQUESTS)
+        whole = _trace(workload)
+        trace = _first(whole, PROBED_REQUESTS)
         canonical = [self.space.canonical(design, workload.traits) for design in designs]
         runs = simulate_batch([_config(design) for design in canonical], trace, self.memory, record_commands=True, keep_requests=True)
-        return [_fingerprint(design, run) for design, run in zip(canonical, runs, strict=True)]
+        return [_fingerprint(design, run, whole=trace is whole) for design, run in zip(canonical, runs, strict=True)]
 
 
 @lru_cache(maxsize=1)
@@ -158,28 +168,20 @@ def _metrics(run: DramRun, cost_s: float) -> Metrics:
     return Metrics(values | {f"n_{name.lower()}": float(n) for name, n in run.counts.items()}, cost_s=cost_s)
 
 
-def _fingerprint(design: Design, run: DramRun) -> bytes:
-    """Return the digest of a recorded run and of the parameters that had no occasion to act in it."""
+def _fingerprint(design: Design, run: DramRun, *, whole: bool) -> bytes:
+    """Return the digest of a recorded run and, unless it is the whole workload, of the parameters that it did not show in full."""
     if run.commands is None or run.requests is None:
         raise ValueError("A fingerprint needs a run with recorded commands and request times.")
-    accesses = run.commands["request"][(run.commands["command"] >= RD) & (run.commands["command"] <= WRA)]
-    reordered = bool(np.any(np.diff(accesses) < 0))
-    exercised = set()
-    if run.n_input_stalls:
-        exercised |= {"RequestBufferSize", "SchedulerBuffer"}
-    if run.n_arbiter_holds:
-        exercised.add("MaxActiveTransactions")
-    if reordered:
-        exercised.add("RespQueue")
-    if run.reached_max_postponed:
-        exercised.add("RefreshMaxPostponed")
-    if run.reached_max_pulled_in:
-        exercised.add("RefreshMaxPulledin")
-    hasher = blake3()
-    for name in PARAMETER_NAMES:
-        if name not in exercised:
+    hasher = blake3(run.status.encode())
+    for name in () if whole else PARAMETER_NAMES:
+        if name not in _SEEN_WHOLE or not _SEEN_WHOLE[name](run):
             hasher.update(f"{name}={design[name]};".encode())
-    hasher.update(run.status.encode())
     for array in (run.commands, run.requests.presented, run.requests.accepted, run.requests.response):
         hasher.update(np.ascontiguousarray(array).tobytes())
     return hasher.digest()
+
+
+def _serves_out_of_order(run: DramRun) -> bool:
+    assert run.commands is not None  # by _fingerprint
+    accesses = run.commands["request"][(run.commands["command"] >= RD) & (run.commands["command"] <= WRA)]
+    return bool(np.any(np.diff(accesses) < 0))
