@@ -114,6 +114,7 @@ def _objective_in_words(objective: Objective) -> str:
 
 
 def _symmetry_in_words(rule: Symmetry, prefix: str) -> str:
+    from designgym.core.canonical_form import CanonicalForm
     from designgym.core.rules import Interchangeable, Rewrite
 
     if isinstance(rule, Rewrite):
@@ -122,6 +123,8 @@ def _symmetry_in_words(rule: Symmetry, prefix: str) -> str:
     if isinstance(rule, Interchangeable):
         slots = [f"({', '.join(prefix + name for name in slot)})" for slot in rule.slots]
         return f"{' and '.join(slots)} may change places"
+    if isinstance(rule, CanonicalForm):
+        return f"{', '.join(prefix + name for name in rule.parameters)} act as their canonical form by {rule.name}"
     return f"the order of {prefix}{rule.parameter} has no effect"
 
 

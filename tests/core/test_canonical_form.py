@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -31,26 +33,26 @@ def space(**options: Any) -> dg.DesignSpace:
     )
 
 
-def test_values_are_brought_into_the_form_and_the_traits_are_known():
+def test_values_are_brought_into_the_form_and_the_traits_are_known() -> None:
     design = space().validate({"a": 4, "b": 1, "c": 0})
     assert dict(space().canonical(design)) == {"a": 1, "b": 4, "c": 0}
     assert dict(space().canonical(design, frozenset({"descending"}))) == {"a": 4, "b": 1, "c": 0}
     check_space(space())
 
 
-def test_json_and_pickles_keep_the_form():
+def test_json_and_pickles_keep_the_form() -> None:
     again = dg.DesignSpace.from_json(space().to_json())
     assert again == space()
     assert again.canonical(again.validate({"a": 4, "b": 1, "c": 0})) == space().validate({"a": 1, "b": 4, "c": 0})
     assert pickle.loads(pickle.dumps(space())) == space()
 
 
-def test_the_version_is_part_of_the_space():
+def test_the_version_is_part_of_the_space() -> None:
     newer = dg.DesignSpace(space().parameters, symmetries=[dg.CanonicalForm(sorted_pair, ["a", "b"], version="2")])
     assert newer != space()
 
 
-def test_another_process_gets_the_function_of_a_script_with_the_space(tmp_path):
+def test_another_process_gets_the_function_of_a_script_with_the_space(tmp_path: Path) -> None:
     script = """if True:
         import sys, cloudpickle, designgym as dg
         def form(values, traits): return tuple(sorted(values))
@@ -62,7 +64,7 @@ def test_another_process_gets_the_function_of_a_script_with_the_space(tmp_path):
     assert dict(loaded.canonical(loaded.validate({"a": 4, "b": 1}))) == {"a": 1, "b": 4}
 
 
-def test_json_never_imports_code_of_others():
+def test_json_never_imports_code_of_others() -> None:
     with pytest.raises(InputError, match="is not loaded: import antigravity, or give the file that defines it as --plugin"):
         rule_from_json({"kind": "canonical_form", "function": "antigravity:fly", "parameters": ["a"], "version": "1"})
     assert "antigravity" not in sys.modules
@@ -81,12 +83,12 @@ def test_json_never_imports_code_of_others():
         ),
     ],
 )
-def test_what_is_no_form_is_refused(make, message):
+def test_what_is_no_form_is_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()
 
 
-def test_an_illegal_value_names_the_form_and_the_parameter():
+def test_an_illegal_value_names_the_form_and_the_parameter() -> None:
     bad = dg.DesignSpace(a=dg.Integer(0, 5), symmetries=[dg.CanonicalForm(too_large, ["a"], version="1")])
     with pytest.raises(InputError, match="too_large gives 'a' an illegal value: got 99"):
         bad.canonical(bad.sample(np.random.default_rng(0))[0])
