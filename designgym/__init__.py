@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from designgym.core.space import DesignSpace as DesignSpace
     from designgym.core.trial import Trial as Trial
     from designgym.core.workload import Workload as Workload
+    from designgym.hashing.functional import functional_hash as functional_hash
     from designgym.studies.results import StudyResult as StudyResult
     from designgym.studies.store import open_store as open_store
     from designgym.studies.study import Study as Study
@@ -70,7 +71,8 @@ _HOMES: dict[str, str] = {
     "target": "core.objectives", "pareto": "core.objectives",
     "Resources": "core.protocols", "Searcher": "core.protocols", "Simulator": "core.protocols", "Trial": "core.trial",
     "Workload": "core.workload", "simulator": "core.function_simulator", "register": "core.registry",
-    "register_searcher": "core.registry", "Study": "studies.study", "StudyResult": "studies.results", "open_store": "studies.store",
+    "register_searcher": "core.registry", "functional_hash": "hashing.functional",
+    "Study": "studies.study", "StudyResult": "studies.results", "open_store": "studies.store",
 }  # fmt: skip
 _MODULES = {name: name for name in ("envs", "hashing", "searchers", "simulators", "studies")} | {"testing": "core.testing"}
 

@@ -1,8 +1,12 @@
 """Recognising equal behaviour: the equivalence cache, local and shared, and functional fingerprints with their audit."""
 
 from designgym.hashing.fingerprints import AuditedFingerprints
+from designgym.hashing.functional import Example, functional_hash
 from designgym.hashing.local_cache import LocalCache
 from designgym.hashing.report import EquivalenceReport, KeyReport, equivalence_report
 from designgym.hashing.shared_cache import SharedCache
 
-__all__ = ["AuditedFingerprints", "EquivalenceReport", "KeyReport", "LocalCache", "SharedCache", "equivalence_report"]
+__all__ = [
+    "AuditedFingerprints", "EquivalenceReport", "Example", "KeyReport", "LocalCache", "SharedCache", "equivalence_report",
+    "functional_hash",
+]  # fmt: skip

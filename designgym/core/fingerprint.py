@@ -24,6 +24,10 @@ OFFSET = 0.6180339887498949  # of a cell: irrational, so that no number that peo
 LARGEST = float(np.finfo(np.float64).max) * (1 - 2.0**-7)  # so that it stays finite when the share of GUARD_BITS is added
 
 
+class NestedTooDeepError(InputError):
+    """An answer that is nested too deep to be read, or contains itself."""
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """The digest of an answer on two grids, shifted against each other by half a cell.
@@ -71,7 +75,8 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
         atol: Differences below this do not count either.
 
     Raises:
-        InputError: For an answer of another type, one that contains itself, or an argument outside its range.
+        InputError: For an answer of another type, or an argument outside its range.
+        NestedTooDeepError: For an answer that contains itself, or might.
     """
     if type(mantissa_bits) is not int or not 0 <= mantissa_bits <= EXPLICIT_BITS:
         raise InputError(f"mantissa_bits is {shorten(mantissa_bits)}, expected a whole number from 0 to {EXPLICIT_BITS}")
@@ -85,14 +90,14 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
             if isinstance(part, bytes):
                 exact.update(struct.pack("<q", len(part)))
                 exact.update(part)
-            elif isinstance(part, float):
-                exact.update(_SCALAR)
-                scalars.append(part)
-            else:
+            elif isinstance(part, np.ndarray):
                 exact.update(_ARRAY + struct.pack(f"<{part.ndim + 1}q", part.ndim, *part.shape))
                 arrays.append(part.ravel())
+            else:
+                exact.update(_SCALAR)
+                scalars.append(part)
     except RecursionError:
-        raise InputError(f"cannot fingerprint {type(answer).__name__}: it is nested too deep, or contains itself") from None
+        raise NestedTooDeepError(f"cannot fingerprint {type(answer).__name__}: it is nested too deep, or contains itself") from None
     shift = atol * 2.0**mantissa_bits
     finite = [_finite(np.array(scalars, np.float64), exact), *(_finite(part, exact) for part in arrays)]
     positions = np.concatenate([_positions(finite[0], shift), *(_array_positions(part, shift) for part in finite[1:] if part.size)])
@@ -192,7 +197,7 @@ def _array(array: NDArray[Any]) -> Iterator[bytes | float | NDArray[np.float64]]
         yield array.astype(np.float64)
     elif kind == "c":
         yield b"complex"
-        yield np.stack([array.real, array.imag]).astype(np.float64)
+        yield np.stack([np.real(array), np.imag(array)]).astype(np.float64)
     elif kind in "biu":  # the width of an integer is no behaviour
         numbers = array.astype(np.int64) if kind != "u" else array.astype(np.uint64)
         beyond = kind == "u" and bool((numbers > np.iinfo(np.int64).max).any())
