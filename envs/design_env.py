@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from designgym.core.errors import InputError
 from designgym.core.evaluator import Evaluator
 from designgym.core.metrics import Metrics, shown_unit
-from designgym.core.objectives import INFEASIBLE_SCORE, Objective
+from designgym.core.objectives import Objective
 from designgym.core.protocols import EquivalenceCache
+from designgym.core.scores import ILLEGAL_SCORE, INFEASIBLE_SCORE
 from designgym.core.trial import Trial
 from designgym.core.workload import Workload
 from designgym.envs.evaluators import make_evaluator
@@ -44,9 +45,9 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], Any]):
     column ends the episode (``terminated``) with the reward; all rewards before are 0. An episode is one design.
 
     **Reward**: the objective's score in decades, ``sign(s) * log10(1 + |s|)``, higher is better and never beyond +-18.7. It ranks
-    designs as the score does: feasible ones from -18 to 18, one that breaks constraints from -18.3 to -18.5 by how much it breaks
-    them, a failed or illegal one, or one of which the objective has no value, -18.6. With ``reward="score"`` it is the score itself,
-    clipped to +-1e18, and -2e18 to -3e18, or -4e18, in those cases. ``info["score"]`` has the raw score.
+    designs as the score does: feasible ones from -18 to 18, one that breaks bounds from -18.3 to -18.48 by how much it breaks them, an
+    illegal one -18.54, a failed one, or one of which the objective has no value, -18.6. With ``reward="score"`` it is the score itself,
+    clipped to +-1e18, and -2e18 to -3e18, -3.5e18, or -4e18, in those cases. ``info["score"]`` has the score.
 
     **Observation**: float32 numbers that depend on this episode only. The share of the episode that is over; the outcome of the
     last design (1 feasible, -1 not, 0 none yet); each metric in decades, ``sign(v) * log10(1 + |v| / 0.001)`` clipped to +-21, 0 if
@@ -191,6 +192,8 @@ def finite_reward(score: float, scale: Reward) -> float:
     """Return a score as a finite reward; see `DesignEnv`."""
     if score == -math.inf:
         reward = -4 * REWARD_LIMIT
+    elif score <= ILLEGAL_SCORE:
+        reward = -3.5 * REWARD_LIMIT
     elif score <= INFEASIBLE_SCORE:
         reward = -REWARD_LIMIT * (1 + min(score / INFEASIBLE_SCORE, 2.0))
     else:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from designgym.core.design import Design
 from designgym.core.errors import ExpressionError
 from designgym.core.metrics import Metrics
-from designgym.core.objectives import Objective, ParetoObjective, infeasible_score
+from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
+from designgym.core.scores import ILLEGAL_SCORE, clipped, feasible_score, infeasible_score
 from designgym.core.space import DesignSpace
 
 MARGIN = 0.1  # of the feasible results' spread: how far below the worst of them an infeasible or failed result is placed
@@ -30,6 +31,7 @@ class Observation:
         vector: `Objective.vector`; None for a result without metrics.
         slacks: Per bound of the objective, its signed excess relative to the limit: above 0 means broken. Empty without metrics.
         violation: Sum of the relative violations; None for a result without metrics.
+        illegal: Whether there are no metrics because the design is illegal, which ranks above a failure.
     """
 
     design: Design
@@ -37,6 +39,7 @@ class Observation:
     vector: tuple[float, ...] | None
     slacks: tuple[float, ...] = ()
     violation: float | None = None
+    illegal: bool = False
 
     @property
     def failed(self) -> bool:
@@ -51,23 +54,23 @@ class Observation:
     def to_json(self) -> list[Any]:
         """Return the JSON form."""
         vector = None if self.vector is None else list(self.vector)
-        return [self.design.to_dict(), self.value, vector, list(self.slacks), self.violation]
+        return [self.design.to_dict(), self.value, vector, list(self.slacks), self.violation, self.illegal]
 
     @classmethod
     def from_json(cls, data: Sequence[Any], space: DesignSpace) -> Observation:
         """Return the observation of its JSON form."""
-        design, value, vector, slacks, violation = data
-        return cls(space.validate(design), value, None if vector is None else tuple(vector), tuple(slacks), violation)
+        design, value, vector, slacks, violation, *illegal = data  # states of earlier versions end with the violation
+        return cls(space.validate(design), value, None if vector is None else tuple(vector), tuple(slacks), violation, *illegal)
 
 
 def observe(design: Design, metrics: Metrics, objective: Objective) -> Observation:
     """Return the observation of a result; one whose objective cannot be computed as finite numbers counts as failed."""
-    failure = Observation(design, None, None)
+    failure = Observation(design, None, None, illegal=metrics.status == "infeasible")
     if not metrics.ok:
         return failure
     try:
         vector, value = objective.vector(metrics), objective.unbounded_score(metrics)
-        violation = sum(objective.violations(metrics).values())
+        violation = clipped(sum(objective.violations(metrics).values()))
         slacks = tuple(bound.excess(metrics.values) for bound in objective.bounds)
     except ExpressionError:
         return failure
@@ -82,19 +85,19 @@ def is_multi(objective: Objective) -> bool:
 
 
 def fitness(observations: Sequence[Observation], multi: bool) -> list[float]:
-    """Return one number per observation, higher is better: feasible above infeasible (by violation) above failed.
+    """Return one number per observation, higher is better: feasible above bound-breaking (by violation) above illegal above failed.
 
     For one score it is the score; for several terms, minus the position in the order by front and crowding distance (Deb et al.
     2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II"). Comparable within one call only.
     """
     feasible = [i for i, each in enumerate(observations) if each.feasible]
-    result = [-math.inf] * len(observations)
+    result = [ILLEGAL_SCORE if each.illegal else -math.inf for each in observations]
     for i, each in enumerate(observations):
         if not each.feasible and each.violation is not None:
             result[i] = infeasible_score(each.violation)
     if not multi:
         for i in feasible:
-            result[i] = observations[i].value or 0.0
+            result[i] = feasible_score(observations[i].value or 0.0)
         return result
     vectors = np.array([observations[i].vector for i in feasible], dtype=np.float64)
     position = 0
@@ -131,7 +134,7 @@ def model_targets(observations: Sequence[Observation], multi: bool, *, bounds_mo
     """Return finite numbers to model, shape ``(n, m)``, higher is better; m is 1 unless there are several terms.
 
     Feasible results keep their numbers. The others lie below the worst feasible one by `MARGIN` of the feasible spread, the more so
-    the more they violate; failures lie lowest. Without any feasible result only the order of violations remains.
+    the more they violate, illegal ones below these, failures lowest. Without any feasible result only the order of violations remains.
 
     Args:
         observations: What was told.
@@ -151,6 +154,6 @@ def model_targets(observations: Sequence[Observation], multi: bool, *, bounds_mo
     margin = MARGIN * np.where(span > 0, span, np.maximum(np.abs(worst), 1.0) * 1e-3)
     targets = np.empty((len(rows), width))
     for i, (row, each) in enumerate(zip(rows, observations, strict=True)):
-        depth = 2.0 if each.violation is None else 1.0 + each.violation / (1.0 + each.violation)
+        depth = (2.0 if each.illegal else 2.5) if each.violation is None else 1.0 + each.violation / (1.0 + each.violation)
         targets[i] = row if row is not None else worst - margin * depth
     return targets

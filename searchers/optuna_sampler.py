@@ -103,7 +103,7 @@ class OptunaSearcher(BaseSearcher):
             trial = self._ask_study()
             design = self.space.to_optuna(trial)
             if self.space.violations(design):
-                self._close(trial.number, Observation(design, None, None))
+                self._close(trial.number, Observation(design, None, None, illegal=True))
                 continue
             legal = design
             key = self._key(design)

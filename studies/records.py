@@ -82,7 +82,7 @@ class Record:
 
     Attributes:
         trial: The trial.
-        score: Its score, higher is better; -inf for a failure, or where the objective has no value.
+        score: Its score, higher is better; -3e300 for an illegal design, -inf for a failure, or where the objective has no value.
         feasible: Whether it has a score and keeps the objective's bounds.
         batch: Position of its batch within the run, from 0.
         problem: Why the objective has no value for its metrics; empty if it has one, or there are no metrics.

@@ -1,9 +1,9 @@
 """What makes one result better than another.
 
 A term is an expression over metrics with a direction; constraints bound expressions. Inside, higher is better; `Objective.describe`
-always states the direction. Feasible results always score above infeasible ones, and those are ordered by how much they violate
-(lexicographic feasibility; Deb 2000, "An efficient constraint handling method for genetic algorithms"); failures score -inf, and so
-do results of which the objective has no value, such as ``1 / x`` at 0: those are results like others, and end no run.
+always states the direction. Feasible results always score above those that break bounds, and these are ordered by how much they violate
+(lexicographic feasibility, see `scores`); then come illegal designs; failures score -inf, and so do results of which the objective has
+no value, such as ``1 / x`` at 0: those are results like others, and end no run.
 """
 
 from __future__ import annotations
@@ -19,14 +19,8 @@ from designgym.core.errors import ExpressionError, InputError, UnknownNameError,
 from designgym.core.expressions import Expression
 from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.pareto import hypervolume
+from designgym.core.scores import ILLEGAL_SCORE, clipped, feasible_score, infeasible_score
 from designgym.core.terms import Term, parse_bound, require_number
-
-INFEASIBLE_SCORE = -1e300  # feasible scores lie above it, whatever their units
-
-
-def infeasible_score(violation: float) -> float:
-    """Return the score of a result whose relative violations add up to this: from once to twice the limit, for an infinite one."""
-    return INFEASIBLE_SCORE * (2 - 1 / (1 + violation))
 
 
 class Objective:
@@ -49,21 +43,21 @@ class Objective:
         self.bounds = tuple(parse_bound(expression, bound) for expression, bound in (subject_to or {}).items())
 
     def score(self, metrics: Metrics) -> float:
-        """Return one number, higher is better: any feasible result beats any infeasible one.
+        """Return one number, higher is better: any feasible result beats any that breaks bounds, and that any illegal design.
 
-        Any result beats a failure (-inf), or one of which a term or a constraint has no value (-inf; see `problem`).
+        All beat a failure (-inf), and a result of which a term or a constraint has no value (-inf; see `problem`).
         """
         if not metrics.ok:
-            return -math.inf
+            return ILLEGAL_SCORE if metrics.status == "infeasible" else -math.inf
         try:
             value = self._finite_value(metrics.values)
             broken = sum(max(0.0, bound.excess(metrics.values)) for bound in self.bounds)
         except ExpressionError:
             return -math.inf
-        return infeasible_score(broken) if broken > 0 else value
+        return infeasible_score(clipped(broken)) if broken > 0 else feasible_score(value)
 
     def unbounded_score(self, metrics: Metrics) -> float:
-        """Return the score with the constraints left aside; -inf for a failure, or if a term has no value."""
+        """Return the raw score, constraints left aside; -inf without metrics, or if a term has no value."""
         if not metrics.ok:
             return -math.inf
         try:
@@ -189,8 +183,14 @@ class WeightedObjective(Objective):
 class TargetObjective(Objective):
     """Terms that should be no more than their targets.
 
-    Above the target a term costs its relative excess; below it earns ``bonus`` times its relative slack: strictly falling
-    everywhere, so beating a target is never worse than meeting it.
+    With ``excess = (value - target) / target`` of each term, the score is
+
+    - ``-sum(excess)`` over the missed targets if any is missed: below 0, and the higher the less is missed;
+    - ``bonus * sum(-excess)`` over all terms once all are met: 0 for meeting each exactly, more for beating any.
+
+    So missing any target ranks below meeting all of them, however far the others are beaten; beating a target is never worse than
+    meeting it, and meeting one more never worse than missing it. With several targets the score steps up where the last one is met, by
+    the bonus of the others: without the step, the bonus could not count for a design that meets one target exactly.
     """
 
     def __init__(self, targets: Mapping[str, float], bonus: float = 0.1, subject_to: Mapping[str, str] | None = None) -> None:
@@ -203,8 +203,12 @@ class TargetObjective(Objective):
         self.targets, self.bonus = dict(targets), bonus
 
     def _value(self, values: Mapping[str, float]) -> float:
-        slacks = [1 - term.value(values) / self.targets[term.expression.text] for term in self.terms]
-        return sum(slack * (self.bonus if slack > 0 else 1.0) for slack in slacks)
+        excesses = []
+        for term in self.terms:
+            limit = self.targets[term.expression.text]
+            excesses.append(clipped((term.value(values) - limit) / limit))  # the difference first: above 0 for any miss, however small
+        missed = [excess for excess in excesses if excess > 0]
+        return -clipped(sum(missed)) if missed else self.bonus * -clipped(sum(excesses))
 
     def _words(self) -> str:
         return "bring " + " and ".join(f"{term} to at most {limit:g}" for term, limit in self.targets.items())
@@ -312,7 +316,11 @@ def weighted(weights: Mapping[str, float], *, scales: Mapping[str, float], subje
 
 
 def target(targets: Mapping[str, float], *, bonus: float = 0.1, subject_to: Mapping[str, str] | None = None) -> Objective:
-    """Bring each term to at most its target, in the term's unit; beating a target is never worse than meeting it."""
+    """Bring each term to at most its target, in the term's unit.
+
+    A design that misses any target ranks below all that meet every one. Among the latter, beating a target earns ``bonus`` times the
+    relative slack; see `TargetObjective` for the formula.
+    """
     return TargetObjective(targets, bonus, subject_to)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from designgym.core.errors import ExpressionError, InputError, shorten
 from designgym.core.expressions import Expression
 from designgym.core.metrics import Goal
+from designgym.core.scores import clipped
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Bound:
             ExpressionError: If the expression has no value there.
         """
         value = _number(self.expression, values)
-        return (value - self.limit if self.at_most else self.limit - value) / (abs(self.limit) or 1.0)
+        return clipped(clipped(value - self.limit if self.at_most else self.limit - value) / (abs(self.limit) or 1.0))
 
     def violation(self, values: Mapping[str, float]) -> float:
         """Return by how much the bound is broken, relative to the limit (absolute for limit 0); 0 if it holds, infinite without a value."""

@@ -10,8 +10,10 @@ from designgym.core.errors import ExpressionError, InputError, UnknownNameError
 from designgym.core.metrics import Metrics, metric
 from designgym.core.objectives import ArchGymReward, Objective, maximize, minimize, pareto, target, weighted
 from designgym.core.pareto import hypervolume, non_dominated
+from designgym.core.scores import LARGEST, feasible_score, infeasible_score
 
 positive = st.floats(1e-6, 1e9)
+finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def ok(**values: float) -> Metrics:
@@ -35,6 +37,31 @@ def test_beating_a_target_is_never_worse_than_meeting_it(a: float, b: float, lim
         assert objective.score(ok(x=better)) > objective.score(ok(x=worse))
 
 
+def two_targets(p: float, q: float, bonus: float = 0.1) -> float:
+    return target({"p": 1000, "q": 10}, bonus=bonus).score(ok(p=p, q=q))
+
+
+def test_missing_one_target_ranks_below_meeting_all() -> None:
+    assert two_targets(1000, 10) == 0 > two_targets(500, 10.4) == pytest.approx(-0.04)
+    assert (two_targets(500, 10), two_targets(500, 5)) == (pytest.approx(0.05), pytest.approx(0.1))
+    assert two_targets(-LARGEST, math.nextafter(10, 11)) < 0 and two_targets(LARGEST, LARGEST) > -math.inf
+    assert two_targets(2000, 20) < two_targets(2000, 10) == two_targets(2000, 1) < two_targets(1500, 10) < 0
+
+
+quantity = st.one_of(finite, st.floats(0, 30))
+
+
+@given(quantity, quantity, quantity, quantity, st.floats(0, 1))
+def test_the_laws_of_several_targets(p: float, q: float, other_p: float, other_q: float, bonus: float) -> None:
+    here, there = two_targets(p, q, bonus), two_targets(other_p, other_q, bonus)
+    met, other_met = p <= 1000 and q <= 10, other_p <= 1000 and other_q <= 10
+    assert (here >= 0) == met, "meeting all is 0 or more, missing any is below"
+    if met and not other_met:
+        assert here > there
+    if p <= other_p and q <= other_q:
+        assert here >= there, "less of anything is never worse, whatever is met"
+
+
 def test_archgyms_reward_prefers_hitting_to_beating() -> None:
     reward = ArchGymReward({"power_mw": 1.0}, {"power_mw": 1e-3})  # 1 W
     meets, beats, misses = ok(power_mw=999.0), ok(power_mw=500.0), ok(power_mw=2000.0)
@@ -55,8 +82,46 @@ def test_feasible_beats_infeasible_beats_failed_and_violations_are_ordered(a: fl
     assert objective.feasible(feasible) and not objective.feasible(infeasible)
     assert objective.score(feasible) > objective.score(infeasible) >= objective.score(worse) > -math.inf
     for failed in (Metrics.failed("x"), Metrics.timeout("x"), Metrics.infeasible(["x"])):
-        assert objective.score(failed) == -math.inf and objective.vector(failed) == (-math.inf,)
+        assert objective.score(failed) < objective.score(worse) and objective.vector(failed) == (-math.inf,)
         assert objective.violations(failed) == {} and not objective.feasible(failed) and objective.shown(failed) == {}
+
+
+@given(finite, finite, finite, finite)
+def test_the_order_of_outcomes_holds_for_all_finite_numbers(good: float, bad: float, limit: float, measured: float) -> None:
+    assume(measured > limit)
+    objective = minimize("x", subject_to={"y": f"<= {limit!r}"})
+    scores = [
+        objective.score(result)
+        for result in (ok(x=good, y=limit), ok(x=bad, y=measured), Metrics.infeasible(["illegal"]), Metrics.failed("crashed"))
+    ]
+    assert scores[0] > scores[1] > scores[2] > scores[3] == objective.score(Metrics.timeout("slow")) == -math.inf
+    assert objective.violations(ok(x=bad, y=measured))[f"y <= {limit:g}"] < math.inf and math.isfinite(scores[2])
+
+
+def test_a_huge_cost_beats_a_broken_bound() -> None:
+    objective = minimize("x", subject_to={"y": "<= 1"})
+    assert objective.score(ok(x=LARGEST, y=0)) > objective.score(ok(x=1, y=2)) > objective.score(ok(x=1, y=LARGEST))
+    assert objective.score(ok(x=2e301, y=0)) > objective.score(ok(x=3e301, y=0)) > objective.score(ok(x=3e307, y=0))
+    assert objective.score(ok(x=5e298, y=0)) == -5e298 and objective.unbounded_score(ok(x=2e301, y=0)) == -2e301
+    many = minimize("x", subject_to={f"y - {i}": "<= 1e-9" for i in range(3)})
+    assert many.score(ok(x=1, y=LARGEST)) == infeasible_score(LARGEST)
+
+
+@given(finite, finite)
+def test_feasible_scores_rise_with_the_value(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assert feasible_score(low) <= feasible_score(high) and (feasible_score(high) == high or high < -1e299)
+    if low < high - 1e-9 * abs(high):
+        assert feasible_score(low) < feasible_score(high)
+
+
+@given(st.floats(5e-324, LARGEST), st.floats(5e-324, LARGEST))
+def test_infeasible_scores_fall_with_the_violation(a: float, b: float) -> None:
+    less, more = sorted((a, b))
+    if less < more * (1 - 1e-9):
+        assert infeasible_score(less) > infeasible_score(more)
+    assert -1e300 >= infeasible_score(0) > infeasible_score(less) and infeasible_score(more) > infeasible_score(math.inf) == -2e300
+    assert infeasible_score(1) == -1.5e300
 
 
 def test_violations_are_relative_and_named() -> None:

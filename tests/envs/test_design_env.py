@@ -13,7 +13,7 @@ import designgym as dg
 from designgym.core import registry
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.metrics import Metrics
-from designgym.core.objectives import INFEASIBLE_SCORE, infeasible_score
+from designgym.core.scores import ILLEGAL_SCORE, INFEASIBLE_SCORE, LARGEST, infeasible_score
 from designgym.core.testing import Crashing, check_env
 from designgym.envs import environment, make_env
 from designgym.envs.design_env import DesignEnv, decades, finite_reward
@@ -109,20 +109,21 @@ def test_constraints_and_failures_get_finite_rewards_in_order() -> None:
         observation, rewards[name], _, _, info = env.step(np.array(action))
         assert observation[1] == (1 if name == "good" else -1) and env.observation_space.contains(observation)
     assert rewards["good"] > rewards["breaks the bound"] > rewards["illegal"] and np.isfinite(np.float32(rewards["illegal"]))
-    assert info["score"] == -np.inf and info["reasons"] == ("more than 64 blocks do not fit",) and info["metrics"] == {}
+    assert info["score"] == ILLEGAL_SCORE and info["reasons"] == ("more than 64 blocks do not fit",) and info["metrics"] == {}
     for scale in ("score", "log"):
-        scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e200, infeasible_score(1e-30), -1.5e300, -2e300, -np.inf]
+        scores = [1e200, 5.0, 0.0, -5.0, -1e17, -1e200, infeasible_score(1e-30), -1.5e300, -2e300, ILLEGAL_SCORE, -np.inf]
         finite = np.array([finite_reward(score, scale) for score in scores], dtype=np.float32)
         assert np.isfinite(finite).all() and (np.diff(finite) < 0).all(), "the score's order, in single precision too"
     assert finite_reward(-999.0, "log") == pytest.approx(-3)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False), st.floats(0, 1e9))
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False), st.floats(0, LARGEST))
 def test_the_reward_is_bounded_and_ranks_as_the_score_does(a: float, b: float, violation: float) -> None:
     assume(min(a, b) > INFEASIBLE_SCORE)
     good, better = sorted(finite_reward(score, "log") for score in (a, b))
     assert (good, better) == tuple(finite_reward(score, "log") for score in sorted((a, b))) and -18.001 < good <= better < 18.001
-    assert good - 0.25 > finite_reward(infeasible_score(violation), "log") > finite_reward(-math.inf, "log") > -18.7
+    broken, illegal, failed = (finite_reward(score, "log") for score in (infeasible_score(violation), ILLEGAL_SCORE, -math.inf))
+    assert good - 0.25 > broken > illegal + 0.05 > illegal > failed + 0.05 > failed > -18.7
 
 
 def test_the_default_reward_is_in_decades() -> None:
@@ -130,7 +131,7 @@ def test_the_default_reward_is_in_decades() -> None:
     env.reset()
     _, reward, _, _, info = env.step(np.array([3, 0, 2, 0]))
     assert reward == pytest.approx(-math.log10(30.0)) and info["score"] == -29.0
-    assert env.step(np.array([15, 0, 6, 0]))[1] == pytest.approx(-math.log10(4e18))
+    assert env.step(np.array([15, 0, 6, 0]))[1] == pytest.approx(-math.log10(3.5e18))
 
 
 def test_a_result_without_a_value_of_the_objective_gets_the_worst_reward_and_says_why(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import time
 from typing import Any
 
@@ -63,10 +64,13 @@ def test_grid_is_lazy_in_huge_spaces_and_keeps_bounds_of_floats() -> None:
 
 
 def test_single_fitness_puts_feasible_above_infeasible_above_failed() -> None:
-    order = [seen(5.0), seen(-3.0), seen(99.0, violation=0.5), seen(99.0, violation=7.0), seen(None)]
+    illegal = observe(DESIGN, dg.Metrics.infeasible(["too large"]), dg.minimize("x"))
+    order = [seen(5.0), seen(-3.0), seen(-2e301), seen(99.0, violation=0.5), seen(99.0, violation=7.0), illegal, seen(None)]
     values = fitness(order, multi=False)
     assert values == sorted(values, reverse=True)
     assert best(order[::-1], 2, multi=False) == order[:2]
+    targets = model_targets(order, False)[:, 0]
+    assert (np.diff(targets) < 0).all() and np.isfinite(targets).all()
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=25))
@@ -112,7 +116,12 @@ def test_observation_survives_json_and_bad_objectives() -> None:
     objective = dg.minimize("x / y", subject_to={"x": "<= 2"})
     fine = observe(space.default(), dg.Metrics({"x": 3.0, "y": 2.0}), objective)
     assert (fine.value, fine.vector, fine.slacks, fine.violation, fine.feasible) == (-1.5, (-1.5,), (0.5,), 0.5, False)
-    assert Observation.from_json(fine.to_json(), space) == fine
+    illegal = observe(space.default(), dg.Metrics.infeasible(["no"]), objective)
+    for each in (fine, illegal):
+        assert Observation.from_json(each.to_json(), space) == each
+    assert illegal.failed and illegal.illegal and not Observation.from_json(illegal.to_json()[:5], space).illegal
+    far = observe(space.default(), dg.Metrics({"x": 1e308, "y": 1.0}), dg.minimize("y", subject_to={"x": "<= 1e-9"}))
+    assert far.violation == sys.float_info.max
     assert observe(space.default(), dg.Metrics({"x": 3.0, "y": 0.0}), objective).failed  # no number, no crash
     assert observe(space.default(), dg.Metrics.timeout("slow"), objective).failed
 
