@@ -5,6 +5,9 @@ of that batch. To go on, the state is restored, the batch is told from the store
 deterministic searcher proposes the same designs, which is checked) and told from the store too. So how often a checkpoint is
 written is only a matter of cost, and a batch that was asked but not stored is simply asked again; of its measurements those that had come
 back are in the store already (see `measuring`).
+
+A searcher is always asked for a whole batch. Where the budget ends within one, the rest waits, and the searcher is not told, until a larger
+budget lets the run go on: so a run that is extended is the run that would have been without a stop.
 """
 
 from __future__ import annotations
@@ -90,6 +93,8 @@ class SearchRun:
         self._behaviours: dict[str, tuple[int, Metrics]] = {}  # the first trial of each functional key
         self._tally = RunTally(run, setting.budget, setting.objective)
         self._batches, self._warned = 0, False
+        self._waiting: list[Design] = []  # asked, and beyond the budget so far
+        self._untold: list[Record] = []  # of the batch in which others wait
         self._checkpoint_s, self._began = 0.0, time.perf_counter()
         simulator, workload = setting.simulator, setting.workload
         seed = 0 if simulator.deterministic else setting.simulator_seed
@@ -154,18 +159,28 @@ class SearchRun:
 
     def _step(self) -> bool:
         setting = self._setting
-        count = min(setting.batch, setting.budget - self._tally.evaluations)
-        designs = self._searcher.ask(count)
-        if not designs:
-            return False
-        if len(designs) > count:
-            raise DesignGymError(f"searcher {self._stored.plan.searcher!r} proposed {len(designs)} designs, asked for {count} at most")
-        records = self._evaluate(designs)
-        self._store.append(self._stored.id, self._owner, records, progress=self._progress(), checkpoint=self._checkpoint(records))
-        self._batches += 1
+        if not self._waiting:
+            designs = self._searcher.ask(setting.batch)
+            if not designs:
+                return False
+            if len(designs) > setting.batch:
+                searcher = self._stored.plan.searcher
+                raise DesignGymError(f"searcher {searcher!r} proposed {len(designs)} designs, asked for {setting.batch} at most")
+            self._waiting = list(designs)
+        records = self._evaluate(self._waiting[: setting.budget - self._tally.evaluations])
+        self._waiting = self._waiting[len(records) :]
+        self._untold += records
+        self._store.append(self._stored.id, self._owner, records, progress=self._progress(), checkpoint=self._checkpoint())
         self._tally.add(records)
-        self._searcher.tell([record.trial for record in records])
+        self._end_batch()
         return True
+
+    def _end_batch(self) -> None:
+        """Tell the searcher of a batch that is complete."""
+        if not self._waiting:
+            self._searcher.tell([record.trial for record in self._untold])
+            self._untold = []
+            self._batches += 1
 
     def _progress(self) -> dict[str, object]:
         return {"fingerprints": self._fingerprints.state(), "budget": self._setting.budget}
@@ -208,24 +223,31 @@ class SearchRun:
         setting, tally = self._setting, self._tally
         if tally.evaluations >= setting.budget:
             return f"budget of {setting.budget} evaluations spent"
-        if tally.duplicates_in_a_row >= setting.duplicate_cap:
+        if tally.duplicates_in_a_row >= setting.duplicate_cap and not self._waiting:
             return f"converged: {tally.duplicates_in_a_row} proposals in a row repeated behaviours that this run had met"
         return ""
 
-    def _checkpoint(self, records: Sequence[Record]) -> dict[str, object] | None:
+    def _checkpoint(self) -> dict[str, object] | None:
         """Return the searcher's state, unless checkpoints have taken more than their share of the time."""
         began = time.perf_counter()
         if self._batches and self._checkpoint_s > CHECKPOINT_SHARE * (began - self._began):
             return None
-        state = {"batches": self._batches + 1, "told": records[0].trial.number, "searcher": self._searcher.state()}
+        state = self._state()
         self._checkpoint_s += 2 * (time.perf_counter() - began)  # as much again to write it
         return state
 
+    def _state(self) -> dict[str, object]:
+        """Return the searcher's state, batches asked for, trials told of, and the designs of its batch if some of them wait."""
+        told = self._untold[0].trial.number if self._untold else self._tally.trials
+        batch = [*(record.trial.design for record in self._untold), *self._waiting] if self._waiting else []
+        return {
+            "batches": self._batches + bool(self._untold), "told": told, "searcher": self._searcher.state(),
+            "batch": [design.to_dict() for design in batch],
+        }  # fmt: skip
+
     def _finish(self, status: str, reason: str, *, quietly: bool) -> None:
         try:
-            checkpoint = None
-            if status in ("finished", "stopped") and self._batches:
-                checkpoint = {"batches": self._batches, "told": self._tally.trials, "searcher": self._searcher.state()}
+            checkpoint = self._state() if status in ("finished", "stopped") and self._tally.trials else None
             self._store.finish(self._stored.id, self._owner, status, reason, progress=self._progress(), checkpoint=checkpoint)
         except StoreError:
             if not quietly:
@@ -240,26 +262,32 @@ class SearchRun:
         if checkpoint is not None and batches:
             self._searcher.restore(checkpoint["searcher"])
             start = checkpoint["batches"]
-            self._searcher.tell([r.trial for batch in batches[:start] for r in batch if r.trial.number >= checkpoint["told"]])
-        budget = self._stored.progress["budget"] if self._stored.progress else 0  # which may have grown since
+            untold = [record for batch in batches[:start] for record in batch if record.trial.number >= checkpoint["told"]]
+            space = self._setting.simulator.space
+            self._take_up(untold, [space.validate(values) for values in checkpoint.get("batch", ())][len(untold) :])
         for i, records in enumerate(batches):
             if i >= start:
-                self._ask_again(records, budget)
+                self._ask_again(records)
             self._remember(records)
             self._tally.add(records)
             report(self._tally.report())
-        self._batches = len(batches)
+        self._batches = len(batches) - bool(self._waiting)
         if self._stored.progress is not None:
             self._fingerprints.restore(self._stored.progress["fingerprints"])
 
-    def _ask_again(self, records: Sequence[Record], budget: int) -> None:
-        designs = self._searcher.ask(min(self._setting.batch, budget - self._tally.evaluations))
-        if [design.literal for design in designs] != [record.trial.design.literal for record in records]:
+    def _ask_again(self, records: Sequence[Record]) -> None:
+        designs = self._searcher.ask(self._setting.batch)
+        if [design.literal for design in designs[: len(records)]] != [record.trial.design.literal for record in records]:
             raise StoreError(
                 f"run {self._name!r} of study {self._study!r} cannot go on: its searcher, in the state stored, proposes other designs "
                 "than it did (another version of a library?); start the study afresh, or under another name"
             )
-        self._searcher.tell([record.trial for record in records])
+        self._take_up(records, designs[len(records) :])
+
+    def _take_up(self, records: Sequence[Record], waiting: Sequence[Design]) -> None:
+        """Go on in, or after, a batch of which the records are stored."""
+        self._untold, self._waiting = list(records), list(waiting)
+        self._end_batch()
 
     def _remember(self, records: Sequence[Record]) -> None:
         own = [record.trial for record in records if record.trial.obtained != "functional hit"]

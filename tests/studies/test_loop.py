@@ -231,6 +231,35 @@ def test_interrupted_after_every_batch_it_equals_the_uninterrupted(
     pd.testing.assert_frame_equal(study.result(store).frame[SAME], whole[SAME])
 
 
+@pytest.mark.parametrize("searcher", ["random", "evolution", "genetic", "tpe", "sobol", "cmaes"])
+@pytest.mark.parametrize("checkpoints", ["always", "rarely"])
+def test_a_larger_budget_in_steps_gives_what_it_gives_at_once(
+    tmp_path: Path, searcher: str, checkpoints: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Budgets that end within batches, once twice within the same one."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SHARE", 1e9 if checkpoints == "always" else -1.0)
+
+    def study(budget: int) -> Study:
+        return Study("s", "test/Counting-v0", searchers=searcher, budget=budget, batch=8)
+
+    whole = run(study(45)).frame
+    for budget in (3, 10, 12, 31, 45):
+        extended = run(study(budget), tmp_path / "s.db").frame
+        assert (~extended["duplicate"]).sum() == budget
+    pd.testing.assert_frame_equal(extended[SAME], whole[SAME])
+
+
+def test_a_larger_budget_in_steps_gives_the_same_with_fingerprints(tmp_path: Path) -> None:
+    def study(budget: int) -> Study:
+        return Study("s", environment(ProbedSimulator()), searchers="evolution", budget=budget, batch=8, functional="on")
+
+    whole = run(study(45)).frame
+    for budget in (11, 29, 45):
+        extended = run(study(budget), tmp_path / "s.db").frame
+    pd.testing.assert_frame_equal(extended[SAME], whole[SAME])
+    assert extended["duplicate"].any()
+
+
 @pytest.mark.parametrize("lie", [False, True])
 def test_fingerprints_go_on_where_they_stopped(tmp_path: Path, lie: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Links, audits and trust are part of what resumes, also when the probe lies."""
