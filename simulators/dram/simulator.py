@@ -117,11 +117,11 @@ class DramController:
         If there are more requests, parameters whose effect these did not show in full are included by value, so that the probe does
         not merge designs that it had no occasion to tell apart.
         """
-        whole = _trace(workload)
-        trace = _first(whole, PROBED_REQUESTS)
+        trace = _first(_trace(workload), PROBED_REQUESTS)
+        whole = len(trace) == len(_trace(workload))
         canonical = [self.space.canonical(design, workload.traits) for design in designs]
         runs = simulate_batch([_config(design) for design in canonical], trace, self.memory, record_commands=True, keep_requests=True)
-        return [_fingerprint(design, run, whole=trace is whole) for design, run in zip(canonical, runs, strict=True)]
+        return [_fingerprint(design, run, whole=whole) for design, run in zip(canonical, runs, strict=True)]
 
 
 @lru_cache(maxsize=1)

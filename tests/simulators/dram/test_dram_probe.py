@@ -69,3 +69,9 @@ def test_in_a_long_trace_neighbours_are_not_taken_for_each_other(name: str) -> N
     trace = generate(name, requests=3_000)
     assert _merges(make_workload(trace)) == 0
     assert _merges(make_workload(trace.head(PROBED_REQUESTS))) > 10  # though their beginnings are equal
+
+
+def test_equal_traces_are_probed_alike() -> None:
+    designs = _neighbours(make_workload(generate("mixed", requests=300)))[:40]
+    first, second = (SIMULATOR.probe(designs, make_workload(generate("mixed", requests=300))) for _ in range(2))
+    assert first == second
