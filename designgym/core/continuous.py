@@ -78,7 +78,7 @@ class Float(Parameter):
 
     def describe(self) -> str:
         """Return the range in words."""
-        return f"a number from {self.low:g} to {self.high:g}"
+        return f"a number from {self.low:g} to {self.high:g}" + (", on a log scale" if self.log else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""

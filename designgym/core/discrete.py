@@ -194,7 +194,8 @@ class Integer(DiscreteParameter):
 
     def describe(self) -> str:
         """Return the range in words."""
-        return f"an integer from {self.low} to {self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
+        more = f" in steps of {self.step}" if self.step > 1 else ", on a log scale" if self.log else ""  # a log one has steps of 1
+        return f"an integer from {self.low} to {self.high}{more}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -77,5 +77,8 @@ def shorten_list(names: Sequence[str], limit: int = 12) -> str:
 
 def shorten(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` cut to ``limit`` characters, for messages."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integers of thousands of digits
+        text = f"a {type(value).__name__} that is too long to write"
     return text if len(text) <= limit else text[: limit - 3] + "..."

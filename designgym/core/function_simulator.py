@@ -11,7 +11,7 @@ from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
 from designgym.core.external import ProgramTimeout
 from designgym.core.measuring import ends_process
-from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.metrics import Metrics, MetricSpec, is_number, metric
 from designgym.core.protocols import Resources
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
@@ -63,10 +63,11 @@ class FunctionSimulator:
             return result
         if not isinstance(result, Mapping):
             return Metrics.failed(f"{self.name} returned {type(result).__name__}, expected a mapping of metrics", cost_s)
-        try:
-            return Metrics({name: float(value) for name, value in result.items()}, cost_s=cost_s)
-        except (TypeError, ValueError) as error:
-            return Metrics.failed(f"{self.name} returned a value that is not a number: {error}", cost_s)
+        for name, value in result.items():
+            # float() would take "7", True and arrays of one number as well, and hide a mistake in the simulator
+            if not is_number(value):
+                return Metrics.failed(f"{self.name} returned {name} = {shorten(value)}, expected a finite number such as 1.5", cost_s)
+        return Metrics({name: float(value) for name, value in result.items()}, cost_s=cost_s)
 
 
 def simulator(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 
 Goal = Literal["min", "max"]
 Status = Literal["ok", "infeasible", "failed", "timeout"]
@@ -123,6 +122,16 @@ class Metrics:
             missing, extra = sorted(declared - self.values.keys()), sorted(self.values.keys() - declared)
             return Metrics.failed(f"simulator returned other metrics than it declares: missing {missing}, undeclared {extra}", self.cost_s)
         for name, value in self.values.items():
-            if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                return Metrics.failed(f"simulator returned {name} = {value!r}, expected a finite number", self.cost_s)
+            if not is_number(value):
+                return Metrics.failed(f"simulator returned {name} = {shorten(value)}, expected a finite number such as 1.5", self.cost_s)
         return self
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number, Python's or NumPy's; truth values, texts and arrays are none."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of floats
+        return False

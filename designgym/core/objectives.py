@@ -208,7 +208,7 @@ class TargetObjective(Objective):
             limit = self.targets[term.expression.text]
             excesses.append(clipped((term.value(values) - limit) / limit))  # the difference first: above 0 for any miss, however small
         missed = [excess for excess in excesses if excess > 0]
-        return -clipped(sum(missed)) if missed else self.bonus * -clipped(sum(excesses))
+        return -clipped(sum(missed)) if missed else self.bonus * clipped(sum(-excess for excess in excesses))
 
     def _words(self) -> str:
         return "bring " + " and ".join(f"{term} to at most {limit:g}" for term, limit in self.targets.items())

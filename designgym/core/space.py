@@ -229,9 +229,24 @@ class DesignSpace:
         """Return the design of an action of `to_gym`; raises `InputError` for an action outside it."""
         return bridges.from_gym(self, action)
 
-    def to_optuna(self, trial: optuna.trial.BaseTrial) -> Design:
-        """Return the design that an Optuna trial suggests; only active parameters are suggested."""
-        return bridges.to_optuna(self, trial)
+    def to_optuna(self, trial: optuna.trial.BaseTrial, *, prune_illegal: bool = False) -> Design:
+        """Return the design that an Optuna trial suggests; only active parameters are suggested.
+
+        Optuna draws each parameter for itself and knows no constraints, so the design may break some: see `violations`.
+
+        Args:
+            trial: The trial, as an objective of ``study.optimize`` gets it.
+            prune_illegal: End the trial as pruned if the design breaks constraints, instead of returning it.
+
+        Raises:
+            optuna.TrialPruned: With ``prune_illegal``, with the reasons.
+        """
+        design = bridges.to_optuna(self, trial)
+        if prune_illegal and (reasons := self.violations(design)):
+            import optuna
+
+            raise optuna.TrialPruned(f"the design is illegal: {'; '.join(reasons)}")
+        return design
 
     def to_tune(self) -> dict[str, Any]:
         """Return a Ray Tune search space; structured parameters appear as one key per column."""

@@ -7,7 +7,7 @@ import pytest
 from designgym.core.errors import InputError
 from designgym.core.groups import Permutation, Repeated
 from designgym.core.parameters import Categorical, Float, Integer, Ordinal, Parameter, PowerOfTwo
-from designgym.core.rules import Condition
+from designgym.core.rules import Condition, Constraint
 from designgym.core.space import DesignSpace
 
 EVERYTHING = DesignSpace(
@@ -52,6 +52,20 @@ def test_optuna_suggests_active_parameters_only() -> None:
         assert ("i" in trial.params) == ("i" in active) and ("log2(c)" in trial.params) == ("c" in active)
         literals.add(design.literal)
     assert len(literals) == 60
+
+
+def test_optuna_can_prune_what_breaks_a_constraint() -> None:
+    space = DesignSpace(a=Integer(1, 4), b=Integer(1, 4), constraints=[Constraint("a * b <= 6", "more than 6 do not fit")])
+    legal = optuna.trial.FixedTrial({"a": 2, "b": 3})
+    assert space.to_optuna(legal, prune_illegal=True).to_dict() == {"a": 2, "b": 3}
+    illegal = optuna.trial.FixedTrial({"a": 4, "b": 3})
+    assert space.violations(space.to_optuna(illegal))
+    with pytest.raises(optuna.TrialPruned, match="more than 6 do not fit"):
+        space.to_optuna(illegal, prune_illegal=True)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: float(space.to_optuna(trial, prune_illegal=True)["a"]), n_trials=20)
+    states = {trial.state for trial in study.trials}
+    assert states == {optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED}
 
 
 def test_optuna_refuses_a_kind_it_does_not_know() -> None:

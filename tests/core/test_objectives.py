@@ -42,7 +42,8 @@ def two_targets(p: float, q: float, bonus: float = 0.1) -> float:
 
 
 def test_missing_one_target_ranks_below_meeting_all() -> None:
-    assert two_targets(1000, 10) == 0 > two_targets(500, 10.4) == pytest.approx(-0.04)
+    assert str(two_targets(1000, 10)) == "0.0"
+    assert two_targets(1000, 10) > two_targets(500, 10.4) == pytest.approx(-0.04)
     assert (two_targets(500, 10), two_targets(500, 5)) == (pytest.approx(0.05), pytest.approx(0.1))
     assert two_targets(-LARGEST, math.nextafter(10, 11)) < 0 and two_targets(LARGEST, LARGEST) > -math.inf
     assert two_targets(2000, 20) < two_targets(2000, 10) == two_targets(2000, 1) < two_targets(1500, 10) < 0

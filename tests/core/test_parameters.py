@@ -155,6 +155,9 @@ def test_ordered_kinds_step_to_neighbours_and_unordered_ones_to_any() -> None:
 
 def test_an_upper_bound_off_the_grid_is_lowered_to_it() -> None:
     assert Integer(1, 10, step=4).high == 9 and "in steps of 4" in Integer(1, 10, step=4).describe()
+    assert Float(1e-5, 0.1, log=True).describe() == "a number from 1e-05 to 0.1, on a log scale"
+    assert Integer(1, 9, log=True).describe() == "an integer from 1 to 9, on a log scale"
+    assert "log" not in Float(1, 2).describe() + Integer(1, 2).describe()
 
 
 def test_one_value_cannot_mutate() -> None:

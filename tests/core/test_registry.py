@@ -1,3 +1,4 @@
+import math
 import sys
 import types
 import uuid
@@ -5,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
 
 import designgym as dg
@@ -162,6 +164,33 @@ def test_unknown_names_come_with_advice_and_survive_pickling() -> None:
     assert shorten_list([str(i) for i in range(20)], 3) == "0, 1, 2, ... (17 more)"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("7", "'7'"), (True, "True"), (np.bool_(True), "True"), (np.array([1.0]), "array"), (np.array(1.0), "array"), (None, "None"),
+     (1 + 2j, "(1+2j)"), (np.complex64(1), "1+0j"), (math.nan, "nan"), (10**400, "1000"), (10**5000, "too long to write")],
+    ids=lambda value: shorten(value, 20),
+)  # fmt: skip
+def test_what_is_no_number_fails_the_design_and_is_named(value: Any, shown: str) -> None:
+    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 3)), metrics=["x_ns"], version="1")
+    def tool(design: Any, workload: Any, *, seed: int) -> Any:
+        return {"x_ns": value}
+
+    [result] = tool.evaluate([tool.space.default()], dg.Workload("w"))
+    assert result.status == "failed" and shown in result.error and "tool returned x_ns = " in result.error
+    checked = dg.Metrics({"x_ns": value}).checked(tool.metrics)  # of a simulator that is no function
+    assert checked.status == "failed" and shown in checked.error
+
+
+@pytest.mark.parametrize("value", [1.5, 2, np.float32(1.5), np.float64(1.5), np.int8(3), np.uint64(7)])
+def test_numbers_of_python_and_numpy_become_floats(value: Any) -> None:
+    @simulator(space=dg.DesignSpace(a=dg.Integer(0, 3)), metrics=["x_ns"], version="1")
+    def tool(design: Any, workload: Any, *, seed: int) -> Any:
+        return {"x_ns": value}
+
+    [result] = tool.evaluate([tool.space.default()], dg.Workload("w"))
+    assert result.ok and type(result["x_ns"]) is float and result["x_ns"] == value
+
+
 def test_a_function_is_a_simulator() -> None:
     calls = []
 
@@ -186,7 +215,7 @@ def test_a_function_is_a_simulator() -> None:
     assert isinstance(tool, dg.Simulator) and tool.name == "tool"
     results = tool.evaluate([dg.Design({"a": a}) for a in range(7)], dg.Workload("w", 7), seed=9)
     assert [result.status for result in results] == ["failed", "timeout", "failed", "failed", "infeasible", "failed", "ok"]
-    assert "ValueError: no" in results[0].error and "mapping" in results[2].error and "not a number" in results[3].error
+    assert "ValueError: no" in results[0].error and "mapping" in results[2].error and "x_ns = 'much', expected a" in results[3].error
     assert results[5].error == "tool called exit(3)"
     assert calls[-1] == (6, 7, 9) and tool({"a": 6}) == {"x_ns": 1, "y": 2}
     with pytest.raises(InputError, match="fidelity"):
