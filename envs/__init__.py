@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BUILT_IN: dict[str, str] = {
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
+    "designgym/NasCell-v0": "designgym.envs.nas_cell",
 }
 """Ids of our own environments and the module that registers each."""
 

@@ -1,0 +1,101 @@
+"""`CellTraining`: cells of NAS-Bench-101, really trained, as a simulator of designs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, shorten
+from designgym.core.fingerprint import fingerprint
+from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.protocols import Resources
+from designgym.core.workload import Workload
+from designgym.simulators.nas.cell import Cell
+from designgym.simulators.nas.network import CellNetwork
+from designgym.simulators.nas.probing import probed
+from designgym.simulators.nas.space import cell_space
+from designgym.simulators.nas.tasks import Task
+from designgym.simulators.nas.training import train
+
+__all__ = ["CellTraining"]
+
+_METRICS = (
+    metric("validation_accuracy", goal="max", doc="share of the validation images classified correctly; to be searched by"),
+    metric("test_accuracy", goal="max", doc="share of the test images classified correctly; to be reported"),
+    metric("train_loss", goal="min", doc="cross-entropy on the training images after the last step, in nats"),
+    metric("parameters", goal="min", doc="trained numbers of the network"),
+    metric("macs", goal="min", doc="multiply-accumulate operations on an image: convolutions and the dense layer"),
+)
+
+
+class CellTraining:
+    """A cell stacked into a small network and trained on a `Task`, on one CPU core.
+
+    Fidelity is the share of the epochs, at least one; the learning rate falls to zero within them. The seed sets the initial weights and
+    the order of the images: equal cells give equal numbers under equal seeds, to the last bit on the same kind of machine, in any batch
+    and any process.
+    """
+
+    name = "nas-cell"
+    version = "1"
+    metrics: tuple[MetricSpec, ...] = _METRICS
+    deterministic = False
+    resources = Resources(cpus=1.0)
+
+    def __init__(self) -> None:
+        self.space = cell_space()
+
+    def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+        """Train every cell, equal ones in the batch once.
+
+        Raises:
+            InputError: If the workload is not a task, or the fidelity not in (0, 1].
+        """
+        task = _task(workload)
+        if not 0 < fidelity <= 1:
+            raise InputError(f"fidelity, the share of the epochs, must be in (0, 1], got {shorten(fidelity)}")
+        epochs = max(math.ceil(fidelity * task.epochs - 1e-9), 1)
+        reasons = [self.space.violations(design) for design in designs]
+        cells = [None if problems else self._cell(design) for design, problems in zip(designs, reasons, strict=True)]
+        trained = {cell: _trained(cell, task, epochs, seed) for cell in dict.fromkeys(cells) if cell is not None}
+        return [Metrics.infeasible(why) if cell is None else trained[cell] for cell, why in zip(cells, reasons, strict=True)]
+
+    def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
+        """Return the functional key of each cell; see `designgym.simulators.nas.probing`. That of an illegal design is of its reasons."""
+        task = _task(workload)
+        reasons = [self.space.violations(design) for design in designs]
+        return [
+            fingerprint(why).key if why else probed(_network(self._cell(design), task), task, seed)
+            for design, why in zip(designs, reasons, strict=True)
+        ]
+
+    def _cell(self, design: Design) -> Cell:
+        return Cell.of_design(self.space.canonical(design))
+
+
+def _task(workload: Workload) -> Task:
+    if not isinstance(workload.data, Task):
+        raise InputError(f"workload {workload.name!r} of a cell's training must be a Task, got {type(workload.data).__name__}")
+    return workload.data
+
+
+def _network(cell: Cell, task: Task) -> CellNetwork:
+    return CellNetwork(cell, task.images.shape[-1], task.classes)
+
+
+def _trained(cell: Cell, task: Task, epochs: int, seed: int) -> Metrics:
+    started = time.perf_counter()
+    network = _network(cell, task)
+    result = train(network, task, epochs=epochs, seed=seed)
+    values = {
+        "validation_accuracy": result.validation_accuracy,
+        "test_accuracy": result.test_accuracy,
+        "train_loss": result.train_loss,
+        "parameters": float(network.parameters),
+        "macs": float(network.macs),
+    }
+    if not math.isfinite(result.train_loss):
+        return Metrics.failed(f"the training diverged: its loss is {result.train_loss}", time.perf_counter() - started)
+    return Metrics(values, cost_s=time.perf_counter() - started)
