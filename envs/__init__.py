@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from designgym.envs.evaluators import make_evaluator as make_evaluator
 
 BUILT_IN: dict[str, str] = {
+    "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",
