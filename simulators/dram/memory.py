@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,8 @@ __all__ = ["AddressBits", "Currents", "MemorySpec", "Organisation", "Timings"]
 
 # Idle cycles on the data bus between a read and a following write.
 _BUS_TURNAROUND = 2
+
+_LARGEST_INTEGER = (1 << 30) - 1  # of counts and timings: sums of a few of them stay far within 64 bits
 
 _T = TypeVar("_T")
 
@@ -117,14 +119,19 @@ class MemorySpec:
         """Read a memory from a JSON file, by default the DDR3-1600 module that ships with the package.
 
         Raises:
-            InputError: If the file does not describe a memory, with what is wrong and how `ddr3_1600.json` does it.
+            InputError: If the file does not describe a memory, with its path, what is wrong, and how `ddr3_1600.json` does it.
         """
         source = files("designgym.simulators.dram") / "data" / "ddr3_1600.json" if path is None else Path(path)
         try:
             data = json.loads(source.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:  # a ValueError for what is not JSON, or not even UTF-8
+        except OSError as error:
+            raise InputError(f"cannot read the memory file {source}: {error.strerror}. Check the path.") from None
+        except (ValueError, RecursionError) as error:  # a ValueError for what is not JSON, or not even UTF-8
             raise InputError(f"The memory file {source} cannot be read as JSON: {error}.") from error
-        return cls.from_dict(data)
+        try:
+            return cls.from_dict(data)
+        except InputError as error:
+            raise InputError(f"memory file {source}: {error}") from None
 
     @classmethod
     def from_dict(cls, data: Any) -> "MemorySpec":
@@ -275,8 +282,13 @@ def _section(kind: type[_T], name: str, data: Any) -> _T:
     try:
         return kind(**data)
     except TypeError as error:
-        expected = ", ".join(f.name for f in fields(kind))  # type: ignore[arg-type]
-        raise InputError(f"{name} of a memory must have the entries {expected}, but has {', '.join(data)}.") from error
+        expected = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in data]  # type: ignore[arg-type]
+        unknown = [key for key in data if key not in expected]
+        raise InputError(
+            f"{name} of a memory must have the entries {', '.join(expected)}; missing: {', '.join(missing) or 'none'}, "
+            f"unknown: {', '.join(unknown) or 'none'}."
+        ) from error
 
 
 def _problems(memory: MemorySpec) -> list[str]:
@@ -285,19 +297,19 @@ def _problems(memory: MemorySpec) -> list[str]:
     for section in (memory.organisation, memory.timings):
         for f in fields(section):
             value = getattr(section, f.name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 30:
-                problems.append(f"{f.name} must be a positive integer, but is {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST_INTEGER:
+                problems.append(f"{f.name} must be an integer from 1 to {_LARGEST_INTEGER}, but is {shorten(value)}")
     for f in fields(memory.currents):
         value = getattr(memory.currents, f.name)
         if not _is_number(value) or value < 0:
-            problems.append(f"{f.name} must be a current >= 0 mA, but is {value!r}")
+            problems.append(f"{f.name} must be a current >= 0 mA, but is {shorten(value)}")
     for name in ("clock_ns", "voltage_v"):
         if not _is_number(getattr(memory, name)) or getattr(memory, name) <= 0:
-            problems.append(f"{name} must be a number > 0, but is {getattr(memory, name)!r}")
+            problems.append(f"{name} must be a number > 0, but is {shorten(getattr(memory, name))}")
     for f in fields(AddressBits):
         positions = getattr(memory.address_bits, f.name)
         if not isinstance(positions, tuple) or not all(isinstance(bit, int) for bit in positions):
-            problems.append(f"address_bits of {f.name} must be a list of bit numbers, but is {positions!r}")
+            problems.append(f"address_bits of {f.name} must be a list of bit numbers, but is {shorten(positions)}")
     if problems:
         return problems
     org, t = memory.organisation, memory.timings
@@ -307,6 +319,7 @@ def _problems(memory: MemorySpec) -> list[str]:
         problems.append(f"rc must be at least ras = {t.ras}, but is {t.rc}")
     if t.refi <= t.rfc:
         problems.append(f"refi must exceed rfc = {t.rfc}, but is {t.refi}: no time would be left between refreshes")
+    problems += _current_problems(memory.currents)
     counts = {
         "byte": org.device_width_bits * org.devices // 8,
         "column": org.columns,
@@ -323,6 +336,22 @@ def _problems(memory: MemorySpec) -> list[str]:
             problems.append(f"address_bits of {name} must number log2({count}), but are {have}")
     if sorted(bits) != list(range(len(bits))):
         problems.append(f"address_bits must use each bit from 0 up once, but use {sorted(bits)}")
+    return problems
+
+
+def _current_problems(currents: Currents) -> list[str]:
+    """Return the currents that would make a term of `MemorySpec.energy_pj` negative, which no device does."""
+    problems = []
+    for name, floors, what in (
+        ("idd0", ("idd2n", "idd3n"), "activating and precharging"),
+        ("idd4r", ("idd3n",), "a read"),
+        ("idd4w", ("idd3n",), "a write"),
+        ("idd5", ("idd3n",), "a refresh"),
+    ):
+        standby = max(floors, key=lambda floor: getattr(currents, floor))
+        value, least = getattr(currents, name), getattr(currents, standby)
+        if value < least:
+            problems.append(f"{name} must be at least {standby} = {least:g} mA, but is {value:g} mA: {what} would take negative energy")
     return problems
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from designgym.core.errors import InputError
 from designgym.simulators.dram import workspace
 from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConfig
 from designgym.simulators.dram.kernel import run
-from designgym.simulators.dram.memory import MemorySpec
+from designgym.simulators.dram.memory import Currents, MemorySpec
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
 from designgym.simulators.dram.state import DEADLOCK, EVENT_LIMIT
 from designgym.simulators.dram.trace import Trace
@@ -46,11 +48,18 @@ def test_a_memory_file_of_the_user_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "name", "value", "message"),
     [
-        ("timings_cycles", "rcd", 0, "rcd must be a positive integer, but is 0"),
+        ("timings_cycles", "rcd", 0, "rcd must be an integer from 1 to 1073741823, but is 0"),
+        ("timings_cycles", "rcd", 10**12, "rcd must be an integer from 1 to 1073741823, but is 1000000000000"),
+        ("timings_cycles", "rcd", 10.5, "rcd must be an integer from 1 to 1073741823, but is 10.5"),
         ("timings_cycles", "rc", 20, "rc must be at least ras = 28, but is 20"),
         ("timings_cycles", "refi", 80, "refi must exceed rfc = 88"),
         ("organisation", "banks", 16, r"address_bits of bank must number log2\(16\), but are 3"),
         ("currents_ma", "idd0", -1.0, "idd0 must be a current >= 0 mA, but is -1.0"),
+        ("currents_ma", "idd0", 10, "idd0 must be at least idd2n = 45 mA, but is 10 mA: activating and precharging would take negative"),
+        ("currents_ma", "idd3n", 80, "idd0 must be at least idd3n = 80 mA, but is 70 mA"),
+        ("currents_ma", "idd4r", 44.9, "idd4r must be at least idd3n = 45 mA, but is 44.9 mA: a read would"),
+        ("currents_ma", "idd4w", 1, "idd4w must be at least idd3n = 45 mA, but is 1 mA: a write would"),
+        ("currents_ma", "idd5", 0, "idd5 must be at least idd3n = 45 mA, but is 0 mA: a refresh would"),
         ("currents_ma", "idd0", float("inf"), "idd0 must be a current >= 0 mA, but is inf"),
         ("address_bits", "row", [16, 16, *range(18, 30)], "use each bit from 0 up once"),
         ("address_bits", "row", "16-29", "address_bits of row must be a list of bit numbers, but is '16-29'"),
@@ -88,13 +97,43 @@ def test_incomplete_memory_files_are_refused(tmp_path: Path) -> None:
     data["timings_cycles"] = {"rl": 10}
     with pytest.raises(ValueError, match="timings_cycles of a memory must have the entries rl, wl"):
         MemorySpec.from_dict(data)
-    with pytest.raises(InputError, match="cannot be read as JSON"):
+    data["timings_cycles"] = {**asdict(default_memory().timings), "tfoo": 1}
+    with pytest.raises(InputError, match="missing: none, unknown: tfoo"):
+        MemorySpec.from_dict(data)
+    with pytest.raises(InputError, match=r"cannot read the memory file .*none.json: No such file or directory. Check the path."):
         MemorySpec.load(tmp_path / "none.json")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="cannot be read as JSON"):
         MemorySpec.load(tmp_path / "binary.json")
     with pytest.raises(InputError, match="a memory must be a JSON object"):
         MemorySpec.from_dict([])
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"deep\.json cannot be read as JSON"):
+        MemorySpec.load(tmp_path / "deep.json")
+
+
+def test_a_memory_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    for name, change, message in (
+        ("weak", {"currents_ma": {**asdict(default_memory().currents), "idd0": 10}}, r"weak.json: Memory .* idd0 must be at least idd2n"),
+        ("short", {"timings_cycles": {"rl": 10}}, r"short.json: timings_cycles of a memory must have .*missing: wl, rcd"),
+        ("mute", {"voltage_v": "none"}, r"mute.json: .*voltage_v must be a number > 0"),
+    ):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(memory_json() | change))
+        with pytest.raises(InputError, match=message):
+            MemorySpec.load(path)
+
+
+@given(st.lists(st.floats(0, 500), min_size=6, max_size=6))
+def test_energy_is_never_negative(currents: list[float]) -> None:
+    try:
+        memory = replace(default_memory(), currents=Currents(*currents))
+    except InputError:
+        return
+    for command in range(5):
+        counts = [0] * 5
+        counts[command] = 1
+        assert memory.energy_pj(0, 0, *counts) >= 0
 
 
 def test_memories_that_the_simulation_does_not_know_are_refused() -> None:
