@@ -29,11 +29,12 @@ from designgym.core.workload import Workload
 from designgym.hashing.fingerprints import AuditedFingerprints
 from designgym.hashing.local_cache import LocalCache
 from designgym.studies.measuring import InProcess, Runner, SharedMeasuring
-from designgym.studies.processes import new_owner
+from designgym.studies.processes import new_owner, regularly
 from designgym.studies.records import Record, StoredRun
 from designgym.studies.run_report import RunReport, RunTally
-from designgym.studies.store_base import RunStore
+from designgym.studies.store_base import FOREIGN_LEASE_S, RunStore
 
+BEAT_S = FOREIGN_LEASE_S / 4  # how often a run says that it lives, however long the simulator takes
 CHECKPOINT_SHARE = 0.05  # of the run's time may go into writing checkpoints
 
 log = logging.getLogger("designgym.studies")
@@ -134,12 +135,13 @@ class SearchRun:
         report = on_batch or (lambda _: None)
         status, reason = "interrupted", ""
         try:
-            self._recall(report if retell else lambda _: None)
-            while not (reason := self._stop_reason()):
-                if not self._step():
-                    reason = "the searcher has nothing more to propose"
-                    break
-                report(self._tally.report())
+            with regularly(lambda: self._store.beat(self._stored.id, self._owner), BEAT_S):
+                self._recall(report if retell else lambda _: None)
+                while not (reason := self._stop_reason()):
+                    if not self._step():
+                        reason = "the searcher has nothing more to propose"
+                        break
+                    report(self._tally.report())
             status = "finished"
         except SystemExit:  # how Ray Tune ends a run that its scheduler stops: in the middle of a report
             status, reason = "stopped", f"stopped early by the scheduler after {self._tally.evaluations} evaluations"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +42,25 @@ def process_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+@contextmanager
+def regularly(call: Callable[[], object], every_s: float) -> Iterator[None]:
+    """Call something every so many seconds, in a thread, for as long as the block runs; what it raises is for the block to meet itself."""
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(every_s):
+            with suppress(Exception):
+                call()
+
+    thread = threading.Thread(target=go_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=1)
 
 
 def _start(pid: int) -> str:

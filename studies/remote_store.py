@@ -69,6 +69,10 @@ class RemoteStore:
         """See `Store.finish`."""
         self._call("finish", run_id, owner, status, reason, progress=progress, checkpoint=checkpoint)
 
+    def beat(self, run_id: int, owner: str) -> None:
+        """See `Store.beat`."""
+        self._call("beat", run_id, owner)
+
     def note(self, results: Mapping[str, Metrics], run_id: int | None = None, owner: str = "") -> None:
         """See `Store.note`."""
         self._call("note", dict(results), run_id, owner)
@@ -76,6 +80,10 @@ class RemoteStore:
     def measured(self, keys: Sequence[str]) -> dict[str, tuple[Metrics, int | None]]:
         """See `Store.measured`."""
         return self._call("measured", list(keys)) if keys else {}
+
+    def adopt(self, keys: Sequence[str], run_id: int, owner: str) -> set[str]:
+        """See `Store.adopt`."""
+        return self._call("adopt", list(keys), run_id, owner)
 
     def stop(self) -> None:
         """End the actor."""

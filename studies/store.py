@@ -15,7 +15,7 @@ from designgym.core.space import DesignSpace
 from designgym.studies.processes import describe_owner, owner_state
 from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, checkpoint_text, dumps, from_row, loads, to_metrics, to_row
 from designgym.studies.store_base import FOREIGN_LEASE_S, StoreBase, holds, stored_run
-from designgym.studies.store_opening import default_place, file_of, open_engine
+from designgym.studies.store_opening import MEMORY, default_place, file_of, open_engine
 from designgym.studies.store_schema import BUSY_TIMEOUT_S, measurements, runs, studies, trials
 
 
@@ -175,6 +175,13 @@ class Store(StoreBase):
         with self._writing() as connection:
             connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), values)
 
+    def beat(self, run_id: int, owner: str) -> None:
+        """Note that a run's writer lives, for processes on other hosts, which cannot see that; no effect if ``owner`` is not its writer."""
+        if self.where == MEMORY:
+            return  # nobody else sees it, and its one connection is for one thread at a time
+        with self._writing() as connection:
+            connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), {"heartbeat_s": time.time()})
+
     def mark_stopped(self, study: str, run: str, reason: str) -> None:
         """Note that a scheduler stopped a run, whose worker may not have lived to say so."""
         with self._writing() as connection:
@@ -248,7 +255,7 @@ class Store(StoreBase):
             connection.execute(self._note, rows)
 
     def measured(self, keys: Sequence[str]) -> dict[str, tuple[Metrics, int | None]]:
-        """Return stored results by canonical key, each with the run that noted it if no trial holds it yet.
+        """Return stored results by canonical key, each with the run that noted it (`NOBODY` for a calibration) if no trial holds it yet.
 
         Keys name simulator, versions, workload, fidelity and seed, so results of other studies are as good as one's own.
         """
@@ -260,6 +267,18 @@ class Store(StoreBase):
         for row in rows:  # noted results come first: they say whose they are
             found.setdefault(row["key_canonical"], (to_metrics(dict(row)), row["noted_by"]))
         return found
+
+    def adopt(self, keys: Sequence[str], run_id: int, owner: str) -> set[str]:
+        """Make a calibration's results those of the first run that uses them; returns the keys of which this run is the first.
+
+        So every simulation counts as the measurement of one run. Raises `StoreError` if ``owner`` is not the run's writer any more.
+        """
+        free = and_(measurements.c.key_canonical.in_(list(keys)), measurements.c.run_id.is_(None))
+        with self._writing() as connection:
+            self._check_writer(connection, run_id, owner, {"heartbeat_s": time.time()})
+            connection.execute(measurements.update().where(free), {"run_id": run_id})
+            own = and_(measurements.c.key_canonical.in_(list(keys)), measurements.c.run_id == run_id)
+            return set(connection.execute(select(measurements.c.key_canonical).where(own)).scalars())
 
     def mean_cost_s(self, simulator: str, version: str) -> float | None:
         """Return the mean cost of an evaluation by this simulator, or None if none is stored."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, Self
 
-from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, or_, select, union_all
+from sqlalchemy import BindParameter, Connection, Engine, and_, bindparam, func, or_, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from designgym.core.metrics import Metrics
@@ -17,6 +17,7 @@ from designgym.studies.records import Record, RunContext, RunPlan, StoredRun, lo
 from designgym.studies.store_errors import translated
 from designgym.studies.store_schema import FLUSH_S, measurements, meta, runs, trials
 
+NOBODY = 0  # noted by no run, but by a calibration; runs count from 1
 FOREIGN_LEASE_S = 60.0  # a writer on another host is believed dead after this long without a write
 
 
@@ -43,12 +44,20 @@ class RunStore(Protocol):
         """See `Store.finish`."""
         ...
 
+    def beat(self, run_id: int, owner: str) -> None:
+        """See `Store.beat`."""
+        ...
+
     def note(self, results: Mapping[str, Metrics], run_id: int | None = None, owner: str = "") -> None:
         """See `Store.note`."""
         ...
 
     def measured(self, keys: Sequence[str]) -> dict[str, tuple[Metrics, int | None]]:
         """See `Store.measured`."""
+        ...
+
+    def adopt(self, keys: Sequence[str], run_id: int, owner: str) -> set[str]:
+        """See `Store.adopt`."""
         ...
 
 
@@ -107,7 +116,7 @@ def _lookup_statement() -> Any:
     """
     columns = ("key_canonical", "metrics", "status", "reasons", "cost_s")
     keys: BindParameter[str] = bindparam("keys", expanding=True)
-    noted = select(*(measurements.c[name] for name in columns), measurements.c.run_id.label("noted_by")).where(
+    noted = select(*(measurements.c[name] for name in columns), func.coalesce(measurements.c.run_id, NOBODY).label("noted_by")).where(
         measurements.c.key_canonical.in_(keys)
     )
     first_hand = or_(trials.c.obtained.in_(["measured", "audited"]), and_(trials.c.obtained == "exact hit", trials.c.duplicate.is_(False)))

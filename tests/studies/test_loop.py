@@ -1,6 +1,7 @@
 """The search loop: determinism, what the budget counts, how a run ends, and going on exactly where it stopped."""
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -437,3 +438,22 @@ def test_progress_reports_add_up() -> None:
     assert [bool(report.stop_reason) for report in reports] == [False] * 4 + [True]
     with pytest.raises(InputError):
         Study("s", "test/Counting-v0", batch=0)
+
+
+def test_a_run_says_that_it_lives_while_the_simulator_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another host would believe it dead, and take it over."""
+    monkeypatch.setattr(loop, "BEAT_S", 0.01)
+    beats = []
+
+    @dg.simulator(space=dg.DesignSpace(a=dg.Integer(0, 9)), metrics=["cost_ns"], version="1")
+    def slow(design: dg.Design, workload: int, *, seed: int) -> dict[str, float]:
+        with open_store(tmp_path / "s.db", read_only=True) as store:
+            began = store.runs("s")[0].heartbeat_s
+            deadline = time.monotonic() + 20
+            while store.runs("s")[0].heartbeat_s == began and time.monotonic() < deadline:
+                time.sleep(0.01)
+            beats.append(store.runs("s")[0].heartbeat_s - began)
+        return {"cost_ns": 1.0}
+
+    run(Study("s", environment(slow), searchers="random", budget=2, functional="off"), tmp_path / "s.db")
+    assert len(beats) == 2 and min(beats) > 0
