@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from designgym.core.errors import EvaluationError, InputError, shorten
 from designgym.core.fingerprint import DIGEST_BYTES, Fingerprint

@@ -18,7 +18,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from designgym.core.design import Design
 from designgym.core.measuring import MISUSE
