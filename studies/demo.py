@@ -91,10 +91,9 @@ def run_demo(
                 searchers=list(SEARCHERS),
                 budget=budget,
                 seeds=numbers,
-                functional="off",  # "auto" would decide by measured times, and so differently on another machine
                 store=Path(folder) / "demo.db",
             )
-            return study.run(backend="local", progress=progress)
+            return study.run(backend="local", progress=progress or False)
 
         result = search(1)  # one seed each first, so that something can be shown early; the others extend the study
         if seeds > 1:

@@ -20,7 +20,7 @@ from designgym.core.measuring import checked_results
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.workload import Workload
-from designgym.studies.store_base import RunStore
+from designgym.studies.store_base import NOBODY, RunStore
 
 CALL_S = 0.01  # simulator time per call: a transaction (0.6 ms) per call stays small beside it
 WAIT_S = 5.0  # longest sleep on another run's measurement before looking again
@@ -117,10 +117,13 @@ class SharedMeasuring:
         stored = {
             key: (metrics, noted_by)
             for key, (metrics, noted_by) in self._store.measured(list(reserved)).items()
-            if self._reuse or (noted_by is not None and noted_by == self._run_id)
+            if self._reuse or (noted_by is not None and noted_by in (self._run_id, NOBODY))
         }
-        # what this run noted before it was killed is its own measurement, not a hit
+        # what this run noted before it was killed is its own measurement, not a hit; and so is what only a calibration has used so far
         own = {key for key, (_, noted_by) in stored.items() if noted_by is not None and noted_by == self._run_id}
+        free = [key for key, (_, noted_by) in stored.items() if noted_by == NOBODY]
+        if free and self._run_id is not None:
+            own |= self._store.adopt(free, self._run_id, self._owner)
         self._own.update(own)
         self.served.update(stored.keys() - own)
         results = {key: metrics for key, (metrics, _) in stored.items()}

@@ -27,8 +27,7 @@ def commands_of(definition: Mapping[str, Any]) -> tuple[str, ...]:
     lines.append(f"    batch={definition['batch']}, duplicate_cap={definition['duplicate_cap']},")
     if definition["env_options"]:
         lines.append(f"    options={definition['env_options']!r},")
-    if definition["functional"] != "auto":
-        lines.append(f"    functional={definition['functional']!r},")
+    lines.append(f"    functional={definition['functional']!r},")
     if definition["fidelity"] != 1.0 or definition["simulator_seed"]:
         lines.append(f"    fidelity={definition['fidelity']!r}, simulator_seed={definition['simulator_seed']},")
     lines.append(")" + (f"  # with the Ray Tune scheduler {definition['scheduler']}" if definition["scheduler"] else ""))

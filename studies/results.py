@@ -112,16 +112,19 @@ class StudyResult:
         space: Where it searches.
         runs: Its runs.
         frame: Its trials (see `frames.study_frame`).
+        decisions: What was found out once and noted, such as whether fingerprints pay.
     """
 
-    def __init__(self, definition: dict[str, Any], runs: list[StoredRun], frame: pd.DataFrame) -> None:
+    def __init__(
+        self, definition: dict[str, Any], runs: list[StoredRun], frame: pd.DataFrame, decisions: Mapping[str, Any] | None = None
+    ) -> None:
         self.name: str = definition["name"]
-        self.definition, self.runs, self.frame = definition, runs, frame
+        self.definition, self.runs, self.frame, self.decisions = definition, runs, frame, decisions or {}
 
     @classmethod
     def load(cls, store: Store, study: str) -> StudyResult:
         """Return what a store holds; raises `UnknownNameError` for a study that it does not."""
-        return cls(store.definition(study), store.runs(study), study_frame(store, study))
+        return cls(store.definition(study), store.runs(study), study_frame(store, study), store.decisions(study))
 
     @cached_property
     def objective(self) -> Objective:

@@ -87,7 +87,7 @@ trials = Table(
 measurements = Table(
     "measurements", metadata,
     Column("key_canonical", Text, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE")),  # NULL: measured by a calibration
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE")),  # NULL: measured by a calibration, used by no run yet
     Column("metrics", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("reasons", Text, nullable=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from designgym.core.errors import InputError, shorten
@@ -16,6 +17,7 @@ from designgym.studies.run_report import RunReport
 
 if TYPE_CHECKING:
     from designgym.studies.results import StudyResult
+    from designgym.studies.store import Store
 
 DEFAULT_BATCH = 8
 
@@ -34,8 +36,9 @@ class Study:
         seeds: How many runs per searcher (seeds 0, 1, ...), or the seeds.
         batch: Designs that a searcher is asked for at once. Part of the definition: the number of workers has no influence on results.
         duplicate_cap: Consecutive duplicates after which a run has converged; 10 batches, at least 100, unless given.
-        functional: Whether designs are fingerprinted: ``on``, ``off``, or ``auto``, which finds out once whether it pays (a short, seeded
-            calibration) and keeps to that, since it decides what counts as a duplicate.
+        functional: Whether designs are fingerprinted, which decides what counts as a duplicate: ``on``, ``off``, or ``auto``; as the
+            environment declares unless given. ``auto`` measures once whether probes pay, and keeps to that in this store. It decides by
+            measured times, so another machine may decide otherwise: what must repeat exactly there says ``on`` or ``off``.
         fidelity: Fraction of full fidelity in (0, 1].
         simulator_seed: Seed handed to a simulator that is not deterministic.
         options: Options of the environment's simulator.
@@ -63,7 +66,7 @@ class Study:
         seeds: int | Sequence[int] = 1,
         batch: int = DEFAULT_BATCH,
         duplicate_cap: int | None = None,
-        functional: Mode = "auto",
+        functional: Mode | None = None,
         fidelity: float = 1.0,
         simulator_seed: int = 0,
         options: Mapping[str, Any] | None = None,
@@ -82,6 +85,7 @@ class Study:
             raise InputError(f"workloads is {shorten(workloads)}, expected a list; for a single one there is workload=")
         if not isinstance(options, Mapping | None):
             raise InputError(f"options is {shorten(options)}, expected a mapping of names to values")
+        functional = spec.functional if functional is None else functional
         check_mode(functional)
         if scheduler is not None and not hasattr(scheduler, "on_trial_result"):
             raise InputError(
@@ -126,8 +130,8 @@ class Study:
         address: str | None = None,
         fresh: bool = False,
         workers: int | None = None,
-        store: str | os.PathLike[str] | None = None,
-        progress: Callable[[RunReport], None] | None = None,
+        store: str | os.PathLike[str] | Store | None = None,
+        progress: bool | Callable[[RunReport], None] = True,
         evaluate_on: Literal["auto", "run", "pool"] = "auto",
     ) -> StudyResult:
         """Run what is not finished yet and return all results. What is stored is not measured again.
@@ -139,8 +143,9 @@ class Study:
             address: Of a Ray cluster, ``auto`` for the one around; a Ray of one's own on this machine unless given.
             fresh: Whether to remove a study of this name first.
             workers: How many runs at once; as many as fit unless given.
-            store: Another store than the study's.
-            progress: Receives a report after each batch of each run.
+            store: Another store than the study's; one that is open stays so.
+            progress: Whether to show how far the study is, on standard error: a bar on a terminal, a line now and then elsewhere; or a
+                function that receives a report after each batch of each run instead.
             evaluate_on: With Ray, where simulators run: in the process of each ``run``, on a ``pool`` of actors with the simulator's
                 declared resources, or ``auto``: the pool for simulators that need more than one CPU, or that are slow while CPUs are idle.
 
@@ -149,8 +154,9 @@ class Study:
             StoreError: If the store cannot be used.
         """
         from designgym.studies.preparation import prepare
+        from designgym.studies.progress import shown_progress
         from designgym.studies.results import StudyResult
-        from designgym.studies.store import open_store
+        from designgym.studies.store import Store, open_store
 
         if backend not in ("ray", "local"):
             raise InputError(f"backend={backend!r} does not exist: expected 'ray' or 'local'")
@@ -160,20 +166,26 @@ class Study:
             check_count("workers", workers)
         if backend == "local" and (address is not None or self._scheduler is not None or evaluate_on == "pool"):
             raise InputError("address=, scheduler= and evaluate_on='pool' need Ray: use backend='ray'")
-        with open_store(self._store if store is None else store) as opened:
+        if not (callable(progress) or isinstance(progress, bool)):
+            raise InputError(f"progress is {shorten(progress)}, expected True, False or a function that receives reports")
+        place = self._store if store is None else store
+        with nullcontext(place) if isinstance(place, Store) else open_store(place) as opened:
             if backend == "ray":
                 from designgym.studies.sweep import check_reach, sweep
 
                 check_reach(opened)
                 prepared = prepare(self._definition, opened, fresh=fresh)
-                sweep(
-                    prepared, self._spec, address=address, workers=workers, scheduler=self._scheduler, progress=progress,
-                    evaluate_on=evaluate_on,
-                )  # fmt: skip
+                with shown_progress(prepared, progress, on_ray=True) as report:
+                    sweep(
+                        prepared, self._spec, address=address, workers=workers, scheduler=self._scheduler, progress=report,
+                        evaluate_on=evaluate_on,
+                    )  # fmt: skip
             else:
                 from designgym.studies.local_sweep import local_sweep
 
-                local_sweep(prepare(self._definition, opened, fresh=fresh), progress)
+                prepared = prepare(self._definition, opened, fresh=fresh)
+                with shown_progress(prepared, progress) as report:
+                    local_sweep(prepared, report)
             return StudyResult.load(opened, self.name)
 
     def result(self, store: str | os.PathLike[str] | None = None) -> StudyResult:

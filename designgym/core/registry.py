@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from designgym.core.errors import InputError, NotInstalledError, UnknownNameError, shorten
 from designgym.core.objectives import Objective
@@ -17,6 +17,7 @@ from designgym.core.validation import ReferenceValidator
 from designgym.core.workload import Workload
 
 ID_PATTERN = re.compile(r"^(?:[\w.-]+/)?[\w.-]+-v\d+$")
+Fingerprinting = Literal["auto", "on", "off"]
 
 
 class WorkloadLibrary(Protocol):
@@ -64,6 +65,7 @@ class EnvironmentSpec:
         installed: Returns whether the simulator can run here, and if not, how to get it.
         options: Names of the keyword options of ``make_simulator``, with a line of documentation each.
         validator: How the simulator is compared with reference outputs; None if there are none.
+        functional: Whether studies fingerprint its designs unless they say otherwise: ``on``, ``off``, or ``auto``, by measured times.
     """
 
     id: str
@@ -76,6 +78,7 @@ class EnvironmentSpec:
     installed: Callable[[], tuple[bool, str]] = field(default=lambda: (True, ""))
     options: Mapping[str, str] = field(default_factory=dict)
     validator: ReferenceValidator | None = None
+    functional: Fingerprinting = "auto"
 
     @property
     def default_objective(self) -> str:
@@ -140,6 +143,7 @@ def register(
     installed: Callable[[], tuple[bool, str]] | None = None,
     options: Mapping[str, str] | None = None,
     validator: ReferenceValidator | None = None,
+    functional: Fingerprinting = "auto",
 ) -> EnvironmentSpec:
     """Register an environment, here and with Gymnasium, so that ``gymnasium.make(id)`` works.
 
@@ -155,6 +159,8 @@ def register(
         installed: Whether the simulator can run here, and how to get it.
         options: The options of the simulator's maker, documented.
         validator: How the simulator is compared with reference outputs (``designgym validate``).
+        functional: Whether studies fingerprint its designs unless they say otherwise: ``on`` or ``off`` if you know whether probing pays,
+            so that a seed gives the same trials on every machine; ``auto`` lets each study find out once, by measured times.
 
     Raises:
         InputError: If the id is malformed or taken, the simulator or the library is none, or an objective reads a metric that the
@@ -174,6 +180,8 @@ def register(
             raise InputError(f"environment {id!r}: {shorten(goal)} is no objective, expected one such as minimize('latency_ns')")
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
         raise InputError(f"environment {id!r}: budget must be a whole number of at least 1, got {shorten(budget)}")
+    if functional not in get_args(Fingerprinting):
+        raise InputError(f"environment {id!r}: functional is {shorten(functional)}, expected 'auto', 'on' or 'off'")
     library = FixedWorkloads(workloads) if isinstance(workloads, Mapping) else workloads
     if not (hasattr(library, "names") and hasattr(library, "get")):
         raise InputError(f"environment {id!r}: workloads is {shorten(workloads)}, expected a mapping of names to data, or a library")
@@ -194,7 +202,7 @@ def register(
         id, make, library, goals,
         default_workload, budget,
         description or (getattr(simulator, "__doc__", None) or id).strip().splitlines()[0],
-        installed or (lambda: (True, "")), dict(options or {}), validator,
+        installed or (lambda: (True, "")), dict(options or {}), validator, functional,
     )  # fmt: skip
     example = spec.simulator() if spec.installed()[0] else None
     if example is not None:

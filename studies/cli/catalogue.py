@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _RESULTS = "what was printed is complete; nothing else is kept"
+_SEARCH = "with --store every finished evaluation is kept, and the same command goes on from there; without it nothing is"
 _STUDY = "every finished evaluation is in the store; the same command goes on from there"
 
 
@@ -30,7 +31,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "envs": CommandEntry(f"{_HERE}.envs_command", "List the environments."),
     "describe": CommandEntry(f"{_HERE}.describe_command", "Explain one environment: parameters, rules, metrics, workloads, objectives."),
     "evaluate": CommandEntry(f"{_HERE}.evaluate_command", "Evaluate given designs."),
-    "search": CommandEntry(f"{_HERE}.search_command", "Run one searcher on an environment.", _STUDY),
+    "search": CommandEntry(f"{_HERE}.search_command", "Run one searcher on an environment.", _SEARCH),
     "run": CommandEntry(f"{_HERE}.run_command", "Run a study defined in Python, on Ray Tune; resumes by default.", _STUDY),
     "studies": CommandEntry(f"{_HERE}.studies_command", "List the studies of a store."),
     "show": CommandEntry(f"{_HERE}.show_command", "Show a study: its runs, progress and best designs."),
@@ -41,5 +42,6 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "validate": CommandEntry(f"{_HERE}.validate_command", "Compare our simulators with reference outputs."),
     "hash": CommandEntry(f"{_HERE}.hash_command", "Print the equivalence keys of designs."),
+    "equivalences": CommandEntry(f"{_HERE}.equivalences_command", "Find out by measuring what makes no difference, and suggest rules."),
     "data": CommandEntry(f"{_HERE}.data_command", "Bring in data of other projects.", "files imported so far are complete"),
 }

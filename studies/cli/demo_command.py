@@ -30,9 +30,9 @@ def demo(
 
     Needs no other program, no network and no Ray. The same seed gives the same designs and results.
     """
-    from designgym.studies.cli.study_progress import StudyProgress
     from designgym.studies.cli.tables import note
     from designgym.studies.demo import ENV, SEARCHERS, WORKLOAD, run_demo
+    from designgym.studies.progress import StudyProgress
     from designgym.studies.report import check_path
 
     began = time.perf_counter()

@@ -10,7 +10,7 @@ import typer
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.studies.cli.errors import DONE, FAILED
 from designgym.studies.cli.options import StoreOption, WorkloadsOption, use_workload_folders
-from designgym.studies.cli.tables import note, users_code
+from designgym.studies.cli.tables import users_code
 
 if TYPE_CHECKING:
     from designgym.studies.study import Study
@@ -38,19 +38,13 @@ def run(
 
     Exit code 1 means that nothing came of a study: every evaluation failed, or the objective has no value for any result.
     """
-    from designgym.studies.cli.study_progress import StudyProgress
     from designgym.studies.cli.study_tables import all_failed, print_best, print_summary
 
     use_workload_folders(workloads)
     code = DONE
     for chosen in _studies(file, study):
-        definition = chosen.definition
-        plans = definition.plans()
-        note(f"{chosen.name}: {len(plans)} runs of {definition.budget} evaluations each{'' if local else ', on Ray Tune'}")
-        with StudyProgress(len(plans), definition.budget) as progress, users_code():
-            result = chosen.run(
-                backend="local" if local else "ray", address=address, fresh=fresh, workers=workers, store=store, progress=progress
-            )
+        with users_code():
+            result = chosen.run(backend="local" if local else "ray", address=address, fresh=fresh, workers=workers, store=store)
         print_summary(result)
         print()
         print_best(result)

@@ -42,7 +42,7 @@ def show(
 def show_json(result: StudyResult, best: int) -> dict[str, object]:
     """Return a study as JSON data: definition, runs with their counts, best designs."""
     return {
-        "study": result.name, "definition": result.definition, "finished": result.finished,
+        "study": result.name, "definition": result.definition, "finished": result.finished, "decisions": dict(result.decisions),
         "runs": [
             report.to_json() | {"status": run.status, "workload": run.plan.workload, "searcher": run.plan.searcher, "seed": run.plan.seed}
             for run, report in zip(result.runs, result.reports, strict=True)

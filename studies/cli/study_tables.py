@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from designgym.core.metrics import shown_unit
-from designgym.studies.cli.tables import design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
+from designgym.studies.calibration import calibration_words
+from designgym.studies.cli.tables import counted, design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,8 @@ def print_summary(result: StudyResult) -> None:
     definition, frame = result.definition, result.frame
     units = frame.attrs["units"]
     saved = sum(report.saved_s for report in result.reports)
+    calibrated = calibration_words(result.decisions) if definition["functional"] == "auto" else [definition["functional"]]
+    duplicates = int(frame["duplicate"].sum())
     simulated = int(frame["obtained"].isin(["measured", "audited"]).sum())
     print_pairs(
         [
@@ -67,11 +70,9 @@ def print_summary(result: StudyResult) -> None:
             ("workload", ", ".join(name for name, _ in definition["workloads"])),
             ("objective", definition["objective"]["words"]),
             ("simulator", " version ".join(definition["simulator"])),
-            ("trials", f"{len(frame):,}, of which {int(frame['duplicate'].sum()):,} duplicates that cost no budget"),
-            (
-                "simulated",
-                f"{simulated:,} behaviours, {format_quantity(saved, 's')} saved",
-            ),
+            ("fingerprints", "; ".join(calibrated)),
+            ("trials", f"{len(frame):,}, of which {counted(duplicates, 'duplicate')} without cost to the budget"),
+            ("simulated", f"{counted(simulated, 'behaviour')}, {format_quantity(saved, 's')} saved"),
             ("infeasible", _with_first(frame, frame["status"] == "infeasible", "reasons")),
             ("no value", _with_first(frame, _valueless(frame), "reasons")),
             ("failed", _with_first(frame, _failed(frame), "error")),

@@ -53,6 +53,11 @@ def design_value(value: Any) -> str:
     return format_cell([str(item) for item in value] if isinstance(value, list) else value)
 
 
+def counted(count: int, what: str) -> str:
+    """Return a count with what is counted: ``1 duplicate``, ``2,000 duplicates``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def with_unit(name: str, unit: str) -> str:
     """Return a column title with its unit: ``latency_ns [ns]``."""
     return f"{name} [{unit}]" if shown_unit(unit) else name

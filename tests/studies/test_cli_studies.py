@@ -89,7 +89,7 @@ def test_run_studies_show_export(cli, study_file: Path, tmp_path: Path) -> None:
     store = tmp_path / "results" / "s.db"
     code, out, err = cli("run", study_file, "--store", store, "--local")
     assert code == 0, err
-    assert "random-s0" in out and "designs on the Pareto front" in out and "quick: 4 runs of 24 evaluations each" in err
+    assert "random-s0" in out and "designs on the Pareto front" in out and "quick: 4 runs, 24 evaluations each" in err
     code, out, _ = cli("studies", "--store", store)
     assert code == 0 and "quick" in out and "other" in out and "96" in out
     code, out, _ = cli("show", "quick", "--store", store, "--best", "3")
