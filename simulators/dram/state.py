@@ -35,6 +35,7 @@ SETTING_BITS = 21
 TIME_SHIFT = ALARM_BITS + SETTING_BITS
 SETTING_MASK = (1 << SETTING_BITS) - 1
 MAX_TICK = 1 << (62 - TIME_SHIFT)
+LATEST_ARRIVAL = MAX_TICK // 2 - 1  # in ticks; what is left of the range is for serving the requests
 UNSET = (1 << 63) - 1  # a heap entry later than all others
 
 NEVER = 1 << 60

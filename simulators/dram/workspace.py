@@ -15,8 +15,8 @@ from designgym.simulators.dram.state import (
     COMMAND_RECORD,
     CONFIG_FIELDS,
     HORIZON,
+    LATEST_ARRIVAL,
     MAX_BANKS,
-    MAX_TICK,
     NEVER,
     REQUEST_STATE,
     STATE,
@@ -54,8 +54,8 @@ def decode_trace(trace: Trace, memory: MemorySpec) -> NDArray[np.void]:
     slow = [name for name, cycles in memory.constraints.items() if cycles >= HORIZON]
     if slow:
         raise InputError(f"{memory.name!r} has commands {HORIZON} cycles or more apart ({', '.join(slow)}). Check its timings.")
-    if int(trace.arrival_ticks.max()) >= MAX_TICK // 2:
-        raise InputError(f"A request of {trace.name!r} arrives after tick {MAX_TICK // 2}. Shorten the trace.")
+    if int(trace.arrival_ticks.max()) > LATEST_ARRIVAL:
+        raise InputError(f"A request of {trace.name!r} arrives after tick {LATEST_ARRIVAL}. Shorten the trace.")
     decoded = np.zeros(len(trace), dtype=TRACE)
     decoded["arrival"] = trace.arrival_ticks
     decoded["is_write"] = trace.is_write

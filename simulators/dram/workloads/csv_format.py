@@ -1,5 +1,6 @@
 """Traces as plain CSV with a header line."""
 
+import csv
 import math
 from collections.abc import Iterator, Sequence
 
@@ -17,13 +18,13 @@ from designgym.simulators.dram.workloads.line_formats import (
 )
 from designgym.simulators.dram.workloads.tokens import split_columns
 
-_HEADERS = (("tick", "op", "address"), ("time_ns", "op", "address"))
+_COLUMNS = "the first line must name the columns tick (or time_ns), op and address, once each"
 _WRITE_OF = {"r": False, "read": False, "w": True, "write": True}
 _ROUNDING = 1e-6  # ticks by which a time may lie after a tick and still belong to it
 
 
 class CsvFormat(LineFormat):
-    """CSV with the columns ``tick`` or ``time_ns``, ``op`` and ``address``, in any order.
+    """CSV with the columns ``tick`` or ``time_ns``, ``op`` and ``address``, in any order; fields may be quoted.
 
     A time between two ticks counts as the later one: the controller cannot see a request before it arrives.
 
@@ -40,15 +41,18 @@ class CsvFormat(LineFormat):
 
     def __init__(self, header: Sequence[str], clock_ns: float) -> None:
         self.header = tuple(word.strip().lower() for word in header)
-        if tuple(sorted(self.header)) not in {tuple(sorted(columns)) for columns in _HEADERS}:
-            raise LineError("the first line must name the columns tick (or time_ns), op and address")
-        self.clock_ns = clock_ns
         self.time = "tick" if "tick" in self.header else "time_ns"
+        expected = {self.time, "op", "address"}
+        if unknown := [word for word in header if word.strip().lower() not in expected]:
+            raise LineError(f"{_COLUMNS}; remove {', '.join(repr(word.strip()[:40]) for word in unknown[:3])}")
+        if len(self.header) != 3 or set(self.header) != expected:
+            raise LineError(_COLUMNS)
+        self.clock_ns = clock_ns
         self.expected = f"{','.join(self.header)} with op R, W, read or write and an address, decimal or 0x..."
 
     def read_line(self, line: str) -> tuple[int, bool, int]:
         """See `LineFormat.read_line`."""
-        words = [word.strip() for word in line.split(",")]
+        words = [word.strip() for word in split_fields(line)]
         if len(words) != len(self.header):
             raise LineError(f"it has {len(words)} fields instead of {len(self.header)}")
         fields = dict(zip(self.header, words, strict=True))
@@ -94,3 +98,11 @@ class CsvFormat(LineFormat):
         if times_ns is None or not bool(((times_ns >= 0) & (times_ns < 1e18 * self.clock_ns)).all()):
             return None
         return np.ceil(times_ns / self.clock_ns - _ROUNDING).astype(np.int64)
+
+
+def split_fields(line: str) -> list[str]:
+    """Return the fields of a line, without their quotes, or raise LineError."""
+    try:
+        return next(csv.reader([line], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise LineError(f"it is not a line of CSV ({error})") from None

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.files import written_whole
+from designgym.simulators.dram.state import LATEST_ARRIVAL
 from designgym.simulators.dram.trace import Trace
-from designgym.simulators.dram.workloads.csv_format import CsvFormat
+from designgym.simulators.dram.workloads.csv_format import CsvFormat, split_fields
 from designgym.simulators.dram.workloads.draws import GIB
 from designgym.simulators.dram.workloads.line_formats import LineError, LineFormat, RamulatorFormat, Requests, StlFormat
 
@@ -27,6 +29,7 @@ EXTENSIONS: dict[str, str] = {end: form.name for form in FORMATS.values() for en
 CLOCK_NS = 1.25
 """Tick of traces that do not say otherwise: 800 MHz, the clock of the reference memory."""
 _CHUNK_BYTES = 16 << 20  # text parsed at once; bounds the memory needed to about ten times this
+_PACKED = (".gz", ".xz", ".bz2", ".zst", ".zip")
 log = logging.getLogger("designgym.dram")
 _COMMENT = re.compile(rb"^[ \t]*#[^\n]*", re.MULTILINE)
 
@@ -66,12 +69,12 @@ def read_trace(
     if form_name == "csv":
         begin = len(plain) - len(plain.lstrip())
         body = plain.find(b"\n", begin) + 1 or len(plain)
-        header = plain[begin:body].decode()
+        header = plain[begin:body].decode().strip()
         try:
-            form = CsvFormat(header.split(","), clock_ns)
+            form = CsvFormat(split_fields(header), clock_ns)
         except LineError as error:
             line = plain.count(b"\n", 0, begin) + 1
-            raise _bad_line(path, line, header.strip(), f"{error}; expected for example tick,op,address") from None
+            raise _bad_line(path, line, header, f"{error}; expected for example tick,op,address") from None
     else:
         form = FORMATS[form_name]()
     chunks = [_parse(path, form, plain[start:end], line) for start, end, line in _chunks(plain, body)]
@@ -123,7 +126,8 @@ def _format_of(path: Path, format: str | None) -> str:
     found = EXTENSIONS.get(path.suffix.lower())
     if found is None:
         known = ", ".join(f"{end} ({form})" for end, form in EXTENSIONS.items())
-        raise InputError(f"cannot tell the format of {path} by its extension; known: {known}. Rename it, or give format=.")
+        remedy = "Unpack it first." if path.suffix.lower() in _PACKED else "Rename it so that it ends in one of these."
+        raise InputError(f"cannot tell the format of {path} by its extension; known: {known}. {remedy}")
     return found
 
 
@@ -133,6 +137,8 @@ def _read_text(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"cannot read the trace {path}: {error.strerror}. Check the path.") from None
     text = text.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # all that editors take for line ends
     if not text.strip():
         raise InputError(f"the trace {path} is empty. Give a file with one request per line.")
     if b"\0" in text[:_CHUNK_BYTES] or not _is_utf8(text):
@@ -202,13 +208,20 @@ def _check(
     memory_bytes: int,
 ) -> None:
     early = np.flatnonzero(np.diff(ticks) < 0) + 1
+    late = np.flatnonzero(ticks > LATEST_ARRIVAL)
     outside = np.flatnonzero(addresses >= memory_bytes)
-    if not early.size and not outside.size:
+    bad = [int(found[0]) for found in (early, late, outside) if found.size]
+    if not bad:
         return
-    first = min(int(found[0]) for found in (early, outside) if found.size)
+    first = min(bad)
     content = text.split(b"\n")[numbers[first] - 1].decode().strip()
     if early.size and early[0] == first:
-        reason = f"tick {ticks[first]} is before tick {ticks[first - 1]} of the request above; sort by time, or import with --clamp-times"
+        reason = (
+            f"tick {ticks[first]} is before tick {ticks[first - 1]} of the request above; sort by time, or have each taken as the latest "
+            f"time so far: designgym data import dram {shlex.quote(str(path))} --clamp-times"
+        )
+    elif late.size and late[0] == first:
+        reason = f"tick {ticks[first]} is later than {LATEST_ARRIVAL}, the last that can be simulated; shorten the trace"
     else:
         reason = (
             f"the address is not within the memory of {memory_bytes:,} bytes (0x0 to 0x{memory_bytes - 1:x}); use a trace for this memory"

@@ -82,7 +82,9 @@ class StlFormat(LineFormat):
         words = line.split()
         if len(words) > 1 and re.fullmatch(r"\(\d+\)", words[1]):
             raise LineError("burst lengths in brackets are not supported, every request is one burst of 64 bytes")
-        if len(words) == 4:
+        if len(words) > 1 and words[1].startswith(":"):
+            raise LineError("a blank stands between the time and its colon, remove it")
+        if len(words) == 4 and words[1].lower() in ("read", "write"):
             raise LineError("data after the address are not supported, remove that column")
         if len(words) != 3:
             raise LineError(f"it has {len(words)} words instead of 3")
@@ -94,7 +96,7 @@ class StlFormat(LineFormat):
 
     def read_lines(self, text: bytes) -> Requests | None:
         """See `LineFormat.read_lines`."""
-        if (split := split_columns(text, 3)) is None:
+        if (split := split_columns(text.lower(), 3)) is None:
             return None
         (times, directions, places), numbers = split
         ticks, found, addresses = (
@@ -127,20 +129,21 @@ class RamulatorFormat(LineFormat):
         if len(words) != 2:
             hint = "; traces with instruction counts need a model of a processor" if len(words) == 3 else ""
             raise LineError(f"it has {len(words)} words instead of 2{hint}")
-        if words[0] in ("R", "W") and "," in words[1]:
+        first = words[0].upper()
+        if first in ("R", "W") and "," in words[1]:
             raise LineError("address vectors (channel, rank, bank, ...) are not supported, give byte addresses")
-        if words[0] in ("LD", "ST"):
-            return 0, words[0] == "ST", address(words[1], False)
+        if first in ("LD", "ST"):
+            return 0, first == "ST", address(words[1], False)
         return 0, direction(words[1], "R", "W"), address(words[0], True)
 
     def read_lines(self, text: bytes) -> Requests | None:
         """See `LineFormat.read_lines`."""
-        if (split := split_columns(text, 2)) is None:
+        if (split := split_columns(text.lower(), 2)) is None:
             return None
         (first, second), numbers = split
-        if (found := second.matches("R", "W")) is not None:
+        if (found := second.matches("r", "w")) is not None:
             addresses = first.hexadecimals()
-        elif (found := first.matches("LD", "ST")) is not None:
+        elif (found := first.matches("ld", "st")) is not None:
             addresses = second.addresses()
         else:
             return None
@@ -178,7 +181,7 @@ def address(word: str, always_hexadecimal: bool) -> int:
 
 
 def direction(word: str, read: str, write: str) -> bool:
-    """Return True for the word that stands for a write, or raise LineError."""
-    if word not in (read, write):
+    """Return True for the word that stands for a write, in capitals or not; raise LineError for another word."""
+    if word.lower() not in (read.lower(), write.lower()):
         raise LineError(f"{word[:40]!r} is neither {read!r} nor {write!r}")
-    return word == write
+    return word.lower() == write.lower()

@@ -16,7 +16,7 @@ from designgym.simulators.dram.controller import PARAMETER_NAMES, ControllerConf
 from designgym.simulators.dram.kernel import run
 from designgym.simulators.dram.memory import Currents, MemorySpec
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
-from designgym.simulators.dram.state import DEADLOCK, EVENT_LIMIT
+from designgym.simulators.dram.state import DEADLOCK, EVENT_LIMIT, LATEST_ARRIVAL
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.validation import compare_with_reference
 
@@ -160,6 +160,8 @@ def test_traces_that_do_not_fit_are_refused() -> None:
         simulate(ControllerConfig(), Trace("far", [0], [False], [1 << 30]))
     with pytest.raises(ValueError, match=r"clock of trace 'slow' is 2.0 ns"):
         simulate(ControllerConfig(), Trace("slow", [0], [False], [0], clock_ns=2.0))
+    with pytest.raises(ValueError, match="'late' arrives after tick 137438953471"):
+        simulate(ControllerConfig(), Trace("late", [LATEST_ARRIVAL + 1], [False], [0]))
     with pytest.raises(ValueError, match="equally long and not empty"):
         Trace("empty", [], [], [])
     with pytest.raises(ValueError, match="addresses must be >= 0"):
