@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from designgym import gymnasium_plugin
+from designgym.core import providers
 from designgym.core.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 gymnasium_plugin.install()
+providers.provide("environments", "designgym.envs")
+providers.provide("searchers", "designgym.searchers")
 
 _HOMES: dict[str, str] = {
     "Design": "core.design", "DesignSpace": "core.space", "Evaluator": "core.evaluator", "run_program": "core.external",

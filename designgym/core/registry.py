@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
+from designgym.core import providers
 from designgym.core.errors import InputError, NotInstalledError, UnknownNameError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
@@ -172,8 +173,10 @@ def register(
         raise InputError(f"environment id {id!r} must look like 'namespace/Name-v0'")
     if id in _environments and not isinstance(_environments[id], str):
         raise InputError(f"environment {id!r} is registered already: raise the version at its end for a changed one")
-    if (objective is None) == (not objectives):
-        raise InputError(f"environment {id!r} needs either objective= or objectives=")
+    if objective is not None and objectives is not None:
+        raise InputError(f"environment {id!r} got both objective= and objectives=: put all into objectives=, the default first")
+    if objective is None and not objectives:
+        raise InputError(f"environment {id!r} needs an objective: objective=minimize('latency_ns'), or objectives= for several by name")
     goals: dict[str, Any] = dict(objectives or {"default": objective})  # type: ignore[dict-item]
     for goal in goals.values():
         if not isinstance(goal, Objective):
@@ -245,6 +248,8 @@ def register_lazily(id: str, module: str) -> None:
 
 def spec(id: str) -> EnvironmentSpec:
     """Return the environment of that id; raises `UnknownNameError` if there is none."""
+    if id not in _environments:
+        providers.load("environments")
     entry = _environments.get(id)
     if isinstance(entry, str):
         importlib.import_module(entry)
@@ -256,6 +261,7 @@ def spec(id: str) -> EnvironmentSpec:
 
 def environments() -> Iterator[EnvironmentSpec]:
     """Yield all registered environments, sorted by id."""
+    providers.load("environments")
     return (spec(id) for id in sorted(_environments))
 
 
@@ -268,6 +274,8 @@ def register_searcher(name: str, searcher: Callable[..., Searcher] | str) -> Non
 
 def searcher_class(name: str) -> Callable[..., Searcher]:
     """Return a searcher class by name; raises `UnknownNameError` if there is none."""
+    if name not in _searchers:
+        providers.load("searchers")
     entry = _searchers.get(name)
     if isinstance(entry, str):
         module, _, attribute = entry.partition(":")
@@ -279,4 +287,5 @@ def searcher_class(name: str) -> Callable[..., Searcher]:
 
 def searchers() -> list[str]:
     """Return the names of all searchers, sorted."""
+    providers.load("searchers")
     return sorted(_searchers)

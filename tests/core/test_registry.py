@@ -1,4 +1,5 @@
 import math
+import subprocess
 import sys
 import types
 import uuid
@@ -53,6 +54,24 @@ def test_an_environment_is_found_by_its_id_and_by_gymnasium(new_id: str) -> None
         spec.objective(dg.minimize("y_ns"))
 
 
+def test_what_is_built_in_is_known_after_a_plain_import() -> None:
+    code = """
+import designgym as dg
+try:
+    dg.testing.check_env("designgym/DramControler-v0")
+except dg.InputError as error:
+    print(error)
+from designgym.core import registry
+print(registry.spec("designgym/DramController-v0").id)
+print(registry.searcher_class("random").__name__)
+"""
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "did you mean 'designgym/DramController-v0'" in lines[0] and lines[1:] == ["designgym/DramController-v0", "Random"]
+    code = "from designgym.core import registry; print([e.id for e in registry.environments()], registry.searchers())"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'designgym/DramController-v0'" in listed and "'tpe'" in listed
+
+
 def test_options_are_declared(new_id: str) -> None:
     spec = dg.register(new_id, adder, workloads={"n": None}, objective=dg.minimize("x_ns"), options={"offset": "added to everything"})
     design = spec.simulator().space.default()
@@ -70,8 +89,9 @@ def test_malformed_ids_are_refused(id: Any) -> None:
 def test_incomplete_or_repeated_registrations_are_refused(new_id: str) -> None:
     good: dict[str, Any] = {"workloads": {"n": None}, "objective": dg.minimize("x_ns")}
     bad: list[tuple[dict[str, Any], str]] = [
-        ({"objective": None}, "objective"),
-        ({"objectives": {"a": dg.minimize("x_ns")}}, "objective"),
+        ({"objective": None}, "needs an objective: objective="),
+        ({"objective": None, "objectives": {}}, "needs an objective: objective="),
+        ({"objectives": {"a": dg.minimize("x_ns")}}, "got both objective= and objectives="),
         ({"workloads": {}}, "at least one workload"),
         ({"objective": dg.minimize("zzz")}, "zzz"),
         ({"objective": "x_ns"}, r"'x_ns' is no objective, expected one such as minimize"),
@@ -162,6 +182,14 @@ def test_unknown_names_come_with_advice_and_survive_pickling() -> None:
     assert "known: a, b" in str(UnknownNameError("x", "qqq", ["b", "a"])) and "hint" in str(UnknownNameError("x", "y", [], "hint"))
     assert shorten("x" * 200).endswith("...") and len(shorten("x" * 200)) == 80
     assert shorten_list([str(i) for i in range(20)], 3) == "0, 1, 2, ... (17 more)"
+    assert shorten_list(["x"] * 15).count("x") == 15 and shorten_list(["x"] * 16).endswith("... (4 more)")
+
+
+def test_a_suggestion_that_may_be_wrong_comes_with_all_names() -> None:
+    known = ["tpe", "random", "grid"]
+    assert str(UnknownNameError("searcher", "nope", known)) == "unknown searcher 'nope': known: grid, random, tpe"
+    assert str(UnknownNameError("searcher", "gird", known)) == "unknown searcher 'gird': did you mean 'grid'? known: grid, random, tpe"
+    assert str(UnknownNameError("searcher", "randm", known)) == "unknown searcher 'randm': did you mean 'random'?"
 
 
 @pytest.mark.parametrize(
