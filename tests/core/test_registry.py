@@ -67,7 +67,7 @@ print(registry.searcher_class("random").__name__)
 """
     lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert "did you mean 'designgym/DramController-v0'" in lines[0] and lines[1:] == ["designgym/DramController-v0", "Random"]
-    code = "from designgym.core import registry; print([e.id for e in registry.environments()], registry.searchers())"
+    code = "from designgym.core import registry; registry.environments(); print(list(registry._environments), registry.searchers())"
     listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "'designgym/DramController-v0'" in listed and "'tpe'" in listed
 
