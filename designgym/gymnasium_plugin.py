@@ -14,7 +14,12 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-IDS = ("designgym/DramController-v0", "designgym/DramControllerDramSys-v0")
+IDS = (
+    "designgym/AutoMLZero-v0",
+    "designgym/DramController-v0",
+    "designgym/DramControllerDramSys-v0",
+    "designgym/NasCell-v0",
+)
 ENTRY_POINT = "designgym.envs.design_env:make_env"
 _TRIGGER = "gymnasium.envs"  # its import fills the registry
 
