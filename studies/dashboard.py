@@ -28,7 +28,7 @@ def write_dashboard(store: Store, folder: Path) -> Path:
     for result in results:
         result.report(folder / files[result.name])
     index = folder / INDEX
-    with written_whole(index, "write the dashboard to", make_folders=True) as temporary:
+    with written_whole(index, "write the dashboard to") as temporary:
         temporary.write_text(_index(results, files, store.shown, "write it again"), encoding="utf-8")
     return index
 

@@ -49,7 +49,7 @@ def write_parquet(result: StudyResult, path: Path) -> Path:
     import pyarrow.parquet
 
     table = to_arrow(result)
-    with written_whole(path, DOING, make_folders=True) as temporary:
+    with written_whole(path, DOING) as temporary:
         pyarrow.parquet.write_table(table, temporary)
     return path
 
@@ -80,7 +80,7 @@ def write_csv(result: StudyResult, path: Path) -> Path:
     for name in frame.columns:
         if any(isinstance(value, list | dict) for value in frame[name]):
             frame[name] = [dumps(value) for value in frame[name]]
-    with written_whole(path, DOING, make_folders=True) as temporary:
+    with written_whole(path, DOING) as temporary:
         frame.to_csv(temporary, index=False)
     return path
 
@@ -92,7 +92,7 @@ def write_json(result: StudyResult, path: Path) -> Path:
         "runs": [{"run": run.plan.run, "status": run.status, "stop_reason": run.stop_reason} for run in result.runs],
         "trials": [{name: finite(value) for name, value in row.items()} for row in result.frame.to_dict("records")],
     }  # fmt: skip
-    with written_whole(path, DOING, make_folders=True) as temporary:
+    with written_whole(path, DOING) as temporary:
         temporary.write_text(json.dumps(data, allow_nan=False, indent=1))
     return path
 

@@ -78,6 +78,7 @@ def _open(url: str) -> optuna.storages.BaseStorage:
         if Path(url).suffix != ".log":
             raise InputError(f"Optuna storage {url!r} is neither a database URL (sqlite:///optuna.db) nor a journal file (optuna.log)")
         try:
+            Path(url).parent.mkdir(parents=True, exist_ok=True)
             return optuna.storages.JournalStorage(JournalFileBackend(url))
         except OSError as error:
             raise InputError(f"Optuna storage {url!r} cannot be opened: {error.strerror}") from None

@@ -44,7 +44,7 @@ def write_report(frame: pd.DataFrame, meta: StudyMeta, path: str | os.PathLike[s
     """
     target = check_path(path)
     content = render_report(frame, meta).encode("utf-8", "replace")
-    with written_whole(target, "write the report to", make_folders=True) as temporary:
+    with written_whole(target, "write the report to") as temporary:
         temporary.write_bytes(content)
     return target
 

@@ -122,6 +122,8 @@ def _server_engine(text: str, timeout_s: float) -> tuple[Engine, str]:
         url = url.set(drivername="postgresql+psycopg")
         # the server ends a wait for another writer, as SQLite's busy timeout does
         engine = create_engine(url, pool_pre_ping=True, connect_args={"options": f"-c lock_timeout={int(timeout_s * 1000)}"})
+    except InputError:
+        raise
     except (ArgumentError, NoSuchModuleError, ValueError) as error:  # a ValueError for a port that is no number
         raise InputError(f"store {without_password(text)!r} is neither a file nor a PostgreSQL URL: {error}") from None
     except ModuleNotFoundError:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+LIKE, ALIKE = 0.6, 0.8  # similarity (0 to 1) from which a name is suggested, and from which nothing else need be
+FEW = 15  # so many names are all shown
+MANY_SHOWN = 12  # of more
+
 
 class DesignGymError(Exception):
     """Base of all errors raised on purpose; the command line prints them without a traceback."""
@@ -28,11 +32,11 @@ class UnknownNameError(InputError):
         """
         known = sorted(known)
         self.kind, self.name, self.known = kind, name, known
-        close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-        if close:
-            advice = f"did you mean {' or '.join(repr(match) for match in close)}?"
-        else:
-            advice = f"known: {shorten_list(known)}" if known else "none is known"
+        close = difflib.get_close_matches(str(name), known, n=3, cutoff=LIKE)
+        advice = f"did you mean {' or '.join(repr(match) for match in close)}?" if close else ""
+        sure = close and difflib.SequenceMatcher(None, close[0], str(name)).ratio() >= ALIKE
+        if not close or (not sure and len(known) <= FEW):
+            advice = f"{advice} known: {shorten_list(known)}".lstrip() if known else "none is known"
         super().__init__(f"unknown {kind} {name!r}: {advice}" + (f" {hint}" if hint else ""))
 
     def __reduce__(self) -> tuple[type, tuple[str, object, list[str]]]:
@@ -69,10 +73,11 @@ class NotInstalledError(DesignGymError):
     """An external program or an optional package is missing; the message says how to get it."""
 
 
-def shorten_list(names: Sequence[str], limit: int = 12) -> str:
-    """Return the names joined by commas, with a count in place of those beyond ``limit``."""
-    shown = ", ".join(map(str, names[:limit]))
-    return shown if len(names) <= limit else f"{shown}, ... ({len(names) - limit} more)"
+def shorten_list(names: Sequence[str], limit: int = MANY_SHOWN) -> str:
+    """Return the names joined by commas, with a count in place of those beyond ``limit``; a few more than that are all shown."""
+    if len(names) <= limit + FEW - MANY_SHOWN:
+        return ", ".join(map(str, names))
+    return f"{', '.join(map(str, names[:limit]))}, ... ({len(names) - limit} more)"
 
 
 def shorten(value: object, limit: int = 80) -> str:

@@ -14,16 +14,15 @@ PLACE_ERRORS = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirec
 
 
 @contextmanager
-def written_whole(path: Path, doing: str = "write", *, make_folders: bool = False) -> Iterator[Path]:
+def written_whole(path: Path, doing: str = "write") -> Iterator[Path]:
     """Yield a temporary file beside ``path``, which takes its place, safe on the disk, when the block ends without an error.
 
     Args:
-        path: The file to be.
+        path: The file to be; folders on the way are made.
         doing: What is being done, for messages: ``cannot <doing> 'file': ...``.
-        make_folders: Whether to make the folders on the way.
 
     Raises:
-        InputError: If the path cannot be a file, or its folder does not exist or is not writable.
+        InputError: If the path cannot be a file, or its folder cannot be made or is not writable.
         DesignGymError: If it cannot be written for another reason, such as a full disk.
     """
     target = path.resolve()  # a link stays, what it leads to is written
@@ -32,8 +31,7 @@ def written_whole(path: Path, doing: str = "write", *, make_folders: bool = Fals
     if target.exists() and not target.is_file():
         raise InputError(f"cannot {doing} {str(path)!r}: it is not a regular file; name one")
     try:
-        if make_folders:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem[:40]}-", suffix=target.suffix)
         os.close(handle)
         temporary = Path(name)
@@ -47,4 +45,5 @@ def written_whole(path: Path, doing: str = "write", *, make_folders: bool = Fals
             temporary.unlink(missing_ok=True)
     except OSError as error:
         kind = InputError if isinstance(error, PLACE_ERRORS) else DesignGymError
-        raise kind(f"cannot {doing} {str(path)!r}: {error.strerror or error}; choose another place") from None
+        what = "a folder on the way is a file" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror or error
+        raise kind(f"cannot {doing} {str(path)!r}: {what}; choose another place") from None

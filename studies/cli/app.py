@@ -22,7 +22,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from designgym.studies.cli.catalogue import COMMANDS, CommandEntry
-from designgym.studies.cli.errors import INTERRUPTED, Interrupted, exit_code_of, flush_output, report_error
+from designgym.studies.cli.errors import DONE, INTERRUPTED, Interrupted, discard_output, exit_code_of, flush_output, report_error
 
 SHARED_PANEL = "Options of every command"
 
@@ -111,6 +111,11 @@ class Application(TyperGroup):
             code = result if isinstance(result, int) else 0
             if code == INTERRUPTED:
                 report_error(Interrupted("nothing was started"), debug=False)
+        except SystemExit as ended:
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            discard_output()  # the reader of the output has read enough (`| head`): Typer ends with 1, but that is no failure
+            code = DONE
         except Exception as error:
             report_error(error, debug=invocation.debug, arguments=sys.argv[1:] if args is None else args)
             code = exit_code_of(error)

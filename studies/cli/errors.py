@@ -86,20 +86,19 @@ def _is_usage(error: BaseException) -> bool:
 
 
 def flush_output() -> int:
-    """Write out what is buffered for standard output; returns 1 if its reader is gone or the disk is full, else 0."""
+    """Write out what is buffered for standard output; returns 1 if the disk is full, else 0. A reader that is gone has read enough."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
-        return FAILED
+        discard_output()
     except OSError as error:
         print(f"error: cannot write to standard output: {error.strerror}", file=sys.stderr)
-        _discard_output()
+        discard_output()
         return FAILED
     return DONE
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Let what is still buffered go nowhere, so that the interpreter does not complain at its end."""
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

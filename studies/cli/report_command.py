@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     study: StudyArgument,
-    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where the report is written.")],
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where the report is written; folders on the way are made.")],
     store: StoreOption = None,
 ) -> None:
     """Write a study's HTML report.

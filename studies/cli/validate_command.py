@@ -58,8 +58,6 @@ def validate(
     if out is not None and len(tables) > 1:
         names = shorten_list([table.name for _, table in tables])
         raise InputError(f"--out takes the rows of one table, there are {len(tables)} ({names}): name one with --reference")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise InputError(f"--out {out}: the folder {out.parent} does not exist")
     unequal = 0
     for number, (spec, table) in enumerate(tables):
         assert spec.validator is not None  # by _environments

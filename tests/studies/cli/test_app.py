@@ -181,10 +181,11 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, plugin: Path) -> No
     designs = tmp_path / "many.jsonl"
     designs.write_text(f"{GOOD}\n" * 5000)
     command = f"'{PROGRAM}' --plugin '{plugin}' evaluate toy/Cache-v0 --designs '{designs}' --jsonl | head -n 1"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    assert result.stdout.count("\n") == 1 and result.stderr == ""
-    small = subprocess.run(["bash", "-c", f"'{PROGRAM}' --version | true"], capture_output=True, text=True, timeout=120)
-    assert small.stderr == ""
+    codes = "; echo ${PIPESTATUS[0]}"
+    result = subprocess.run(["bash", "-c", command + codes], capture_output=True, text=True, timeout=120)
+    assert result.stdout.count("\n") == 2 and result.stdout.endswith("\n0\n") and result.stderr == ""
+    small = subprocess.run(["bash", "-c", f"'{PROGRAM}' --version | true{codes}"], capture_output=True, text=True, timeout=120)
+    assert (small.stdout, small.stderr) == ("0\n", "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

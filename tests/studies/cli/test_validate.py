@@ -43,14 +43,14 @@ def test_an_unequal_row_exits_with_1_and_out_has_our_values(run: Run, write: Wri
 
 
 def test_out_is_whole_though_nobody_reads_what_is_printed(write: Write, plugin: Path, tmp_path: Path) -> None:
-    reference, out = write(TABLE, "reference.csv"), tmp_path / "out.csv"
+    reference, out = write(TABLE, "reference.csv"), tmp_path / "new" / "folder" / "out.csv"  # made on the way, as for every output
     code = "import sys; from designgym.studies.cli import main; sys.exit(main())"
     command = [sys.executable, "-u", "-c", code, "--plugin", plugin, "validate", "toy/Cache-v0", "--reference", reference, "--out", out]
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:
         result = subprocess.run(list(map(str, command)), stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=120)
-    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert result.returncode == 0 and "Traceback" not in result.stderr
     with out.open() as file:
         assert [row["ours_latency"] for row in csv.DictReader(file)] == ["26.0", "100.0"]
 
@@ -80,7 +80,6 @@ def test_where_reference_outputs_are_looked_for(
         (["toy/Cache-v0", "--reference", "/no/such.csv"], "/no/such.csv"),
         (["toy/Cache-v0", "--oracle", ".", "--workloads", "/no/such/folder"], "--workloads '/no/such/folder'"),
         (["toy/Nothing-v0"], "unknown environment"),
-        (["toy/Cache-v0", "--reference", "x.csv", "--out", "/no/such/folder/out.csv"], "/no/such/folder does not exist"),
     ],
 )
 def test_bad_input(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[Any], message: str) -> None:
