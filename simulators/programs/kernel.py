@@ -159,12 +159,11 @@ def _judge(labels_of: Array, example: int, limit: float, memory: Array, slots: A
 
 
 @compiled
-def _keep(answers: Array, answer: int, memory: Array, slots: Array, tasks: int, running_before: Array, running: Array) -> None:
-    """Keeps the predictions for the answer of that number: NaN for a task that had stopped before."""
+def _keep(answers: Array, answer: int, memory: Array, slots: Array, tasks: int, running: Array) -> None:
+    """Keeps the predictions for the answer of that number: NaN for a task that has stopped."""
     block = slots[PREDICTION]
     for task in range(tasks):
-        answers[answer, task] = memory[at(block + task)] if running_before[task] else math.nan
-        running_before[task] = running[task]
+        answers[answer, task] = memory[at(block + task)] if running[task] else math.nan
 
 
 @compiled
@@ -185,7 +184,6 @@ def _run_program(
     running: Array,
     errors: Array,
     answers: Array,
-    running_before: Array,
 ) -> int:
     """See `_compile_run`, whose function has the same arguments and result."""
     tasks = running.size
@@ -194,7 +192,7 @@ def _run_program(
     for k in range(memory.size):
         memory[at(k)] = 0.0
     for task in range(tasks):
-        running[task] = running_before[task] = 1
+        running[task] = 1
         errors[task] = 0.0
     _lay_out(slots, features, tasks)
     _decode(code, decoded)
@@ -208,7 +206,7 @@ def _run_program(
         _execute(decoded, values, bounds[1], bounds[2], memory, slots, features, tasks, seed)
         alive = _judge(train_y, done, limit, memory, slots, tasks, running, errors)
         if keep:
-            _keep(answers, done, memory, slots, tasks, running_before, running)
+            _keep(answers, done, memory, slots, tasks, running)
         done += 1
         executed += bounds[2] - bounds[1]
         if alive:
@@ -223,7 +221,7 @@ def _run_program(
         _execute(decoded, values, bounds[1], bounds[2], memory, slots, features, tasks, seed)
         alive = _judge(valid_y, example, limit, memory, slots, tasks, running, errors)
         if keep:
-            _keep(answers, done, memory, slots, tasks, running_before, running)
+            _keep(answers, done, memory, slots, tasks, running)
         done += 1
         example += 1
         executed += bounds[2] - bounds[1]
@@ -255,7 +253,6 @@ def _compile_run(sources: int) -> Callable[..., int]:
         running: Array,
         errors: Array,
         answers: Array,
-        running_before: Array,
     ) -> int:
         """Sets up, trains on one example after another, and validates, on all tasks.
 
@@ -275,9 +272,8 @@ def _compile_run(sources: int) -> Callable[..., int]:
             decoded: Scratch, shape ``(instructions, 8)``.
             running: Filled with 1 for each task that came to its end, else 0, int64, shape ``(tasks,)``.
             errors: Filled with the sums of squared errors in validation, of no meaning for a task that stopped, shape ``(tasks,)``.
-            answers: Filled with every prediction, shape ``(n_train + validated examples, tasks)``, NaN after a task has stopped; or of no
+            answers: Filled with every prediction, shape ``(n_train + validated examples, tasks)``, NaN from where a task stops; or of no
                 rows, where they are not wanted.
-            running_before: Scratch, like ``running``.
 
         Returns:
             Instructions executed, an instruction on all tasks counting once.
@@ -301,7 +297,6 @@ def _compile_run(sources: int) -> Callable[..., int]:
             running,
             errors,
             answers,
-            running_before,
         )
 
     return run_program

@@ -27,7 +27,7 @@ class Run:
     Attributes:
         finished: Whether each task came to its end, shape ``(tasks,)``.
         mean_squared_error: In validation, of no meaning for a task that did not, shape ``(tasks,)``.
-        answers: Every prediction if asked for, shape ``(train + valid examples, tasks)``, NaN after a task stopped; else no rows.
+        answers: Every prediction if asked for, shape ``(train + valid examples, tasks)``, NaN from where a task stops; else no rows.
         executed: Instructions executed, each once for all tasks.
     """
 
@@ -95,13 +95,13 @@ def run_packed(
     if not 0 <= n_train <= len(tasks.train_x):
         raise ValueError(f"n_train must be from 0 to {len(tasks.train_x)}, got {n_train}")
     _scratch.fit(features, n_tasks, len(code))
-    running, errors = np.empty((2, n_tasks), np.int64), np.empty(n_tasks)
+    running, errors = np.empty(n_tasks, np.int64), np.empty(n_tasks)
     answers = np.empty((n_train + len(tasks.valid_x) if keep_answers else 0, n_tasks))
     executed = run_program(
         code, code.view(np.float64)[:, 4], bounds, *tasks.flat, n_train, limit, np.uint64(seed),
-        _scratch.memory, _scratch.slots, _scratch.decoded, running[0], errors, answers, running[1],
+        _scratch.memory, _scratch.slots, _scratch.decoded, running, errors, answers,
     )  # fmt: skip
-    return Run(running[0] != 0, errors / len(tasks.valid_x), answers, int(executed))
+    return Run(running != 0, errors / len(tasks.valid_x), answers, int(executed))
 
 
 def run_batch(

@@ -56,3 +56,26 @@ def test_equivalent_programs_are_measured_once_in_a_search() -> None:
     figures = evaluator.statistics()
     assert figures["fingerprint_false_merges"] == 0
     assert figures["fingerprint_hits"] >= 20
+
+
+@pytest.mark.slow
+def test_evolution_invents_regression_by_gradient_descent() -> None:
+    """From random programs, by ageing evolution and nothing else; one feature, since more take hundreds of thousands of programs."""
+    simulator, workload = ENV.simulator(operations="linear"), ENV.workload("linear-1")
+    evaluator = Evaluator(simulator, workload, fidelity=0.04)
+    best, found = 0.0, simulator.space.default()
+    for seed in (2, 0, 1):
+        searcher = searcher_class("regularized_evolution")(simulator.space, ENV.objective(), seed=seed, population=100, tournament=10)
+        for _ in range(1500):
+            trials = evaluator.evaluate(searcher.ask(10))
+            searcher.tell(trials)
+            for trial in trials:
+                if trial.metrics["fitness"] > best:
+                    best, found = trial.metrics["fitness"], trial.design
+            if best > 0.9:
+                break
+        if best > 0.9:
+            break
+    assert best > 0.9
+    unseen = simulator.evaluate([found, simulator.space.default()], ENV.workload("linear-1-s99"), fidelity=0.04)
+    assert unseen[0]["fitness"] > 0.85 > unseen[1]["fitness"]  # it has learnt to learn, not the tasks

@@ -168,7 +168,7 @@ class Machine:
 
 
 def _reference(program: Mapping[str, Any], train: tuple[Any, Any], valid: tuple[Any, Any], *, seed: int, task: int) -> Answers:
-    """Return every prediction; NaN after an error above 100 or that is NaN."""
+    """Return every prediction; NaN from the first error that is above 100 or NaN."""
     machine = Machine(train[0].shape[1], seed, task)
     machine.run(program["setup"])
     answers: Answers = []
@@ -178,7 +178,7 @@ def _reference(program: Mapping[str, Any], train: tuple[Any, Any], valid: tuple[
             machine.run(program["predict"])
             answers.append(machine.registers["s1"][0])
             if not abs(y - answers[-1]) <= 100:
-                return answers + [math.nan] * (len(train[1]) + len(valid[1]) - len(answers))
+                return answers[:-1] + [math.nan] * (len(train[1]) + len(valid[1]) - len(answers) + 1)
             if learning:
                 machine.registers |= {"v0": list(x), "s0": [y]}
                 machine.run(program["learn"])

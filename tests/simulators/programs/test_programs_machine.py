@@ -91,11 +91,11 @@ def test_no_code_at_all_makes_the_machine_write_outside_its_memory(data: st.Data
     cuts = sorted(data.draw(st.lists(st.integers(0, n), min_size=2, max_size=2)))
     size = memory_size(features, tasks)
     around, slots, decoded = np.full(size + 2 * guard, 7.0), np.full(BLOCKS + 2 * guard, 7), np.full((n + 2, 8), 7)
-    answers, running, errors = np.full((9, tasks), 7.0), np.full((3, tasks), 7), np.full(3 * tasks, 7.0)
+    answers, running, errors = np.full((9, tasks), 7.0), np.full((2, tasks), 7), np.full(3 * tasks, 7.0)
     examples = TaskSet("linear", features, tasks=tasks, train_examples=4, valid_examples=3).arrays()
     run_program(
         code, code.view(np.float64)[:, 4], np.array([0, *cuts, n]), *examples.flat, 4, 100.0, np.uint64(0),
-        around[guard:-guard], slots[guard:-guard], decoded[1:-1], running[0], errors[tasks:-tasks], answers[1:-1], running[2],
+        around[guard:-guard], slots[guard:-guard], decoded[1:-1], running[0], errors[tasks:-tasks], answers[1:-1],
     )  # fmt: skip
     for array in (around[:guard], around[-guard:], slots[:guard], slots[-guard:], decoded[0], decoded[-1], running[1]):
         assert (array == 7).all()

@@ -184,12 +184,27 @@ def test_the_probe_tells_apart_programs_that_differ_only_in_how_they_learn() -> 
     assert len(set(SIMULATOR.probe([design(program) for program in programs], SMALL))) == len(programs)
 
 
-def test_nan_is_a_behaviour_of_the_probe() -> None:
+def test_tasks_that_stop_are_alike_to_the_probe_however_they_stop() -> None:
     nan = written({"op": "s_div", "in1": 2, "in2": 2, "out": 1})
     infinite = written({"op": "s_reciprocal", "in1": 2, "out": 1})
-    also_nan = written({"op": "s_log", "in1": 2, "out": 1}, setup=[], learn=[])
-    keys = SIMULATOR.probe([design(each) for each in (nan, infinite, also_nan, written())], SMALL)
-    assert len(set(keys)) == 4  # -inf, inf, NaN and 0
+    later = written(
+        {"op": "s_log", "in1": 2, "out": 1},
+        setup=[{"op": "s_const", "out": 2, "value": 1.0}],
+        learn=[{"op": "s_sub", "in1": 3, "in2": 2, "out": 2}],
+    )
+    same, again, other, empty = SIMULATOR.probe([design(each) for each in (nan, infinite, later, written())], SMALL)
+    assert same == again and len({same, other, empty}) == 3
+
+
+def test_the_probe_sees_small_predictions_that_will_grow() -> None:
+    """Predictions of 1e-16 are not those of the empty program: what they come from may double with every example."""
+    setup = [
+        {"op": "s_const", "out": 2, "value": 1e-4},
+        {"op": "s_mul", "in1": 2, "in2": 2, "out": 3},
+        {"op": "s_mul", "in1": 3, "in2": 3, "out": 3},
+    ]
+    doubling = written({"op": "s_add", "in1": 3, "in2": 3, "out": 3}, {"op": "s_add", "in1": 3, "in2": 4, "out": 1}, setup=setup)
+    assert SIMULATOR.probe([design(doubling)], SMALL) != SIMULATOR.probe([design(written())], SMALL)
 
 
 def test_a_program_is_a_candidate_of_the_functional_hash() -> None:
