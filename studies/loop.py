@@ -144,7 +144,10 @@ class SearchRun:
                     report(self._tally.report())
             status = "finished"
         except SystemExit:  # how Ray Tune ends a run that its scheduler stops: in the middle of a report
-            status, reason = "stopped", f"stopped early by the scheduler after {self._tally.evaluations} evaluations"
+            # a scheduler also ends those that have come to the end of its own budget, which may be the end of theirs
+            ended = self._stop_reason()
+            early = f"stopped early by the scheduler after {self._tally.evaluations} evaluations"
+            status, reason = ("finished", ended) if ended else ("stopped", early)
             raise
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "interrupted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -182,11 +182,11 @@ class Store(StoreBase):
         with self._writing() as connection:
             connection.execute(runs.update().where(and_(runs.c.id == run_id, runs.c.owner == owner)), {"heartbeat_s": time.time()})
 
-    def mark_stopped(self, study: str, run: str, reason: str) -> None:
-        """Note that a scheduler stopped a run, whose worker may not have lived to say so."""
+    def mark_ended(self, study: str, run: str, status: Literal["stopped", "finished"], reason: str) -> None:
+        """Note that a run, whose worker may not have lived to say so, was stopped by a scheduler, or was through by then."""
         with self._writing() as connection:
             study_id = select(studies.c.id).where(studies.c.name == study).scalar_subquery()
-            values = {"status": "stopped", "stop_reason": reason, "owner": ""}
+            values = {"status": status, "stop_reason": reason, "owner": ""}
             where = and_(runs.c.study_id == study_id, runs.c.run == run, runs.c.status != "finished")
             connection.execute(runs.update().where(where), values)
 

@@ -194,7 +194,7 @@ def _callback(progress: Callable[[RunReport], None] | None) -> Any:
 
 
 def _conclude(prepared: Prepared, results: Any, scheduler: Any) -> None:
-    """Note which runs the scheduler stopped, and report those that failed."""
+    """Note which runs the scheduler stopped before their budget was spent, and report those that failed."""
     failed: list[tuple[str, str, str]] = []
     for result in results:
         name, last = result.config["run"], result.metrics or {}
@@ -203,10 +203,12 @@ def _conclude(prepared: Prepared, results: Any, scheduler: Any) -> None:
         elif result.error is not None:
             failed.append((name, _of_deaths(str(result.error).strip().splitlines()[-1]), ""))
         elif scheduler is not None and not (last.get("report") or {}).get("stop_reason"):
-            evaluations = last.get("evaluations", 0)
-            prepared.store.mark_stopped(
-                prepared.definition.name, name, f"stopped early by {type(scheduler).__name__} after {evaluations} evaluations"
-            )
+            evaluations, definition = last.get("evaluations", 0), prepared.definition
+            if evaluations >= definition.budget:
+                prepared.store.mark_ended(definition.name, name, "finished", f"budget of {definition.budget} evaluations spent")
+            else:
+                early = f"stopped early by {type(scheduler).__name__} after {evaluations} evaluations"
+                prepared.store.mark_ended(definition.name, name, "stopped", early)
     if failed:
         name, error, kind = failed[0]
         text = f"{len(failed)} of {len(list(results))} runs failed; run {name!r}: {error}"

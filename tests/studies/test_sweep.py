@@ -84,6 +84,14 @@ def test_a_scheduler_stops_runs_early_and_it_is_recorded(tmp_path: Path) -> None
     assert len(study.run(store=tmp_path / "s.db").frame) == before  # what was stopped stays stopped
 
 
+def test_a_run_that_spent_its_budget_is_finished_though_the_scheduler_ends_it_there(tmp_path: Path) -> None:
+    from ray.tune.schedulers import AsyncHyperBandScheduler
+
+    scheduler = AsyncHyperBandScheduler(time_attr="evaluations", max_t=16, grace_period=16)
+    result = Study("s", ENV, budget=16, seeds=2, scheduler=scheduler).run(store=tmp_path / "s.db")
+    assert {(run.status, run.stop_reason) for run in result.runs} == {("finished", "budget of 16 evaluations spent")}
+
+
 def test_expensive_simulators_run_on_a_pool_and_give_the_same_trials(tmp_path: Path) -> None:
     study = Study("s", ENV, searchers="random", budget=16)
     pooled = study.run(store=tmp_path / "pool.db", evaluate_on="pool")
