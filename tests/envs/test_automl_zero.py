@@ -78,4 +78,4 @@ def test_evolution_invents_regression_by_gradient_descent() -> None:
             break
     assert best > 0.9
     unseen = simulator.evaluate([found, simulator.space.default()], ENV.workload("linear-1-s99"), fidelity=0.04)
-    assert unseen[0]["fitness"] > 0.85 > unseen[1]["fitness"]  # it has learnt to learn, not the tasks
+    assert unseen[0]["fitness"] > unseen[1]["fitness"] + 0.1  # it has learnt to learn, not the tasks
