@@ -5,8 +5,9 @@ from designgym.hashing.functional import Example, functional_hash
 from designgym.hashing.local_cache import LocalCache
 from designgym.hashing.report import EquivalenceReport, KeyReport, equivalence_report
 from designgym.hashing.shared_cache import SharedCache
+from designgym.hashing.symmetry import Finding, Findings, find_equivalences
 
 __all__ = [
-    "AuditedFingerprints", "EquivalenceReport", "Example", "KeyReport", "LocalCache", "SharedCache", "equivalence_report",
-    "functional_hash",
+    "AuditedFingerprints", "EquivalenceReport", "Example", "Finding", "Findings", "KeyReport", "LocalCache", "SharedCache",
+    "equivalence_report", "find_equivalences", "functional_hash",
 ]  # fmt: skip

@@ -80,7 +80,7 @@ class Hypotheses:
 
         def pair(design: Design, rng: np.random.Generator) -> Pair | None:
             order = rng.permutation(len(names))
-            return design, Design({**design, **{name: design[names[i]] for name, i in zip(names, order, strict=True)}})
+            return design, Design({**design, **{name: design[names[int(i)]] for name, i in zip(names, order, strict=True)}})
 
         rule = f"Interchangeable({', '.join(map(repr, names))})"
         return Hypothesis("interchangeable", f"{' and '.join(names)} may swap values", rule, pair)

@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ import designgym as dg
 from designgym.core.errors import InputError
 from designgym.core.fingerprint import Fingerprint
 from designgym.hashing import Example, functional_hash
+from designgym.hashing.time_limit import TimeIsUp, TimeLimit
 
 NUMBERS = [0.5, -1.25, 3.0, 1e-3, 1e6, 0.1]
 PAIRS = [(0.1, 0.2), (1.5, -0.3), (1e3, 7.0)]
@@ -539,6 +541,36 @@ def test_in_worker_threads_too() -> None:
         thread.join()
     expected = functional_hash(lambda x: random.random(), [1, 2], time_limit_s=0.2)
     assert found[0] == found[2] == expected != found[1] == found[3]
+
+
+def test_limits_that_are_just_met_disturb_nothing_afterwards() -> None:
+    outcomes = set()
+    with TimeLimit(0.002) as limit:
+        for i in range(150):
+            end = time.perf_counter() + 0.002 * (0.9 + 0.2 * (i % 5) / 4)
+
+            def work(end: float = end) -> int:
+                while time.perf_counter() < end:
+                    pass
+                return 1
+
+            try:
+                outcomes.add(limit.run(work))
+            except TimeIsUp:
+                outcomes.add(0)
+            assert sum(range(1000)) == 499500
+    assert 0 in outcomes
+
+
+def test_the_users_ctrl_c_ends_an_endless_candidate() -> None:
+    for isolate in (False, True):
+        functional_hash(square, [1], isolate=isolate)
+        timer = threading.Timer(0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            functional_hash(endless, [1], time_limit_s=30, isolate=isolate)
+        timer.join()
+    assert functional_hash(square, [1], isolate=True) == functional_hash(square, [1])
 
 
 def test_a_hash_inside_of_a_hash() -> None:
