@@ -218,7 +218,7 @@ def _check(
     if early.size and early[0] == first:
         reason = (
             f"tick {ticks[first]} is before tick {ticks[first - 1]} of the request above; sort by time, or have each taken as the latest "
-            f"time so far: designgym data import dram {shlex.quote(str(path))} --clamp-times"
+            f"time so far with `designgym data import dram {shlex.quote(str(path))} --clamp-times`"
         )
     elif late.size and late[0] == first:
         reason = f"tick {ticks[first]} is later than {LATEST_ARRIVAL}, the last that can be simulated; shorten the trace"

@@ -95,7 +95,7 @@ BAD = [
         "a.stl",
         "5:\tread\t0x0\n# c\n4:\tread\t0x0\n",
         r"line 3: .*tick 4 is before tick 5 of the request above; sort by time, or .*"
-        r": designgym data import dram \S+a\.stl --clamp-times\.$",
+        r" with `designgym data import dram \S+a\.stl --clamp-times`\.$",
     ),
     ("a.stl", "5:\tread\t0x0\r\n4:\tread\t0x0\r\n", r"line 2: '4:.tread.t0x0': tick 4 is before"),
     ("a.stl", "1:\tread\t0x0\r2:\treed\t0x0\r", r"line 2: .*'reed' is neither"),
@@ -193,8 +193,8 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         read_trace(write(tmp_path, "a.stl", "0:\tread\t0\n"), format="stll")
     with pytest.raises(InputError, match="Is a directory"):
         read_trace(tmp_path, format="stl")
-    with pytest.raises(InputError, match=r"cannot write .*No such file"):
-        write_trace(generate("mixed", requests=2), tmp_path / "none" / "a.stl")
+    with pytest.raises(InputError, match=r"cannot write .*(File exists|Not a directory)"):
+        write_trace(generate("mixed", requests=2), tmp_path / "a.stl" / "b.stl")
 
 
 @pytest.mark.parametrize("extension", ["stl", "csv"])
