@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,14 +73,13 @@ def _depth() -> int:
     return depth
 
 
-class Printed(io.TextIOBase):
+class Printed:
     """Takes what this thread prints to standard output, as a digest, and to standard error, which is dropped; used as a context.
 
-    The streams belong to the whole process: what other threads print meanwhile goes where it would have gone.
+    The streams belong to the whole process: for other threads they stay what they were.
     """
 
     def __init__(self) -> None:
-        self._thread: int | None = threading.get_ident()
         self.start()
 
     def start(self) -> None:
@@ -92,40 +91,51 @@ class Printed(io.TextIOBase):
         return self._hasher.digest(length=16) if self._length else b""
 
     def __enter__(self) -> Printed:
-        self._stdout, self._stderr = sys.stdout, sys.stderr
-        self._dropped = _Dropped(self._thread, self._stderr)
-        sys.stdout, sys.stderr = self, self._dropped
+        self._before = sys.stdout, sys.stderr
+        self._streams = _Stream(sys.stdout, self._take), _Stream(sys.stderr, lambda text: None)
+        sys.stdout, sys.stderr = self._streams
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._thread = self._dropped.thread = None  # whoever kept one of the streams writes to the real ones from now on
-        if sys.stdout is self:
-            sys.stdout = self._stdout
-        if sys.stderr is self._dropped:
-            sys.stderr = self._stderr
+        for stream in self._streams:
+            stream.close()
+        stdout, stderr = self._streams
+        if sys.stdout is stdout:
+            sys.stdout = self._before[0]
+        if sys.stderr is stderr:
+            sys.stderr = self._before[1]
 
-    def write(self, text: str) -> int:
-        """Take the text of this thread; pass that of others on."""
-        if threading.get_ident() != self._thread:
-            return self._stdout.write(text)
+    def _take(self, text: str) -> None:
         self._hasher.update(text.encode("utf-8", "surrogatepass"))
         self._length += len(text)
-        return len(text)
-
-    def writable(self) -> bool:
-        """Say that one may write."""
-        return True
 
 
-class _Dropped(io.TextIOBase):
-    def __init__(self, thread: int | None, others: Any) -> None:
-        self.thread, self._others = thread, others
+class _Stream:
+    """A stream that one thread writes to somewhere else; for all others, and for all at the end, it is the one that was there before."""
+
+    def __init__(self, before: Any, take: Callable[[str], None]) -> None:
+        self._before, self._take = before, take
+        self._thread: int | None = threading.get_ident()
+
+    def close(self) -> None:
+        """Be the stream that was there before, whoever has kept this one."""
+        self._thread = None
 
     def write(self, text: str) -> int:
-        return len(text) if threading.get_ident() == self.thread else self._others.write(text)
+        """Take the text of the thread, pass that of others on."""
+        if threading.get_ident() != self._thread:
+            return int(self._before.write(text))
+        self._take(text)
+        return len(text)
 
-    def writable(self) -> bool:
-        return True
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        # an empty text in memory has neither a buffer of bytes nor a file descriptor, by which the thread could write past this
+        return getattr(io.StringIO() if threading.get_ident() == self._thread else self._before, name)
 
 
 def module_of(candidate: Any) -> Any:

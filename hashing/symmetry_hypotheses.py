@@ -10,6 +10,7 @@ import numpy as np
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError
+from designgym.core.groups import Repeated
 from designgym.core.parameters import DiscreteParameter
 from designgym.core.space import DesignSpace
 
@@ -51,8 +52,10 @@ class Hypotheses:
         words = f"{name} makes no difference" + (f" where {_test(where)}" if where else "")
         if where and not self._traits:  # the one kind of rule that cannot ask for traits
             rule = self._line((name, where[0]), f"Condition({name!r}, when={_text(_negation(where, self._space))})")
+        elif isinstance(parameter, Repeated) and parameter.default:
+            rule = ""  # expressions have no words for the elements of a group
         else:
-            rule = self._rewrite(name, repr(_plain(parameter.default)), where, "")
+            rule = self._rewrite(name, repr(parameter.default), where, "")
         return Hypothesis("no effect", words, rule, pair)
 
     def equal_values(self, name: str, kept: Any, value: Any, where: Condition | None = None) -> Hypothesis:
@@ -150,7 +153,3 @@ def _negation(where: Condition, space: DesignSpace) -> str:
 def _text(expression: str) -> str:
     """Return an expression, which has its own texts in single quotes, as a Python text in double quotes where that is possible."""
     return f'"{expression}"' if '"' not in expression and "\\" not in expression else repr(expression)
-
-
-def _plain(value: Any) -> Any:
-    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value

@@ -451,14 +451,22 @@ def test_printing_counts_and_appears_nowhere(capsys: pytest.CaptureFixture[str])
 
 
 def test_other_threads_print_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    encoding = sys.stdout.encoding
+
+    def elsewhere() -> None:
+        print("from elsewhere", sys.stdout.encoding)
+
     def candidate(x: float) -> float:
-        other = threading.Thread(target=print, args=("from elsewhere",))
+        sys.stdout.flush()
+        assert not sys.stdout.isatty() and not hasattr(sys.stdout, "buffer")
+        sys.stdout.writelines(["mine", "too"])
+        other = threading.Thread(target=elsewhere)
         other.start()
         other.join()
         return x
 
-    assert same(candidate, lambda x: x, [1.0], repeats=1)
-    assert capsys.readouterr().out == "from elsewhere\n"
+    assert same(candidate, lambda x: print("minetoo", end="") or x, [1.0], repeats=1)
+    assert capsys.readouterr().out == f"from elsewhere {encoding}\n"
 
 
 def test_the_depth_of_the_caller_is_no_behaviour() -> None:

@@ -133,6 +133,17 @@ def test_names_that_cannot_stand_in_an_expression_give_no_rule_line() -> None:
     assert one.words == "cache ways makes no difference" and one.rule == ""
 
 
+@pytest.mark.parametrize(("low", "rule"), [(0, "Rewrite('layers', to=\"()\")"), (1, "")])
+def test_groups_and_orderings_may_be_without_effect(low: int, rule: str) -> None:
+    space = dg.DesignSpace(layers=dg.Repeated(LAYER, low, 3), order=dg.Permutation("a", "b", "c"), size=dg.Integer(1, 4))
+    sim = dg.simulator(space=space, metrics=["x"], version="1", name="grouped")(lambda design, workload, *, seed: {"x": design["size"]})
+    result = find_equivalences(sim, dg.Workload("any"), samples=30, budget=1000)
+    found = {one.words: one.rule for one in result.findings}
+    assert found == {"layers makes no difference": rule, "order makes no difference": "Rewrite('order', to=\"('a', 'b', 'c')\")"}
+    declared = dg.DesignSpace(dict(space.parameters), **rules_of(set(result.suggestions)))
+    assert declared.canonical(declared.sample(np.random.default_rng(1))[0])["order"] == ("a", "b", "c")
+
+
 def test_failures_and_illegal_designs_are_left_out() -> None:
     space = dg.DesignSpace(
         a=dg.Integer(1, 6), b=dg.Integer(1, 6), c=dg.Categorical("x", "y"), constraints=[dg.Constraint("a + b <= 9", "too large")]
