@@ -71,6 +71,8 @@ def functional_hash(
     Raises:
         InputError: For an argument outside its range, a candidate that cannot be called, copied or sent to another process, or an answer
             that has no fingerprint: unknown objects would all be alike.
+        EvaluationError: If the process for isolated candidates cannot be started, or the candidate ends it by an exception of its own
+            that is no `Exception`; in this thread, such an exception passes through.
     """
     if not callable(candidate):
         raise InputError(f"the candidate is {shorten(candidate)}, expected something that can be called")
