@@ -103,13 +103,15 @@ def _observe_call(
         return _with_left(plan, ["nested too deep", type(answer).__name__, text], left)
     except InputError as error:
         raise InputError(f"{error}. Pass `read`, a function that turns answers into such") from None
+    except Exception as error:  # of the answer's own methods, or for want of memory
+        return _with_left(plan, ["cannot be read", type(answer).__name__, type(error).__name__, text], left)
 
 
 def _with_left(plan: Plan, happened: list[Any], left: list[Any]) -> Fingerprint:
     """Return the fingerprint of what happened, with what is left in the arguments if that can still be read."""
     try:
         return plan.fingerprint([*happened, left])
-    except InputError:
+    except Exception:
         return plan.fingerprint([*happened, "unreadable"]) if left else plan.fingerprint(happened)
 
 

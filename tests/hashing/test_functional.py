@@ -394,6 +394,11 @@ def circle(x: Any) -> list[Any]:
     return circle
 
 
+class Unwilling(list[int]):
+    def __iter__(self) -> Any:
+        raise LookupError
+
+
 def kill_the_server(x: Any) -> int:
     os.kill(os.getppid(), 9)
     return 5
@@ -416,7 +421,7 @@ BEHAVIOURS: dict[str, Callable[[Any], Any]] = {
     "memory": raising(MemoryError()), "generator": raising(GeneratorExit()), "deep": bottomless, "none": lambda x: None,
     "nan": lambda x: math.nan, "text": lambda x: "nan", "huge": lambda x: np.ones(10**5), "huge list": lambda x: list(range(10**4)),
     "too much memory": lambda x: np.ones(10**15), "prints": lambda x: print("hello"), "prints more": lambda x: print("hello you"),
-    "strict": lambda x: dg.DesignSpace(), "circle": circle,
+    "strict": lambda x: dg.DesignSpace(), "circle": circle, "unwilling": lambda x: Unwilling(),
 }  # fmt: skip
 SAME = {"memory": "too much memory"}
 
