@@ -2,24 +2,26 @@
 
 The cell works as in NAS-Bench-101: an edge from the input passes a 1x1 projection of its own, an interior vertex sums what reaches it
 and applies its operation, the output joins the vertices with an edge to it along the channels, and an edge from input to output adds a
-projection to that. Convolutions are followed by batch normalisation and ReLU.
+projection to that. Convolutions are followed by batch normalisation and ReLU. What is computed in which order, and drawn by which name,
+comes from `designgym.simulators.nas.roles`; it differs from the words above by what batch normalisation's epsilon makes of a factor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from designgym.simulators.nas.cell import INPUT, OUTPUT, Cell
+from designgym.simulators.nas.cell import Cell
 from designgym.simulators.nas.roles import Roles, roles_of
 
 WIDTHS = (12, 24)  # output channels of the cells; the second works at half the resolution. 12 divides evenly among up to four vertices
 IMAGE_CHANNELS = 1
-EPSILON = 1e-5  # of batch normalisation in training
+KERNEL_SIZES = {"conv1x1": 1, "conv3x3": 3}
+EPSILON = 1e-5  # that batch normalisation adds to variances
 MOMENTUM_ALL = 1.0  # of running statistics: those of the last batch alone
 
 
@@ -55,18 +57,14 @@ class _Stage:
     """A cell in its place.
 
     Attributes:
-        roles: What its vertices compute.
-        channels: By interior vertex.
-        operations: By convolving vertex, the index of its convolution.
-        projection: The index of the projections of its input, which are computed as one convolution.
-        projected: By vertex that a projection goes to (the output included), its channels.
+        roles: What it computes.
+        projection: The index of all projections of its input, which are computed as one convolution.
+        convolutions: By name of a convolving step, its index.
     """
 
     roles: Roles
-    channels: Mapping[int, int]
-    operations: Mapping[int, int]
     projection: int
-    projected: Mapping[int, int]
+    convolutions: Mapping[str, int]
 
 
 @dataclass
@@ -106,13 +104,13 @@ class CellNetwork:
     """
 
     def __init__(self, cell: Cell, side: int, classes: int) -> None:
-        self.cell, self.classes = cell, classes
+        self.classes = classes
         self.convolutions: list[Convolution] = []
         self._stem = self._add({"stem": WIDTHS[0]}, IMAGE_CHANNELS, 3, side)
         self._stages: list[_Stage] = []
         inward = WIDTHS[0]
         for number, width in enumerate(WIDTHS):
-            self._stages.append(self._stage(f"cell {number}", inward, width, side >> number))
+            self._stages.append(self._stage(f"cell {number}", roles_of(cell, width), inward, side >> number))
             inward = width
         self.features = inward
 
@@ -131,58 +129,58 @@ class CellNetwork:
         self.convolutions.append(Convolution(tuple(roles.items()), shape, side))
         return len(self.convolutions) - 1
 
-    def _stage(self, place: str, inward: int, width: int, side: int) -> _Stage:
-        cell, roles = self.cell, roles_of(self.cell, width)
-        channels = cell.channels(width)
-        names = {**roles.projections, **({OUTPUT: roles.shortcut} if roles.shortcut else {})}
-        projected = {vertex: channels.get(vertex, width) for vertex in names}
-        projection = self._add({f"{place} {names[v]}": n for v, n in projected.items()}, inward, 1, side)
-        operations = {}
-        for v in cell.interior:
-            if cell.operation(v) != "maxpool3x3":
-                size = 3 if cell.operation(v) == "conv3x3" else 1
-                operations[v] = self._add({f"{place} {roles.operations[v]}": channels[v]}, channels[v], size, side)
-        return _Stage(roles, channels, operations, projection, projected)
+    def _stage(self, place: str, roles: Roles, inward: int, side: int) -> _Stage:
+        projection = self._add({f"{place} {name}": n for name, n in roles.projections.items()}, inward, 1, side)
+        convolutions = {
+            name: self._add({f"{place} {name}": step.channels}, step.channels, KERNEL_SIZES[step.operation], side)
+            for name, step in roles.steps.items()
+            if step.operation in KERNEL_SIZES
+        }
+        return _Stage(roles, projection, convolutions)
 
-    def __call__(self, images: Tensor, weights: Weights, *, fixed: bool = False, epsilon: float = EPSILON) -> Tensor:
+    def __call__(self, images: Tensor, weights: Weights, *, fixed: bool = False) -> Tensor:
         """Return the logits, shape ``(n, classes)``.
 
         Args:
             images: Shape ``(n, 1, side, side)``.
             weights: The weights.
             fixed: Whether batch normalisation uses the running statistics; else it uses the batch's, and notes them if there is room.
-            epsilon: What batch normalisation adds to variances.
         """
 
         def convolved(x: Tensor, i: int) -> Tensor:
             kernel = weights.kernels[i]
             x = functional.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
             mean, variance = (weights.means[i], weights.variances[i]) if weights.means else (None, None)
-            x = functional.batch_norm(x, mean, variance, weights.scales[i], weights.shifts[i], not fixed, MOMENTUM_ALL, epsilon)
+            x = functional.batch_norm(x, mean, variance, weights.scales[i], weights.shifts[i], not fixed, MOMENTUM_ALL, EPSILON)
             return functional.relu(x)
 
         x = convolved(images, self._stem).contiguous(memory_format=torch.channels_last)  # later layers keep it: a sixth faster
         for number, stage in enumerate(self._stages):
             if number:
                 x = functional.max_pool2d(x, 2)
-            pieces = convolved(x, stage.projection).split(list(stage.projected.values()), 1)
-            projected = dict(zip(stage.projected, pieces, strict=True))
-            values: dict[int, Tensor] = {}
-            for v in self.cell.interior:
-                total = _sum(
-                    projected[v] if source == INPUT else _first(values[source], stage.channels[v]) for source in self.cell.sources_of(v)
-                )
-                values[v] = convolved(total, stage.operations[v]) if v in stage.operations else functional.max_pool2d(total, 3, 1, 1)
-            parts = [torch.cat([values[v] for v in stage.roles.joined], 1)] if values else []
-            x = _sum([*parts, *([projected[OUTPUT]] if OUTPUT in projected else [])])
+            projections = stage.roles.projections
+            pieces = convolved(x, stage.projection).split(list(projections.values()), 1)
+            atoms = dict(zip(projections, pieces, strict=True))
+            for name, step in stage.roles.steps.items():
+                if step.terms:
+                    total = _sum([_times(_first(atoms[atom], step.channels), count) for atom, count in step.terms])
+                    pooled = step.operation == "maxpool3x3"
+                    atoms[name] = functional.max_pool2d(total, 3, 1, 1) if pooled else convolved(total, stage.convolutions[name])
+            parts = [_times(atoms[name], factor) for name, factor in stage.roles.joined]
+            outputs = [torch.cat(parts, 1)] if parts else []
+            x = _sum([*outputs, *([atoms[stage.roles.shortcut]] if stage.roles.shortcut else [])])
         return torch.addmm(weights.bias, x.mean((2, 3)), weights.dense)
 
 
-def _sum(tensors: Iterator[Tensor] | list[Tensor]) -> Tensor:
+def _sum(tensors: list[Tensor]) -> Tensor:
     first, *others = tensors
     for other in others:
         first = first + other
     return first
+
+
+def _times(x: Tensor, factor: int) -> Tensor:
+    return x if factor == 1 else x * factor
 
 
 def _first(x: Tensor, channels: int) -> Tensor:

@@ -1,11 +1,12 @@
-"""What each vertex of a cell computes, in symbols: names for its weights that do not depend on how the cell is written.
+"""What each vertex of a cell computes, in symbols: the same for all cells that compute the same, however their graphs differ.
 
 A value is a sum of atoms with whole multiplicities. A convolution does not see a common factor of its input, since batch normalisation
-follows it; max-pooling hands the factor on, and has no weights: two max-poolings of the same input are the same atom. Two convolutions of
-the same input have independent weights, so the second is another atom. Weights are drawn by these names: cells that compute the same
-function, even if their graphs differ, start from the same weights and train alike.
+follows it, so the factor is left out; max-pooling hands the factor on, and has no weights: two max-poolings of the same input are one
+atom, computed once. Two convolutions of the same input have weights of their own, so the second is another atom.
 
-A name that is too fine only hides that two cells are equal; names never make them so.
+Atoms have names, which say how they are made of others. Weights are drawn by these names, and what is computed follows their order: cells
+with equal roles start from the same weights, perform the same operations and so train alike to the last bit. A name that is too fine only
+hides that two cells are equal; names never make them so.
 """
 
 from __future__ import annotations
@@ -19,63 +20,80 @@ from blake3 import blake3
 
 from designgym.simulators.nas.cell import INPUT, Cell
 
-Value = Mapping[str, int]
+
+@dataclass(frozen=True)
+class Step:
+    """An atom of a cell: an operation on a sum of others.
+
+    Attributes:
+        operation: ``projection`` (of the cell's input), or that of a vertex.
+        channels: Of the result.
+        terms: What is summed: names of atoms, and how often each counts; the first ``channels`` channels of each.
+    """
+
+    operation: str
+    channels: int
+    terms: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The names of a cell's weights, and the order in which its output joins the vertices.
+    """What a cell computes.
 
     Attributes:
-        operations: Of each interior vertex (of a max-pooling too, where it names the result).
-        projections: Of the projection of the input to each interior vertex that has one; 1x1 convolutions, one per edge.
-        shortcut: Of the projection of the input to the output, or None.
-        joined: The vertices with an edge to the output, ordered by what they compute.
+        steps: By name, in an order in which they can be computed.
+        joined: The parts of the output: names and factors, in order.
+        shortcut: The name of the projection that is added to the output, or None.
+        vertices: By interior vertex of the cell, the name of its atom, which it may share.
+        fed: By interior vertex with an edge from the input, the name of its projection.
     """
 
-    operations: Mapping[int, str]
-    projections: Mapping[int, str]
+    steps: Mapping[str, Step]
+    joined: tuple[tuple[str, int], ...]
     shortcut: str | None
-    joined: tuple[int, ...]
+    vertices: Mapping[int, str]
+    fed: Mapping[int, str]
+
+    @property
+    def projections(self) -> dict[str, int]:
+        """The channels of all projections of the input, by name."""
+        return {name: step.channels for name, step in self.steps.items() if step.operation == "projection"}
 
 
 def roles_of(cell: Cell, width: int) -> Roles:
-    """Return the roles in a cell with ``width`` output channels."""
+    """Return what a cell with ``width`` output channels computes."""
     channels = cell.channels(width)
-    values: dict[int, Value] = {}
-    operations: dict[int, str] = {}
-    projections: dict[int, str] = {}
-    seen: Counter[str] = Counter()
+    values: dict[int, tuple[str, int]] = {}  # by vertex, its atom and the factor
+    steps: dict[str, Step] = {}
+    depths: dict[str, int] = {}
+    fed: dict[int, str] = {}
 
-    def fresh(*words: object) -> str:
-        """Return a name that no other weights of this cell have."""
-        seen[name := _name(*words)] += 1
-        return name if seen[name] == 1 else _name(name, "again", seen[name])
+    def added(step: Step, *words: object, shared: bool = False) -> str:
+        """Note a step and return its name; one that is not shared gets a name that no other has."""
+        name, number = _name(step, *words), 1
+        while not shared and name in steps:
+            number += 1
+            name = _name(step, *words, number)
+        steps[name] = step
+        depths[name] = 1 + max((depths[atom] for atom, _ in step.terms), default=0)
+        return name
 
     for vertex in cell.interior:
         operation, size = cell.operation(vertex), channels[vertex]
         total: Counter[str] = Counter()
         for source in cell.sources_of(vertex):
-            if source == INPUT:
-                projections[vertex] = fresh("projection", operation, size)
-                total[projections[vertex]] += 1
-            else:
-                total.update(_cut(values[source], size, channels[source]))
+            if source == INPUT:  # what the projection leads to is part of its name: fewer that only a number tells apart
+                fed[vertex] = added(Step("projection", size), operation)
+            atom, count = (fed[vertex], 1) if source == INPUT else values[source]
+            total[atom] += count
         factor = math.gcd(*total.values())
-        content = sorted((atom, count // factor) for atom, count in total.items())
-        if operation == "maxpool3x3":
-            operations[vertex] = _name(operation, size, content)
-            values[vertex] = {operations[vertex]: factor}
-        else:
-            operations[vertex] = fresh(operation, size, content)
-            values[vertex] = {operations[vertex]: 1}
-    joined = sorted((v for v in cell.output_sources if v != INPUT), key=lambda v: (sorted(values[v].items()), v))
-    return Roles(operations, projections, _name("shortcut", width) if INPUT in cell.output_sources else None, tuple(joined))
-
-
-def _cut(value: Value, size: int, available: int) -> Value:
-    """Return the first ``size`` channels of a value."""
-    return value if size == available else {_name("first", size, atom): count for atom, count in value.items()}
+        step = Step(operation, size, tuple(sorted((atom, count // factor) for atom, count in total.items())))
+        pooling = operation == "maxpool3x3"
+        values[vertex] = added(step, shared=pooling), factor if pooling else 1
+    joined = tuple(sorted(values[vertex] for vertex in cell.output_sources if vertex != INPUT))
+    shortcut = added(Step("projection", width), "output") if INPUT in cell.output_sources else None
+    ordered = sorted(steps, key=lambda name: (depths[name], name))
+    return Roles({name: steps[name] for name in ordered}, joined, shortcut, {v: name for v, (name, _) in values.items()}, fed)
 
 
 def _name(*words: object) -> str:
