@@ -61,14 +61,14 @@ def at(index: int) -> Any:
 
 
 NONE: Final = -1
-KIND_OF: Final = np.array([KINDS.index(operation.kind) for operation in OPERATIONS])
-TYPE_1_OF: Final = np.array([TYPES.index(operation.inputs[0]) if operation.inputs else NONE for operation in OPERATIONS])
-TYPE_2_OF: Final = np.array([TYPES.index(operation.inputs[1]) if len(operation.inputs) > 1 else NONE for operation in OPERATIONS])
-OUTPUT_TYPE_OF: Final = np.array([TYPES.index(operation.output) for operation in OPERATIONS])
-COMMUTATIVE: Final = np.array([operation.commutative for operation in OPERATIONS])
-USES_VALUE: Final = np.array([operation.uses_value for operation in OPERATIONS])
-COUNT_OF: Final = np.array(COUNTS)
-OFFSET_OF: Final = np.array(OFFSETS)
+KIND_OF: Final[Array] = np.array([KINDS.index(operation.kind) for operation in OPERATIONS])
+TYPE_1_OF: Final[Array] = np.array([TYPES.index(operation.inputs[0]) if operation.inputs else NONE for operation in OPERATIONS])
+TYPE_2_OF: Final[Array] = np.array([TYPES.index(operation.inputs[1]) if len(operation.inputs) > 1 else NONE for operation in OPERATIONS])
+OUTPUT_TYPE_OF: Final[Array] = np.array([TYPES.index(operation.output) for operation in OPERATIONS])
+COMMUTATIVE: Final[Array] = np.array([operation.commutative for operation in OPERATIONS])
+USES_VALUE: Final[Array] = np.array([operation.uses_value for operation in OPERATIONS])
+COUNT_OF: Final[Array] = np.array(COUNTS)
+OFFSET_OF: Final[Array] = np.array(OFFSETS)
 
 _SOURCES: Final = ("canonical", "compiled", "elementwise", "instructions", "kernel", "linear_algebra", "operations", "random_numbers")
 

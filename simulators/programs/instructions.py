@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ RECORD_BYTES: Final = _RECORD.size
 _KEPT = 1 << 16  # different instructions and programs that are remembered: a search meets the same ones again and again
 
 
-def pack(lists: Sequence[Sequence[Mapping[str, Any]]]) -> Packed:
+def pack(lists: Sequence[Sequence[Design]]) -> Packed:
     """Return the three lists of a design in packed form; raises `InputError` for an operation that does not exist."""
     setup, predict, learn = (b"".join([_packed(instruction) for instruction in each]) for each in lists)
     return setup, predict, learn
@@ -57,7 +57,7 @@ def from_arrays(code: NDArray[np.int64], bounds: Sequence[int]) -> Packed:
 
 
 @lru_cache(maxsize=_KEPT)
-def _packed(instruction: Mapping[str, Any]) -> bytes:
+def _packed(instruction: Design) -> bytes:
     name = instruction["op"]
     if name not in CODES:
         raise InputError(f"operation {shorten(name)} does not exist: expected one of {', '.join(CODES)}")

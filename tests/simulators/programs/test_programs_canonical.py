@@ -60,7 +60,7 @@ def sizes(program: dict[str, list[Instruction]]) -> tuple[int, ...]:
     return tuple(len(canonical(program)[name]) for name in LISTS)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(lists_of(ANYWHERE), lists_of(FEW)), st.integers(1, 3))
 def test_it_predicts_the_same_to_the_last_bit(program: dict[str, list[Instruction]], features: int) -> None:
     tasks = TaskSet("affine", features, tasks=2, train_examples=6, valid_examples=4).arrays()
@@ -70,7 +70,7 @@ def test_it_predicts_the_same_to_the_last_bit(program: dict[str, list[Instructio
     assert form.executed <= original.executed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(lists_of(OPERATIONS), lists_of(FEW)))
 def test_it_is_its_own_form_and_no_longer_than_the_program(program: dict[str, list[Instruction]]) -> None:
     form = canonical_program(packed(program))
@@ -94,7 +94,7 @@ def test_any_64_bits_have_a_canonical_form(data: st.DataObject) -> None:
         np.testing.assert_array_equal(answers[0], answers[1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(lists_of(ANYWHERE), lists_of(FEW)), st.randoms(use_true_random=False))
 def test_programs_that_differ_in_names_and_dead_code_have_one_form(program: dict[str, list[Instruction]], random: Any) -> None:
     names = {}
@@ -120,7 +120,7 @@ def test_programs_that_differ_in_names_and_dead_code_have_one_form(program: dict
     assert canonical(other) == canonical(program)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(lists_of(FEW), st.randoms(use_true_random=False))
 def test_independent_neighbours_may_change_places(program: dict[str, list[Instruction]], random: Any) -> None:
     def touched(each: Instruction) -> tuple[set[str], str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,6 +140,16 @@ def test_fidelity_is_the_share_of_training_examples() -> None:
     for fidelity in (0.0, 1.5):
         with pytest.raises(InputError, match="fidelity"):
             measure(linear_regressor(), SMALL, fidelity=fidelity)
+
+
+def test_results_change_only_with_the_version() -> None:
+    """Whoever has to change these numbers raises `AutoMLZero.version`: stored results would be taken for the new ones."""
+    assert SIMULATOR.version == "1"
+    assert measure(neural_network(), SMALL, seed=5)["loss"] == pytest.approx(1.3200309930262077, rel=1e-9)
+    assert measure(linear_regressor(), SMALL)["loss"] == pytest.approx(0.2309948682963583, rel=1e-9)
+    designs = SIMULATOR.space.sample(np.random.default_rng(0), 50)
+    forms = "".join(SIMULATOR.space.canonical(each).literal for each in designs)
+    assert blake3(forms.encode()).hexdigest(length=8) == "490617d6500d5884"
 
 
 def test_threads_change_nothing() -> None:
