@@ -105,8 +105,8 @@ def summarise_run(
     workspace: Workspace, config: ControllerConfig, memory: MemorySpec, *, keep_requests: bool, keep_commands: bool
 ) -> DramRun:
     """Return the results that a run left in its workspace."""
-    s = dict(zip(SCALAR_FIELDS, workspace.state.view(np.int64)[: len(SCALAR_FIELDS)].tolist(), strict=True))
-    counts = dict(zip(COUNTED_COMMANDS, workspace.state["counts"][0, 1:].tolist(), strict=True))
+    s: dict[str, int] = dict(zip(SCALAR_FIELDS, workspace.state.view(np.int64)[: len(SCALAR_FIELDS)].tolist(), strict=True))
+    counts: dict[str, int] = dict(zip(COUNTED_COMMANDS, workspace.state["counts"][0, 1:].tolist(), strict=True))
     cycles, powered = _counted_cycles(s, memory, counts["REFA"])
     energy = memory.energy_pj(
         cycles=cycles,
