@@ -1,46 +1,48 @@
 """Issuing a command: its effect on the timing of later ones, on the state of the banks, and on energy."""
 
-from designgym.simulators.dram.bank_machine import dequeue
-from designgym.simulators.dram.compiled import Array, Record, at, inlined
+from designgym.simulators.dram.bank_machine import dequeue, open_row
+from designgym.simulators.dram.compiled import Array, Record, at, compiled, inlined
 from designgym.simulators.dram.controller import FR_FCFS_GRP
+from designgym.simulators.dram.event_heap import stop
 from designgym.simulators.dram.refresh import note_refresh
-from designgym.simulators.dram.state import ACT, ALL_BANKS, PRE, PREA, RD, RDA, WR, WRA
+from designgym.simulators.dram.state import ACT, ALL_BANKS, PREA, RD, RUNNING, STOPPED_AT_LIMIT, WR
 
 
 @inlined
-def issue(
-    s: Record, banks: Array, queues: Array, trace: Array, requests: Array, record: Array, command: int, index: int, request: int
-) -> None:
-    """Put `command` for `request` on the command bus now, for bank `index` (both -1 for a command to all banks)."""
+def issue(s: Record, banks: Array, queues: Array, trace: Array, requests: Array, record: Array) -> bool:
+    """Put the chosen bank's command on the command bus now; return whether it moves data."""
     now = s.now
-    position = s.n_commands
-    if position < record.size:
-        entry = record[at(position)]
-        entry.tick = now
-        entry.command = command
-        entry.bank = index
-        entry.row = trace[at(request)].row if request >= 0 else -1
-        entry.request = request
-    s.n_commands = position + 1
-    s.counts[at(command)] += 1
-    s.last_command = command
-    s.last_command_tick = now
-    s.choice_stale = 1
-    if command in (RD, RDA):
-        _read(s, banks[at(index)], now, command == RDA)
-        _serve(s, banks, queues, trace, requests, index, request, now + s.read_data_end)
-    elif command in (WR, WRA):
-        _write(s, banks[at(index)], now, command == WRA)
-        _serve(s, banks, queues, trace, requests, index, request, now + s.write_data_end)
-    elif command == ACT:
-        _activate(s, banks[at(index)], now, trace[at(request)].row)
+    index = s.choice
+    request = s.choice_request
+    bank = banks[at(index)]
+    queue = queues[at(index)]
+    row = trace[at(request)].row
+    command = s.proposed_command[at(index)]
+    _put_on_bus(s, record, command, index, row, request)
+    if command >= RD:
+        is_write = (command >> 1) & 1
+        _access(s, bank, now, is_write, command & 1 != 0)
+        dequeue(s, bank, queue)
+        requests[at(request)].data_end = now + s.data_end[at(is_write)]
+        return True
+    if command == ACT:
+        open_row(bank, queue, row)
+        _activate(s, bank, now)
         requests[at(request)].activated = 1
-    elif command == PRE:
-        bank = banks[at(index)]
+    else:
         _delay_refresh(s, now + s.precharge_to_act)
         bank.act_earliest = max(bank.act_earliest, now + s.precharge_to_act)
         _close(s, bank, now)
-    elif command == PREA:
+    return False
+
+
+@compiled
+def issue_to_all(s: Record, banks: Array, record: Array) -> None:
+    """Put the refresh logic's command on the command bus now."""
+    now = s.now
+    command = s.refresh_command
+    _put_on_bus(s, record, command, -1, -1, -1)
+    if command == PREA:
         _delay(s, ACT, now + s.precharge_to_act)
         _delay_refresh(s, now + s.precharge_to_act)
         s.stale_banks = ALL_BANKS
@@ -51,6 +53,25 @@ def issue(
         _delay(s, ACT, now + s.refresh_to_any)
         _delay_refresh(s, now + s.refresh_to_any)
         note_refresh(s)
+
+
+@inlined
+def _put_on_bus(s: Record, record: Array, command: int, bank: int, row: int, request: int) -> None:
+    position = s.n_commands
+    if position < record.size:
+        entry = record[at(position)]
+        entry.tick = s.now
+        entry.command = command
+        entry.bank = bank
+        entry.row = row
+        entry.request = request
+    s.n_commands = position + 1
+    if s.n_commands == s.stop_commands and s.status == RUNNING:
+        stop(s, STOPPED_AT_LIMIT)
+    s.counts[at(command)] += 1
+    s.last_command = command
+    s.last_command_tick = s.now
+    s.choice_time = -1
 
 
 @inlined
@@ -70,8 +91,7 @@ def _delay_precharge_of_all(s: Record, earliest: int) -> None:
 
 
 @inlined
-def _activate(s: Record, bank: Record, now: int, row: int) -> None:
-    bank.open_row = row
+def _activate(s: Record, bank: Record, now: int) -> None:
     bank.activated_at = now
     bank.access_earliest = now + s.act_to_access_bank
     bank.rda_earliest = now + s.act_to_access_bank
@@ -101,57 +121,30 @@ def _close(s: Record, bank: Record, at: int) -> None:
 
 
 @inlined
-def _turn_bus(s: Record, is_write: int) -> None:
-    """Note the direction of the data bus; the grouping scheduler may choose differently on every bank when it turns."""
+def _access(s: Record, bank: Record, now: int, is_write: int, auto_precharge: bool) -> None:
+    """Account for RD, RDA (`is_write` 0), WR or WRA (1)."""
     if s.last_is_write != is_write:
         s.last_is_write = is_write
+        # The grouping scheduler may choose differently on every bank when the data bus turns.
         if s.scheduler == FR_FCFS_GRP:
             s.stale_banks |= s.proposing
-
-
-@inlined
-def _read(s: Record, bank: Record, now: int, auto_precharge: bool) -> None:
-    _turn_bus(s, 0)
-    _delay(s, RD, now + s.read_to_read)
-    _delay(s, WR, now + s.read_to_write)
-    _delay_precharge_of_all(s, now + s.read_to_precharge)
+    _delay(s, RD, now + s.access_to_read[at(is_write)])
+    _delay(s, WR, now + s.access_to_write[at(is_write)])
+    to_precharge = now + s.access_to_precharge[at(is_write)]
+    _delay_precharge_of_all(s, to_precharge)
     if auto_precharge:
-        bank.act_earliest = max(bank.act_earliest, now + s.rda_to_act)
-        _delay_refresh(s, now + s.rda_to_act)
-        _close_implicitly(s, bank, max(now + s.rda_to_implicit_precharge, bank.activated_at + s.act_to_precharge))
+        to_act = now + s.auto_precharge_to_act[at(is_write)]
+        bank.act_earliest = max(bank.act_earliest, to_act)
+        _delay_refresh(s, to_act)
+        implicit = now + s.auto_precharge_to_implicit[at(is_write)]
+        _close_implicitly(s, bank, implicit if is_write else max(implicit, bank.activated_at + s.act_to_precharge))
     else:
-        bank.precharge_earliest = max(bank.precharge_earliest, now + s.read_to_precharge)
-
-
-@inlined
-def _write(s: Record, bank: Record, now: int, auto_precharge: bool) -> None:
-    _turn_bus(s, 1)
-    _delay(s, RD, now + s.write_to_read)
-    _delay(s, WR, now + s.write_to_write)
-    _delay_precharge_of_all(s, now + s.write_to_precharge)
-    if auto_precharge:
-        bank.act_earliest = max(bank.act_earliest, now + s.wra_to_act)
-        _delay_refresh(s, now + s.wra_to_act)
-        _close_implicitly(s, bank, now + s.wra_to_implicit_precharge)
-    else:
-        bank.precharge_earliest = max(bank.precharge_earliest, now + s.write_to_precharge)
-        bank.rda_earliest = max(bank.rda_earliest, now + s.write_to_rda_bank)
+        bank.precharge_earliest = max(bank.precharge_earliest, to_precharge)
+        if is_write:
+            bank.rda_earliest = max(bank.rda_earliest, now + s.write_to_rda_bank)
 
 
 @inlined
 def _close_implicitly(s: Record, bank: Record, at: int) -> None:
     _close(s, bank, at)
     s.implicit_precharge_tick = max(s.implicit_precharge_tick, at)
-
-
-@inlined
-def _serve(s: Record, banks: Array, queues: Array, trace: Array, requests: Array, index: int, request: int, data_end: int) -> None:
-    """Free the buffer slot and note when the data will have left the bus; the response is queued by `queue_response`."""
-    dequeue(s, banks, queues, trace, index)
-    requests[at(request)].data_end = data_end
-
-
-@inlined
-def is_access(command: int) -> bool:
-    """Return whether a command moves data."""
-    return RD <= command <= WRA

@@ -9,10 +9,8 @@ from designgym.simulators.dram.compiled import Array, Record, at, compiled, inli
 from designgym.simulators.dram.state import (
     ALARM_ARBITER,
     ALARM_BITS,
-    ARBITER,
     CONTROLLER,
     HEAP_FULL,
-    PLAYER,
     SETTING_MASK,
     TIME_SHIFT,
     UNSET,
@@ -24,27 +22,20 @@ _ALARM_MASK = (1 << ALARM_BITS) - 1
 _TIME_MASK = -1 << TIME_SHIFT
 _TWO_WORKERS = (1 << 2 * WORKER_BITS) - 1
 _THREE_WORKERS = (1 << 3 * WORKER_BITS) - 1
+_CONTROLLER_ALARMS = (1 << ALARM_ARBITER) - 1
+
+
+@inlined
+def stop(s: Record, status: int) -> None:
+    """End the run after this round."""
+    s.status = status
+    s.rounds_left = 1
 
 
 @inlined
 def worker_of(alarm: int) -> int:
     """Return the worker that `alarm` wakes."""
-    if alarm < ALARM_ARBITER:
-        return CONTROLLER
-    return ARBITER if alarm == ALARM_ARBITER else PLAYER
-
-
-@inlined
-def _append_worker(queue: int, worker: int) -> int:
-    """Append a worker to a queue unless it is there."""
-    shift = 0
-    while True:
-        waiting = (queue >> shift) & WORKER_MASK
-        if waiting == worker:
-            return queue
-        if waiting == 0:
-            return queue | (worker << shift)
-        shift += WORKER_BITS
+    return CONTROLLER + max(alarm - ALARM_ARBITER + 1, 0)
 
 
 @inlined
@@ -63,18 +54,22 @@ def set_alarm_now(s: Record, alarm: int) -> None:
 
     The alarms of a round go off in reverse order of setting: the worker of the last one runs first, whatever else wakes it.
     """
-    if (s.next_alarms >> alarm) & 1 == 0:
-        s.next_alarms |= 1 << alarm
+    alarms = s.next_alarms
+    if (alarms >> alarm) & 1 == 0:
+        s.next_alarms = alarms | 1 << alarm
         s.alarm_entry[at(alarm)] = UNSET
-        s.next_workers = _move_to_front(s.next_workers, worker_of(alarm))
+        worker = worker_of(alarm)
+        # Only the controller has several alarms, so that only it can be in the queue already.
+        if worker == CONTROLLER and alarms & _CONTROLLER_ALARMS != 0:
+            s.next_workers = _move_to_front(s.next_workers, worker)
+        else:
+            s.next_workers = s.next_workers << WORKER_BITS | worker
 
 
 @inlined
-def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
-    """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
-    if time <= s.now:
-        set_alarm_now(s, alarm)
-    elif time < s.alarm_entry[at(alarm)] >> TIME_SHIFT and (s.next_alarms >> alarm) & 1 == 0:
+def set_alarm_later(s: Record, heap: Array, alarm: int, time: int) -> None:
+    """Set `alarm` to go off at tick `time`, later than now; `NEVER` has no effect."""
+    if time < s.alarm_entry[at(alarm)] >> TIME_SHIFT and (s.next_alarms >> alarm) & 1 == 0:
         setting = s.n_settings + 1
         s.n_settings = setting
         entry = (time << TIME_SHIFT) | ((setting & SETTING_MASK) << ALARM_BITS) | alarm
@@ -82,18 +77,27 @@ def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
         _push(s, heap, entry)
 
 
+@inlined
+def set_alarm(s: Record, heap: Array, alarm: int, time: int) -> None:
+    """Set `alarm` to go off at tick `time`, or in the next round of this tick if that is not later than now."""
+    if time <= s.now:
+        set_alarm_now(s, alarm)
+    else:
+        set_alarm_later(s, heap, alarm, time)
+
+
 @compiled
 def _push(s: Record, heap: Array, entry: int) -> None:
     """Insert: append, then move up while the parent is strictly later."""
     i = s.heap_size + 1
     if i + 1 >= heap.size:
-        s.status = HEAP_FULL
+        stop(s, HEAP_FULL)
         return
     s.heap_size = i
-    time = entry & _TIME_MASK
+    latest = entry | ~_TIME_MASK
     while i > 1:
         parent = heap[at(i >> 1)]
-        if parent & _TIME_MASK <= time:
+        if parent <= latest:
             break
         heap[at(i)] = parent
         i >>= 1
@@ -141,15 +145,22 @@ def advance(s: Record, heap: Array) -> int:
     The queue is empty if no alarm is set. Dead entries of the tick, and those before the first live one, are dropped.
     """
     queue = 0
-    while s.heap_size > 0:
-        entry = heap[1]
-        time = entry >> TIME_SHIFT
-        if queue != 0 and time != s.now:
-            break
-        alarm = entry & _ALARM_MASK
+    position = 0
+    woken = 0
+    latest = UNSET - 1
+    entry = heap[1]
+    while entry <= latest:
         _remove_first(s, heap)
+        alarm = entry & _ALARM_MASK
         if s.alarm_entry[at(alarm)] == entry:
             s.alarm_entry[at(alarm)] = UNSET
-            s.now = time
-            queue = _append_worker(queue, worker_of(alarm))
+            latest = entry | ~_TIME_MASK
+            worker = worker_of(alarm)
+            if (woken >> worker) & 1 == 0:
+                woken |= 1 << worker
+                queue |= worker << position
+                position += WORKER_BITS
+        entry = heap[1]
+    if queue != 0:
+        s.now = latest >> TIME_SHIFT
     return queue

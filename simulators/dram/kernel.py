@@ -13,10 +13,10 @@ from designgym.simulators.dram.arbiter import (
     send_to_arbiter,
 )
 from designgym.simulators.dram.bank_machine import choose_bank, enqueue, has_space, may_change_proposal, propose
-from designgym.simulators.dram.commands import is_access, issue
-from designgym.simulators.dram.compiled import Array, Record, at, compiled, entry_point, inlined, source_digest, trailing_zeros
+from designgym.simulators.dram.commands import issue, issue_to_all
+from designgym.simulators.dram.compiled import Array, Record, at, entry_point, inlined, source_digest, trailing_zeros
 from designgym.simulators.dram.controller import RESPONSES_FIFO
-from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm
+from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm, set_alarm_later
 from designgym.simulators.dram.latency import summarise
 from designgym.simulators.dram.refresh import update_refresh
 from designgym.simulators.dram.state import (
@@ -31,19 +31,9 @@ from designgym.simulators.dram.state import (
     NONE,
     PLAYER,
     RUNNING,
-    STOPPED_AT_LIMIT,
     WORKER_BITS,
     WORKER_MASK,
 )
-
-
-@inlined
-def _next_response(s: Record, requests: Array) -> int:
-    """Return the request whose response leaves the controller next, -1 if it is not known or has no command yet."""
-    if s.response_queue == RESPONSES_FIFO:
-        return requests[at(s.response_head)].issued if s.response_head < s.response_tail else -1
-    head = s.response_head
-    return head if head < s.n_requests and requests[at(head)].data_end >= 0 else -1
 
 
 @inlined
@@ -58,14 +48,17 @@ def _handle_responses(s: Record, heap: Array, requests: Array) -> None:
         if s.in_controller == 0:
             s.busy_ticks += s.now - s.busy_since
             return
-    request = _next_response(s, requests)
-    if request < 0:
+    if s.next_data_end > s.now:
+        set_alarm_later(s, heap, ALARM_DATA, s.next_data_end)
         return
-    data_end = requests[at(request)].data_end
-    if data_end > s.now:
-        set_alarm(s, heap, ALARM_DATA, data_end)
-        return
-    s.response_head += 1
+    head = s.response_head
+    in_order_of_service = s.response_queue == RESPONSES_FIFO
+    request = requests[at(head)].issued if in_order_of_service else head
+    head += 1
+    s.response_head = head
+    s.next_data_end = NEVER
+    if head < (s.response_tail if in_order_of_service else s.n_requests):
+        s.next_data_end = requests[at(requests[at(head)].issued if in_order_of_service else head)].data_end
     s.response_under_way = 1
     # One response a tick.
     delay = 1 if s.response_end == s.now else 0
@@ -75,123 +68,100 @@ def _handle_responses(s: Record, heap: Array, requests: Array) -> None:
 
 @inlined
 def _take_request(s: Record, banks: Array, queues: Array, trace: Array) -> int:
-    """Take the waiting request into the buffer if its time has come and there is space; return it, -1 for none."""
-    request = s.waiting
-    if request < 0 or s.waiting_from > s.now:
+    """Take the waiting request into the buffer if its time has come and there is space.
+
+    Returns the bank that it is for if that may propose something else now, otherwise -1.
+    """
+    if s.waiting_from > s.now:
         return -1
     if not has_space(s, banks):
         s.n_input_stalls += 1
         return -1
-    s.waiting = -1
-    enqueue(s, banks, queues, trace, request)
+    s.waiting_from = NEVER
+    enqueue(s, banks, queues, trace, s.waiting)
     if s.in_controller == 0:
         s.busy_since = s.now
     s.in_controller += 1
-    send_to_arbiter(s, ACCEPTED, request)
-    return request
+    send_to_arbiter(s, ACCEPTED)
+    bank = s.last_bank
+    return bank if may_change_proposal(s, banks[at(bank)], queues[at(bank)]) else -1
 
 
 @inlined
 def _queue_response(s: Record, heap: Array, requests: Array, request: int) -> None:
-    requests[at(s.response_tail)].issued = request
-    s.response_tail += 1
-    following = _next_response(s, requests)
-    if following >= 0 and requests[at(following)].data_end > s.now:
-        set_alarm(s, heap, ALARM_DATA, requests[at(following)].data_end)
+    """Queue the response to a request whose RD or WR was just issued."""
+    tail = s.response_tail
+    requests[at(tail)].issued = request
+    s.response_tail = tail + 1
+    if s.response_head == (tail if s.response_queue == RESPONSES_FIFO else request):
+        s.next_data_end = requests[at(request)].data_end
+    if s.next_data_end > s.now:
+        set_alarm_later(s, heap, ALARM_DATA, s.next_data_end)
 
 
 @inlined
-def _propose_for(s: Record, banks: Array, queues: Array, trace: Array, request: int) -> None:
-    """Let the bank of a request that was just taken propose again, if that can make a difference."""
-    index = trace[at(request)].bank
-    if may_change_proposal(s, banks[at(index)], trace, request):
-        propose(s, banks, queues, trace, index)
-        s.choice_stale = 1
-
-
-@compiled
-def _propose_stale(s: Record, banks: Array, queues: Array, trace: Array) -> None:
+def _propose_stale(s: Record, banks: Array, queues: Array) -> None:
+    """Let those banks propose again that could propose something new; the others would repeat themselves."""
     remaining = s.stale_banks & ((1 << s.n_banks) - 1)
     s.stale_banks = 0
-    s.choice_stale = 1
     while remaining:
-        propose(s, banks, queues, trace, trailing_zeros(remaining))
+        propose(s, banks, queues, trailing_zeros(remaining))
         remaining &= remaining - 1
 
 
 @inlined
 def _controller_pass(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array) -> None:
     _handle_responses(s, heap, requests)
-    taken = _take_request(s, banks, queues, trace)
-    if taken >= 0:
-        _propose_for(s, banks, queues, trace, taken)
+    bank = _take_request(s, banks, queues, trace)
+    if bank >= 0:
+        propose(s, banks, queues, bank)
     update_refresh(s)
-    index = -1
-    request = -1
-    command = NONE
-    if s.refresh_command != NONE and s.refresh_time <= s.now:
-        command = s.refresh_command
-    elif s.last_command_tick < s.now:
-        choose_bank(s, banks)
+    if s.refresh_time <= s.now and s.refresh_command != NONE:
+        issue_to_all(s, banks, record)
+    else:
+        choose_bank(s)
         if s.choice_time <= s.now:
-            index = s.choice
-            request = banks[at(index)].chosen
-            command = banks[at(index)].proposal
-    if command != NONE:
-        issue(s, banks, queues, trace, requests, record, command, index, request)
-        if s.n_commands >= s.stop_commands and s.status == RUNNING:
-            s.status = STOPPED_AT_LIMIT
-        if index >= 0:
-            taken = -1
-            if is_access(command):
-                taken = _take_request(s, banks, queues, trace)
-                _queue_response(s, heap, requests, request)
-            propose(s, banks, queues, trace, index)
-            if taken >= 0:
-                _propose_for(s, banks, queues, trace, taken)
-    # All banks propose again; those would repeat themselves whose queue, row and permission are as before.
+            served = issue(s, banks, queues, trace, requests, record)
+            s.stale_banks |= 1 << s.choice
+            if served:
+                bank = _take_request(s, banks, queues, trace)
+                if bank >= 0:
+                    s.stale_banks |= 1 << bank
+                _queue_response(s, heap, requests, s.choice_request)
     if s.stale_banks != 0:
-        _propose_stale(s, banks, queues, trace)
+        _propose_stale(s, banks, queues)
     update_refresh(s)
-    choose_bank(s, banks)
-    earliest = min(s.choice_time, s.refresh_time)
-    if earliest < NEVER:
-        set_alarm(s, heap, ALARM_SELF, earliest)
-
-
-@inlined
-def _run_rounds(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array, queue: int) -> None:
-    while queue != 0:
-        while queue != 0:
-            worker = queue & WORKER_MASK
-            queue >>= WORKER_BITS
-            if worker == CONTROLLER:
-                _controller_pass(s, banks, queues, heap, trace, requests, record)
-            elif worker == ARBITER:
-                run_arbiter(s, heap, requests)
-            else:
-                run_player(s, heap, trace, requests)
-        s.n_rounds += 1
-        if s.status != RUNNING:
-            return
-        if s.n_rounds >= s.max_rounds:
-            s.status = EVENT_LIMIT
-            return
-        # The alarms set during the round go off.
-        queue = s.next_workers
-        s.next_workers = 0
-        s.next_alarms = 0
-        s.round_parity = 1 - s.round_parity
+    choose_bank(s)
+    set_alarm(s, heap, ALARM_SELF, min(s.choice_time, s.refresh_time))
 
 
 @inlined
 def _simulate(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array) -> None:
-    # At time 0 the controller makes a pass, then the player offers the first request.
+    # At time 0 the controller makes a pass, then the player offers the first request as if one before it had been accepted.
     queue = CONTROLLER | PLAYER << WORKER_BITS
+    to_arbiter, to_player = 0, ACCEPTED
     while True:
-        _run_rounds(s, banks, queues, heap, trace, requests, record, queue)
-        if s.status != RUNNING:
+        worker = queue & WORKER_MASK
+        queue >>= WORKER_BITS
+        if worker == CONTROLLER:
+            _controller_pass(s, banks, queues, heap, trace, requests, record)
+        elif worker == ARBITER:
+            run_arbiter(s, heap, requests, to_arbiter)
+        else:
+            run_player(s, heap, trace, requests, to_player)
+        if queue != 0:
+            continue
+        s.rounds_left -= 1
+        if s.rounds_left <= 0:
+            if s.status == RUNNING:
+                s.status = EVENT_LIMIT
             return
+        queue = s.next_workers
+        to_arbiter, to_player = s.next_to_arbiter, s.next_to_player
+        if queue != 0:
+            # The alarms set during the round go off.
+            s.next_workers = s.next_alarms = s.next_to_arbiter = s.next_to_player = 0
+            continue
         queue = advance(s, heap)
         if queue == 0:
             s.status = DEADLOCK
@@ -238,7 +208,7 @@ def _compile_run(sources: int) -> Callable[..., None]:
             request.accepted = -1
             request.response = -1
             request.activated = 0
-            request.data_end = -1
+            request.data_end = NEVER
             request.stored = -1
         clear_heap(heap)
         _simulate(s, banks, queues, heap, trace, requests, record)

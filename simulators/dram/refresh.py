@@ -8,13 +8,10 @@ from designgym.simulators.dram.state import ALL_BANKS, NONE, PREA, REFA
 def update_refresh(s: Record) -> None:
     """Decide what the refresh logic proposes now: a command and its earliest tick, or none and its next trigger.
 
-    Without refreshes the trigger is never reached.
+    Before the trigger that is what it was. Without refreshes the trigger is never reached.
     """
-    s.refresh_command = NONE
     if s.now >= s.refresh_trigger:
         _refresh_due(s)
-    else:
-        s.refresh_time = s.refresh_trigger
 
 
 @compiled
@@ -32,8 +29,7 @@ def _refresh_due(s: Record) -> None:
             s.refresh_pulled_in = 0
         else:
             s.refresh_counter += 1
-        s.refresh_trigger += s.refresh_interval
-        s.refresh_time = s.refresh_trigger
+        _wait_one_interval(s)
         return
     s.refresh_command = PREA if s.open_banks > 0 else REFA
     earliest = s.prea_earliest if s.open_banks > 0 else s.refa_earliest
@@ -52,4 +48,11 @@ def note_refresh(s: Record) -> None:
     if s.refresh_counter == -s.max_pulled_in:
         s.n_pull_in_decisions += 1
         s.refresh_pulled_in = 0
-        s.refresh_trigger += s.refresh_interval
+        _wait_one_interval(s)
+
+
+@inlined
+def _wait_one_interval(s: Record) -> None:
+    s.refresh_trigger += s.refresh_interval
+    s.refresh_command = NONE
+    s.refresh_time = s.refresh_trigger

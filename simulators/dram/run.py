@@ -14,6 +14,7 @@ from designgym.simulators.dram.state import (
     DEADLOCK,
     EVENT_LIMIT,
     FINISHED,
+    SCALAR_FIELDS,
     STOPPED_AT_LIMIT,
 )
 from designgym.simulators.dram.workspace import Workspace
@@ -104,8 +105,8 @@ def summarise_run(
     workspace: Workspace, config: ControllerConfig, memory: MemorySpec, *, keep_requests: bool, keep_commands: bool
 ) -> DramRun:
     """Return the results that a run left in its workspace."""
-    s = dict(zip(workspace.state.dtype.names or (), workspace.state[0].tolist(), strict=True))
-    counts = {name: int(n) for name, n in zip(COUNTED_COMMANDS, s["counts"][1:], strict=True)}
+    s: dict[str, int] = dict(zip(SCALAR_FIELDS, workspace.state.view(np.int64)[: len(SCALAR_FIELDS)].tolist(), strict=True))
+    counts: dict[str, int] = dict(zip(COUNTED_COMMANDS, workspace.state["counts"][0, 1:].tolist(), strict=True))
     cycles, powered = _counted_cycles(s, memory, counts["REFA"])
     energy = memory.energy_pj(
         cycles=cycles,

@@ -22,9 +22,11 @@ WORKER_MASK = (1 << WORKER_BITS) - 1
 ALARM_SELF, ALARM_ARRIVAL, ALARM_ENDED, ALARM_DATA, ALARM_ARBITER, ALARM_PLAYER = range(6)
 N_ALARMS = 6
 
-# Messages in the inboxes; a response carries its request as ``RESPONSE + 4 * request``.
-REQUEST, ACCEPTED, RESPONSE, ENDED = range(4)
-INBOX_SIZE = 16
+# Messages. Those of a round are one integer per receiver, four bits each, the first in the low bits; 0 is none. A message need
+# not say which request it is about: there is only one of each kind under way.
+REQUEST, ACCEPTED, RESPONSE, ENDED = range(1, 5)
+MESSAGE_BITS = 4
+MESSAGE_MASK = (1 << MESSAGE_BITS) - 1
 
 # Why a run stopped.
 RUNNING, FINISHED, STOPPED_AT_LIMIT, DEADLOCK, EVENT_LIMIT, HEAP_FULL = range(6)
@@ -44,6 +46,7 @@ ALL_BANKS = -1
 BANK_BITS = 6
 BANK_MASK = (1 << BANK_BITS) - 1
 ORDER_BITS = 32 + BANK_BITS
+ORDER_MASK = (1 << ORDER_BITS) - 1
 HORIZON = 1 << (62 - ORDER_BITS)
 MAX_BANKS = BANK_MASK - 1
 
@@ -68,32 +71,28 @@ CONSTRAINT_FIELDS = (
     "act_to_act_bank",
     "act_to_act",
     "four_act_window",
-    "read_to_read",
-    "write_to_read",
-    "read_to_write",
-    "write_to_write",
     "write_to_rda_bank",
-    "read_to_precharge",
-    "write_to_precharge",
-    "rda_to_act",
-    "wra_to_act",
     "precharge_to_act",
     "refresh_to_any",
     "refresh_interval",
-    "read_data_end",
-    "write_data_end",
-    "rda_to_implicit_precharge",
-    "wra_to_implicit_precharge",
 )
+# Those that differ between reads and writes, as pairs.
+PAIRED_CONSTRAINTS = {
+    "access_to_read": ("read_to_read", "write_to_read"),
+    "access_to_write": ("read_to_write", "write_to_write"),
+    "access_to_precharge": ("read_to_precharge", "write_to_precharge"),
+    "auto_precharge_to_act": ("rda_to_act", "wra_to_act"),
+    "auto_precharge_to_implicit": ("rda_to_implicit_precharge", "wra_to_implicit_precharge"),
+    "data_end": ("read_data_end", "write_data_end"),
+}
 
-_LIMIT_FIELDS = ("n_banks", "stop_commands", "max_rounds")
+_LIMIT_FIELDS = ("n_banks", "stop_commands", "rounds_left")
 
 _PROGRESS_FIELDS = (
     # the run
     "now",
     "status",
     "n_requests",
-    "n_rounds",
     # trace player
     "presented",
     "n_returned",
@@ -111,11 +110,9 @@ _PROGRESS_FIELDS = (
     "stored_head",
     "stored_tail",
     "request_due",
-    "request_put",
     "response_due",
-    "response_put",
-    "response_request",
-    "n_puts",
+    "response_put_first",
+    "response",
     # controller
     "waiting",
     "waiting_from",
@@ -131,14 +128,16 @@ _PROGRESS_FIELDS = (
     "response_end",
     "response_head",
     "response_tail",
+    "next_data_end",
     "last_command_tick",
     "open_banks",
     "act_index",
-    # banks that propose something and banks that must propose again, one bit each; whose proposal is next, and when
+    # banks that propose something and banks that must propose again, one bit each; which bank's proposal is next, for which
+    # request, and when (-1: to be chosen anew)
     "proposing",
     "choice",
+    "choice_request",
     "choice_time",
-    "choice_stale",
     "stale_banks",
     # earliest tick of the commands to all banks
     "prea_earliest",
@@ -150,12 +149,13 @@ _PROGRESS_FIELDS = (
     "refresh_command",
     "refresh_time",
     "blocked",
-    # alarms and inboxes
+    # alarms; what the next round begins with
     "heap_size",
     "n_settings",
-    "round_parity",
     "next_alarms",
     "next_workers",
+    "next_to_arbiter",
+    "next_to_player",
     # energy
     "n_commands",
     "n_precharged_banks",
@@ -178,20 +178,21 @@ def _int64(*names: str) -> list[tuple[str, type[np.int64]]]:
     return [(name, np.int64) for name in names]
 
 
+SCALAR_FIELDS = (*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_LIMIT_FIELDS, *_PROGRESS_FIELDS)
 STATE = np.dtype(
     [
-        *_int64(*CONFIG_FIELDS, *CONSTRAINT_FIELDS, *_LIMIT_FIELDS, *_PROGRESS_FIELDS),
+        *_int64(*SCALAR_FIELDS),
+        *((name, np.int64, (2,)) for name in PAIRED_CONSTRAINTS),
         # Earliest tick of a bank's command as far as the rank decides, by `rank_group`, and the commands issued.
         ("rank_earliest", np.int64, (N_RANK_GROUPS,)),
         ("counts", np.int64, (N_COMMANDS,)),
         ("recent_acts", np.int64, (4,)),
+        # What each bank proposes: a command, its earliest tick as far as the bank itself decides, and request and bank.
+        ("proposed_command", np.int64, (MAX_BANKS,)),
+        ("proposed_time", np.int64, (MAX_BANKS,)),
+        ("proposed_order", np.int64, (MAX_BANKS,)),
         # The heap entry of each alarm's pending timed setting, `UNSET` for none.
         ("alarm_entry", np.int64, (N_ALARMS,)),
-        # Messages for even and for odd rounds.
-        ("arbiter_inbox", np.int64, (2 * INBOX_SIZE,)),
-        ("player_inbox", np.int64, (2 * INBOX_SIZE,)),
-        ("arbiter_messages", np.int64, (2,)),
-        ("player_messages", np.int64, (2,)),
     ]
 )
 """All that is not per bank or per request. Times are ticks; requests are positions in the trace, -1 for none."""
@@ -200,11 +201,8 @@ BANK = np.dtype(
     _int64(
         "open_row",
         "queue_length",
-        "proposal",
-        "chosen",
+        "n_hits",
         "chosen_position",
-        "proposal_time",
-        "order",
         "act_earliest",
         "precharge_earliest",
         "access_earliest",
@@ -212,7 +210,11 @@ BANK = np.dtype(
         "activated_at",
     )
 )
-"""One bank: its open row (-1: none), what it proposes, and the earliest tick of each command as far as it decides."""
+"""One bank: its open row (-1: none), how many buffered requests hit it, and the earliest tick of each command as far as the bank
+decides."""
+
+QUEUED = np.dtype(_int64("request", "row", "is_write", "address"))
+"""One request in the buffer, with what of `TRACE` a bank machine looks at."""
 
 TRACE = np.dtype(_int64("arrival", "is_write", "address", "bank", "row"))
 """One request of the trace, its address decoded. Shared by all runs, never written."""

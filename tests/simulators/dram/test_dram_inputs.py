@@ -193,7 +193,7 @@ def test_numbers_of_any_kind_make_a_controller() -> None:
 
 def test_guards_end_runs_that_make_no_progress() -> None:
     decoded = workspace.decode_trace(TRACE, default_memory())
-    for status, field, value in ((EVENT_LIMIT, "max_rounds", 5), (DEADLOCK, "channel_busy", 1)):
+    for status, field, value in ((EVENT_LIMIT, "rounds_left", 5), (DEADLOCK, "channel_busy", 1)):
         w = workspace.Workspace.allocate(decoded, default_memory())
         w.configure(ControllerConfig(Arbiter="Fifo", RefreshPolicy="NoRefresh"))
         w.state[field] = value
