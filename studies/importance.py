@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
+from designgym.studies.figures.data import Quantity, StudyData, is_numeric
+from designgym.studies.figures.design_texts import shown_value
 
 FOLDS = 5
 MIN_ROWS = 30  # distinct feasible behaviours below which no model is fitted

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from designgym.core.metrics import better
-from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
+from designgym.studies.figures.data import Quantity, StudyData, is_numeric
+from designgym.studies.figures.design_texts import group_space, legend
 from designgym.studies.figures.duplicates import Split, splits_of
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.units import DASH, Scale, column, duration, number, unit_of_expression
-from designgym.studies.report_template import escape, facts, table
+from designgym.studies.report_template import escape, facts, side_by_side, table
 
-BEST_ROWS = 10
+BEST_SHOWN = 8  # so many columns fit beside each other
 MAX_RUNS = 200
 MAX_REASONS = 8
 MAX_HEADLINES = 6
@@ -52,11 +53,8 @@ def header(parts: Sequence[StudyData], meta: StudyMeta) -> str:
     for data in parts[:MAX_HEADLINES]:
         lines.append(f'<p class="lead">{_headline(data)}</p>')
         if len(data.best):
-            row = data.best.iloc[0]
-            items = "".join(
-                f"<li><span>{escape(name)}</span> {escape(shown_value(row[f'design.{name}']))}</li>"
-                for name in data.parameters[:MAX_SETTINGS]
-            )
+            texts = list(data.texts(data.best.iloc[0].to_dict()).items())
+            items = "".join(f"<li><span>{escape(name)}</span> {escape(text)}</li>" for name, text in texts[:MAX_SETTINGS])
             more = len(data.parameters) - MAX_SETTINGS
             items += f"<li>… and {more} more</li>" if more > 0 else ""
             lines.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
@@ -149,34 +147,38 @@ def key_quantities(data: StudyData) -> list[Quantity]:
 
 
 def best_designs(data: StudyData) -> str:
-    """Return the table of the best designs of distinct behaviour."""
-    top = data.best.head(BEST_ROWS)
+    """Return the best designs of distinct behaviour side by side: what differs between them, and in a line what does not."""
+    top = data.best.head(BEST_SHOWN)
     if not len(top):
         return '<p class="note">No feasible result yet.</p>'
     positions = top["position"].to_numpy(dtype=int)
-    varying = [name for name in data.parameters if top[f"design.{name}"].map(shown_value).nunique() > 1]
-    same = [name for name in data.parameters if name not in varying]
-    head: list[tuple[str, str, bool]] = [("#", "", True)]
-    columns: list[list[str]] = [[str(i + 1) for i in range(len(top))]]
-    for q in key_quantities(data):
-        head.append((q.label, f"({q.scale.unit})" if q.scale.unit else "", True))
-        columns.append(column(q.values[positions] * q.scale.factor))
-    for name in varying:
-        unit = data.unit(f"design.{name}")
-        values = top[f"design.{name}"]
-        head.append((name, f"({unit})" if unit != "1" else "", is_numeric(values)))
-        columns.append([shown_value(value) for value in values])
-    head += [("searcher", "", False), ("alike", "proposals", True)]
-    columns += [[str(data.label[i]) for i in positions], [f"{count:,}" for count in top["alike"]]]
-    text = table(head, list(zip(*columns, strict=True)), label="The best designs", first=True)
+    texts = [data.texts(row) for row in top.to_dict("records")]
+    same = [
+        name
+        for name in data.parameters
+        if len(top) > 1
+        and len({text[name] for text in texts}) == 1
+        and (not is_numeric(top[f"design.{name}"]) or texts[0][name] == DASH or top[f"design.{name}"].nunique() == 1)
+    ]
+    rows = [
+        (q.label, f"({q.scale.unit})" if q.scale.unit else "", column(q.values[positions] * q.scale.factor)) for q in key_quantities(data)
+    ]
+    for name in data.parameters:
+        if name not in same:
+            unit = data.unit(f"design.{name}")
+            rows.append((name, f"({unit})" if unit != "1" else "", [text[name] for text in texts]))
+    rows += [("searcher", "", [str(data.label[i]) for i in positions]), ("alike", "(proposals)", [f"{n:,}" for n in top["alike"]])]
+    text = side_by_side([str(i + 1) for i in range(len(top))], rows, label="The best designs")
     notes = [
-        f"One row per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}); "
+        f"One column per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}) first; "
         "“alike” counts the proposals that behaved the same."
     ]
-    if same and len(top) > 1:
-        row = top.iloc[0]
-        listed = ", ".join(f"{name} = {shown_value(row[f'design.{name}'])}" for name in same[:30])
-        notes.append(f"The same in all {len(top)}: {listed}.")
+    if same:
+        notes.append(f"The same in all {len(top)}: {', '.join(f'{name} = {texts[0][name]}' for name in same[:30])}.")
+    if any(DASH in text.values() for text in texts):
+        notes.append(f"{DASH}: without effect in this design.")
+    groups = [(name, group) for name in data.parameters if (group := group_space(data.meta.space, name)) is not None]
+    notes += [f"{words[0].upper()}{words[1:]}." for name, group in groups if (words := legend(name, group))]
     return text + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 

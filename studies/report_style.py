@@ -46,6 +46,9 @@ thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:
 .short { white-space:nowrap; } .num { text-align:right; width:1%; } td.num { white-space:nowrap; } tbody th { font-weight:400; }
 tbody tr.first td, tbody tr.first th { font-weight:600; }
 td.text { overflow-wrap:anywhere; min-width:26ch; }
+table.designs { min-width:760px; } .designs th[scope=row] { font-weight:400; color:var(--soft); min-width:11ch; }
+.designs th .unit { white-space:nowrap; } .designs tbody td { overflow-wrap:anywhere; }
+.designs tbody td:nth-child(2), .designs thead th:nth-child(2) { font-weight:600; color:var(--star); }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }
 .plot { width:100%; } .wide .plot { min-width:var(--width); } .middling .plot { min-width:560px; }
 .note { color:var(--soft); font-size:14px; max-width:92ch; overflow-wrap:anywhere; } .facts { display:grid;
@@ -71,5 +74,6 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
   body { font-size:11pt; } nav, .modebar { display:none !important; } main, header, footer { max-width:none; padding:0; }
   h2 { break-after:avoid; margin-top:28px; } figure, tr, .tiles { break-inside:avoid; } .scroll { overflow:visible; }
   table { font-size:8.5pt; } th, td { padding:3px 6px; }
+  table.designs { min-width:0; } .designs tr > :nth-child(n+7) { display:none; } /* five columns fit on paper */
   .middling .plot { min-width:0; } .wide .plot { zoom:var(--zoom); } @page { margin:15mm; } }
 """

@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Sequence
 
+from designgym.studies.figures.units import TIMES
 from designgym.studies.report_style import STYLE
 
 SCRIPT = """
@@ -115,8 +116,8 @@ def page(*, title: str, version: str, header: str, sections: Sequence[tuple[str,
 
 
 def breakable(name: str) -> str:
-    """Return an identifier as HTML that may be broken at capitals and underscores."""
-    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", name))
+    """Return an identifier, or a value in words, as HTML that may be broken at capitals, underscores, commas and times signs."""
+    return "<wbr>".join(escape(part) for part in re.split(rf"(?<=[a-z0-9])(?=[A-Z])|(?<=[_,{TIMES}])(?=\w)", name))
 
 
 def table(
@@ -147,6 +148,26 @@ def table(
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table>{shown}<thead><tr>{heads}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def side_by_side(heads: Sequence[str], rows: Sequence[tuple[str, str, Sequence[str]]], *, label: str) -> str:
+    """Return an HTML table that compares things in columns, the first of which stands out. Cells wrap, so that it always fits.
+
+    Args:
+        heads: A heading per thing.
+        rows: What is compared: its name, its unit, and a cell per thing; plain text.
+        label: What the table shows, for screen readers.
+    """
+    body = []
+    for name, unit, cells in rows:
+        shown = f"<span class=unit>{escape(unit)}</span>" if unit else ""
+        texts = "".join(f"<td>{breakable(cell)}</td>" for cell in cells)
+        body.append(f'<tr><th scope="row">{breakable(name)} {shown}</th>{texts}</tr>')
+    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="designs"><thead><tr><td></td>{columns}'
+        f"</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 

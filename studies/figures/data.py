@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from designgym.core.errors import ExpressionError
 from designgym.core.expressions import Expression
 from designgym.core.terms import Term
+from designgym.studies.figures.design_texts import design_texts
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.style import SeriesStyle, series_styles
-from designgym.studies.figures.units import DASH, TIMES, Scale, words
+from designgym.studies.figures.units import TIMES, Scale, words
 
 COLUMNS: dict[str, Any] = {
     "run": "", "searcher": "", "searcher_options": "{}", "run_seed": 0, "number": 0, "obtained": "measured", "duplicate": False,
@@ -208,7 +209,11 @@ class StudyData:
 
     def design_text(self, row: Mapping[Any, Any], separator: str = ", ") -> str:
         """Return the design of a row in one line, plain text."""
-        return separator.join(f"{name} = {shown_value(row[f'design.{name}'])}" for name in self.parameters)
+        return separator.join(f"{name} = {text}" for name, text in self.texts(row).items())
+
+    def texts(self, row: Mapping[Any, Any]) -> dict[str, str]:
+        """Return the design of a row as texts by parameter; a dash for those without effect in it."""
+        return design_texts(row, self.parameters, self.meta.space)
 
     @cached_property
     def saved(self) -> NDArray[np.float64]:
@@ -227,15 +232,6 @@ def is_numeric(values: Iterable[Any]) -> bool:
     return all(
         isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in values if value is not None
     )
-
-
-def shown_value(value: Any) -> str:
-    """Return a design value as people write it."""
-    if isinstance(value, float | np.floating):
-        return DASH if np.isnan(value) else f"{value:.6g}"
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
 
 
 def _option_labels(name: str, texts: list[str]) -> dict[str, str]:

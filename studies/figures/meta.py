@@ -72,6 +72,7 @@ class StudyMeta:
         units: Units by column (``metrics.energy_pj``, ``design.ways``); a frame's own ``attrs["units"]`` come first.
         goals: ``min`` or ``max`` by metric name, where one way is better in general.
         docs: One line per metric.
+        space: The design space: what has an effect in a design, and what is logarithmic; None if it is not known.
         choices: Values of discrete parameters in their declared order, by parameter name.
         runs: How the runs ended.
         workload_digest: Content hash of the workload.
@@ -92,6 +93,7 @@ class StudyMeta:
     units: Mapping[str, str] = field(default_factory=dict)
     goals: Mapping[str, str | None] = field(default_factory=dict)
     docs: Mapping[str, str] = field(default_factory=dict)
+    space: DesignSpace | None = None
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     runs: tuple[RunMeta, ...] = ()
     workload_digest: str = ""
@@ -144,6 +146,7 @@ class StudyMeta:
             | {f"design.{name}": parameter.unit for name, parameter in parameters.items() if parameter.unit},
             goals={spec.name: spec.goal for spec in specs},
             docs={spec.name: spec.doc for spec in specs},
+            space=space,
             choices={
                 name: tuple(parameter.values())
                 for name, parameter in parameters.items()

@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from designgym.studies.figures.data import Quantity, StudyData, is_numeric, shown_value
+from designgym.studies.figures.data import Quantity, StudyData
+from designgym.studies.figures.design_texts import shown_value
+from designgym.studies.figures.parameter_axes import parameter_axis
 from designgym.studies.figures.sampling import sample_rows
-from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, plain_safe, safe, words_of
+from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, safe, words_of
 from designgym.studies.figures.units import number
 
 MAX_LINES = 1500
 MAX_PARAMETERS = 12  # axes; beyond 20 parameters only these are drawn
 MANY = 20
-MAX_TICKS = 12
 MAX_METRICS = 3
 AXIS_WIDTH = 78  # px below which labels would meet
-JITTER = 0.16  # of the distance between two choices
 
 
 def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = False) -> go.Figure:
@@ -46,7 +45,8 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
     names, note = _parameters(data, order)
     metrics = _metrics(data)
     width = max(12, min(20, 150 // (len(names) + len(metrics))))  # letters that fit above an axis
-    dimensions = [_parameter_axis(data, name, rows, width) for name in names]
+    axes = [_parameter_axis(data, name, rows, width) for name in names]
+    dimensions = [axis for axis, _ in axes]
     dimensions += [_metric_axis(quantity, rows, width) for quantity in metrics]
     scales = {"light": _best_last(BEST_SCALE), "dark": _best_last(BEST_SCALE_DARK)}
     fig = go.Figure(
@@ -65,6 +65,8 @@ def figure(data: StudyData, *, order: Sequence[str] | None = None, dark: bool = 
         f"One line per distinct behaviour ({int(usable.sum()):,} feasible), coloured by rank: the best 5 % stand out. On metric axes "
         f"better is up. Drag along an axis to select.{note}"
     )
+    if {"count", "first item"} & {instead for _, instead in axes}:
+        caption += " Of groups that differ much their length is drawn, of orderings the first item."
     caption += f" {left_out:,} lines are left out of the drawing (a seeded sample is shown)." if left_out else ""
     finish(fig, title, caption, dark=dark, height=470)
     longest = max((len(text) for text in dimensions[0].get("ticktext", ())), default=4)
@@ -104,28 +106,11 @@ def _metrics(data: StudyData) -> list[Quantity]:
     return list(unique.values())[:MAX_METRICS] if len(unique) <= MAX_METRICS else [*list(unique.values())[: MAX_METRICS - 1], data.target]
 
 
-def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: int) -> dict[str, Any]:
-    column = data.frame[f"design.{name}"]
+def _parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64], width: int) -> tuple[dict[str, Any], str]:
+    """Return a parameter's axis, and what stands for its values there if they are too many."""
+    axis, instead = parameter_axis(data, name, rows)
     unit = data.unit(f"design.{name}")
-    label = wrapped(name, width, f"({unit})" if unit != "1" else "")
-    numeric = pd.to_numeric(column, errors="coerce") if is_numeric(column) else None
-    distinct = sorted(set(numeric.dropna())) if numeric is not None else []
-    if numeric is not None and (len(distinct) > MAX_TICKS and not _powers(distinct)):
-        return {"label": label, "values": numeric.fillna(numeric.min()).to_numpy()[rows], "tickformat": "~s"}
-    texts = column.map(shown_value)
-    if numeric is not None:
-        names = [shown_value(value) for value in _typed(column, distinct)]
-    else:
-        declared = [shown_value(choice) for choice in data.meta.choices.get(name, ())]
-        names = [text for text in declared if text in set(texts)] or sorted(set(texts))
-        names += sorted(set(texts) - set(names))
-    codes = texts.map({text: i for i, text in enumerate(names)}).fillna(0).to_numpy(dtype=float)
-    step = -(-len(names) // MAX_TICKS)
-    jitter = np.random.default_rng(0).uniform(-JITTER, JITTER, len(rows))  # so that lines through the same values lie side by side
-    return {
-        "label": label, "values": codes[rows] + jitter, "tickvals": list(range(0, len(names), step)),
-        "ticktext": [plain_safe(text, 16) for text in names[::step]], "range": [-0.3, len(names) - 0.7],
-    }  # fmt: skip
+    return {"label": wrapped(name, width, f"({instead or unit})" if instead or unit != "1" else ""), **axis}, instead
 
 
 def _metric_axis(quantity: Quantity, rows: NDArray[np.int64], width: int) -> dict[str, Any]:
@@ -185,13 +170,3 @@ def wrapped(name: str, width: int = 13, end: str = "") -> str:
         else:
             lines.append(part)
     return "<br>".join(safe(line, width + 6) for line in lines)
-
-
-def _powers(values: Sequence[float]) -> bool:
-    return all(value > 0 and float(np.log2(value)).is_integer() for value in values)
-
-
-def _typed(column: pd.Series[Any], values: Sequence[float]) -> list[Any]:
-    """Return the distinct numbers as they are in the column, so that whole numbers stay whole."""
-    found = {float(value): value for value in column.dropna().unique()}
-    return [found[float(value)] for value in values]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from designgym.core.metrics import better
 from designgym.core.pareto import non_dominated
-from designgym.studies.figures.data import Quantity, StudyData, shown_value
+from designgym.studies.figures.data import Quantity, StudyData
 from designgym.studies.figures.sampling import sample_rows
 from designgym.studies.figures.style import ACCENT, FRONT, MUTED, axis_title, empty, finish, safe
 
@@ -206,7 +206,7 @@ def _hover(data: StudyData, rows: NDArray[np.int64], axes: Axes) -> list[str]:
         lines = [f"<b>{safe(q.label)}: {safe(q.scale.text(float(q.values[row['_row']])))}</b>" for q in (axes.x, axes.y)]
         if data.target.name not in (axes.x.name, axes.y.name):
             lines.append(f"{safe(data.target.label)}: {safe(data.target.scale.text(float(data.target.values[row['_row']])))}")
-        lines += [f"{safe(name, 40)}: {safe(shown_value(row[f'design.{name}']), 40)}" for name in data.parameters[:MAX_HOVER]]
+        lines += [f"{safe(name, 40)}: {safe(text, 60)}" for name, text in list(data.texts(row).items())[:MAX_HOVER]]
         more = len(data.parameters) - MAX_HOVER
         texts.append("<br>".join(lines + ([f"… and {more} more"] if more > 0 else [])))
     return texts

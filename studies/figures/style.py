@@ -75,7 +75,8 @@ def template(dark: bool = False) -> go.layout.Template:
     """Return the shared Plotly template."""
     axis: dict[str, Any] = {
         "showline": True, "linecolor": MUTED, "linewidth": 1, "ticks": "outside", "tickcolor": MUTED, "ticklen": 4, "gridcolor": GRID,
-        "zeroline": False, "automargin": True, "title": {"standoff": 12, "font": {"size": 13}}, "exponentformat": "SI",
+        "zeroline": False, "automargin": True, "title": {"standoff": 12, "font": {"size": 13}}, "exponentformat": "power",
+        "minexponent": 5, "separatethousands": True,
     }  # fmt: skip
     return go.layout.Template(
         layout={
