@@ -39,8 +39,12 @@ GLOSSARY = (
         "the share of variance that the model explains on designs that it was not fitted to; 1 is perfect, 0 no better than the mean",
     ),
     ("SHAP value", "how far one parameter's value moves the model's prediction for one design"),
-    ("Dominated share", "the share of the box between the reference point and zero that one design alone dominates"),
-    ("Hypervolume", "the share of the box between the reference point and zero that is dominated by the designs found"),
+    (
+        "Hypervolume",
+        "the volume that the designs found dominate, as seen from the reference point, each quantity divided by its reference value; "
+        "at most 1 where all are minimised and not negative",
+    ),
+    ("Dominated share", "the hypervolume of one design alone; negative outside the reference point, by the distance to it"),
 )
 
 

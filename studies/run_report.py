@@ -29,7 +29,7 @@ class RunReport:
         failed: Trials that failed or timed out.
         best_score: Highest score, -inf before the first result.
         best_shown: The best result as people read it, in the terms' own directions.
-        hypervolume: Of the feasible results, for several objectives; otherwise None.
+        hypervolume: Of the feasible results, for several objectives, each in units of its reference; otherwise None.
         saved_s: Seconds of simulation that hits saved.
         elapsed_s: Seconds since the run began here.
         stop_reason: Why it ended; empty while it runs.

@@ -240,15 +240,16 @@ class ParetoObjective(Objective):
         return tuple(-self.reference[t.label] if t.goal == "min" else self.reference[t.label] for t in self.terms)
 
     def hypervolume(self, results: Iterable[Metrics]) -> float:
-        """Return the hypervolume of the feasible results, as a fraction of the box from the reference point to zero.
+        """Return the hypervolume of the feasible results with respect to the reference point, each term in units of its reference.
 
-        For a maximised term the box ends at twice the reference.
+        So it is the usual volume, divided by the product of the absolute reference values (1 for a reference of 0), and has no
+        unit. It is at most 1 where all terms are minimised and not negative, since no result can be better than 0 then.
         """
         vectors = [self._relative(metrics.values) for metrics in results if self.feasible(metrics)]
         return hypervolume(np.array(vectors).reshape(-1, len(self.terms)), np.zeros(len(self.terms)))
 
     def _relative(self, values: Mapping[str, float]) -> list[float]:
-        """Return how far each term is inside the reference, 1 at zero (at twice the reference when maximised)."""
+        """Return how far each term is inside the reference, in units of that: 1 at zero, or at twice the reference when maximised."""
         return [
             (term.signed(values) - reference) / (abs(reference) or 1.0)
             for term, reference in zip(self.terms, self.reference_vector, strict=True)

@@ -134,12 +134,12 @@ def _progress(data: StudyData) -> tuple[Quantity, NDArray[np.float64]]:
             running = np.fmax.accumulate(signed) if len(rows) else signed
             best[rows] = -running if quantity.goal == "min" else running
     if volume:
-        quantity = Quantity(best, "hypervolume (share of the reference box)", "1", "max", "hypervolume")
+        quantity = Quantity(best, "hypervolume, each term over its reference", "1", "max", "hypervolume")
     return Quantity(best, quantity.label, quantity.unit, quantity.goal, quantity.name), best
 
 
 def _volumes(data: StudyData, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the hypervolume reached at each row of one run, as a share of the box from the reference point to zero."""
+    """Return the hypervolume reached at each row of one run, each term in units of its reference value."""
     inside = []
     for term, meta in zip(data.terms, data.meta.terms, strict=True):
         reference = data.meta.reference[meta.label]

@@ -243,6 +243,8 @@ def test_pareto_scores_lead_into_the_reference_box() -> None:
     assert objective.reference_vector == (-10, -100) and objective.vector(ok(t=5, e=50)) == (-5, -50)
     assert objective.hypervolume([ok(t=5, e=50), ok(t=2, e=80), ok(t=50, e=1), Metrics.failed("x")]) == pytest.approx(0.25 + 0.3 * 0.2)
     assert objective.hypervolume([]) == 0
+    raw = hypervolume([objective.vector(ok(t=5, e=50)), objective.vector(ok(t=2, e=80))], objective.reference_vector)
+    assert objective.hypervolume([ok(t=5, e=50), ok(t=2, e=80)]) == pytest.approx(raw / (10 * 100))  # docs/units.md
     mixed = pareto("t", "hits", reference={"t": 10, "hits": 4}, maximize=["hits"])
     assert mixed.score(ok(t=5, hits=6)) == pytest.approx(0.25) and "maximise hits" in mixed.describe()
 
