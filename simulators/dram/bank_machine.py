@@ -20,7 +20,7 @@ from designgym.simulators.dram.state import ACT, BANK_BITS, BANK_MASK, NEVER, OR
 
 @inlined
 def has_space(s: Record, banks: Array) -> bool:
-    """Whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
+    """Return whether the buffer takes another request; `Bankwise` looks at the bank of the request accepted last."""
     if s.buffer_kind == BANKWISE:
         return banks[at(s.last_bank)].queue_length < s.buffer_size
     if s.buffer_kind == READ_WRITE:
@@ -74,7 +74,7 @@ def open_row(bank: Record, queue: Array, row: int) -> None:
 
 @inlined
 def _is_hazard(queue: Array, position: int) -> bool:
-    """Whether an older request has the same address; it has the same row then, so that it is an older hit."""
+    """Return whether an older request has the same address; it has the same row then, so that it is an older hit."""
     address = queue[at(position)].address
     older = 0
     while older < position and queue[at(older)].address != address:
@@ -100,7 +100,7 @@ def _choose(s: Record, bank: Record, queue: Array) -> int:
 
 @inlined
 def _further_hit(s: Record, bank: Record, queue: Array) -> bool:
-    """Whether another request than the chosen one hits the open row, as far as the scheduler looks."""
+    """Return whether another request than the chosen one hits the open row, as far as the scheduler looks."""
     if s.scheduler == FIFO:
         return bank.queue_length > 1 and queue[1].row == bank.open_row
     return bank.n_hits > 1
@@ -142,7 +142,7 @@ def propose(s: Record, banks: Array, queues: Array, index: int) -> None:
 
 @inlined
 def may_change_proposal(s: Record, bank: Record, queue: Array) -> bool:
-    """Whether a request that was just put into the buffer of a bank can change what the bank proposes."""
+    """Return whether a request that was just put into the buffer of a bank can change what the bank proposes."""
     length = bank.queue_length
     if length == 1 or s.blocked:
         return True
