@@ -61,13 +61,18 @@ class Canonicaliser:
         values = dict(design.items())
         values["traits"] = traits
         parameters = self._space.parameters
+        if not self._steps and not self._groups:  # defaults of what is inactive change nothing else: one round is all
+            return self._without_inactive(design, values)
+        settled: dict[int, Design] = {}  # elements of groups that are canonical already, by identity
         changed = self._names
         for _ in range(MAX_ROUNDS):
             before = values.copy()
             for name in self._inactive(values):
                 values[name] = parameters[name].default
             for name, canonical in self._groups:
-                values[name] = tuple([canonical(element, traits) for element in values[name]])
+                elements = [element if id(element) in settled else canonical(element, traits) for element in values[name]]
+                settled.update((id(element), element) for element in elements)
+                values[name] = tuple(elements)
             for step, reads in self._steps:
                 if not reads.isdisjoint(changed):  # otherwise it would do again what it did
                     step(values)
@@ -79,6 +84,15 @@ class Canonicaliser:
         raise InputError(
             f"rewrites do not settle for {Design(design)!r}, after {MAX_ROUNDS} rounds at {Design(values)!r}: they form a cycle"
         )
+
+    def _without_inactive(self, design: Mapping[str, Any], values: dict[str, Any]) -> Design:
+        inactive = self._inactive(values)
+        if not inactive and isinstance(design, Design):
+            return design  # with its literal form, if that has been made
+        for name in inactive:
+            values[name] = self._space.parameters[name].default
+        del values["traits"]
+        return Design(values)
 
     def _step(self, rule: Symmetry) -> Callable[[dict[str, Any]], None]:
         if isinstance(rule, Rewrite):

@@ -75,12 +75,18 @@ def _design_to_dict(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a plain design value")
 
 
+def _design_to_text(value: Any) -> orjson.Fragment:
+    if isinstance(value, Design):
+        return orjson.Fragment(value.literal)  # made once for an element, however many designs and forms hold it
+    raise TypeError(f"{type(value).__name__} is not a plain design value")
+
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_design_to_dict)
 
 
 def _encode(values: dict[str, Any]) -> str:
     """Return canonical JSON; by orjson, several times quicker, unless a number or a text is beyond what it takes."""
     try:
-        return orjson.dumps(values, _design_to_dict, orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(values, _design_to_text, orjson.OPT_SORT_KEYS).decode()
     except orjson.JSONEncodeError:
         return _ENCODER.encode(values)

@@ -237,6 +237,24 @@ def test_a_design_is_a_mapping_with_one_text() -> None:
         _ = Design({"x": object()}).literal
 
 
+def test_nested_literals_are_those_of_the_whole_and_canonical_forms_are_not_made_twice() -> None:
+    element = DesignSpace(kind=Categorical("a", "b"), n=Integer(0, 9), conditions=[Condition("n", "kind == 'a'")])
+    space = DesignSpace(layers=Repeated(element, 3, 3), symmetries=[Unordered("layers")])
+    design = space.validate({"layers": [{"kind": "b", "n": 5}, {"n": 7, "kind": "a"}, {"kind": "a", "n": 2}]})
+    for element_first in (True, False):  # whether an element's own text is there already makes no difference
+        twin = Design({"layers": tuple(Design(layer) for layer in design["layers"])})
+        if element_first:
+            _ = [layer.literal for layer in twin["layers"]]
+        assert twin.literal == json.dumps(twin.to_dict(), sort_keys=True, separators=(",", ":"))
+    canonical = space.canonical(design)
+    assert canonical.literal == '{"layers":[{"kind":"a","n":2},{"kind":"a","n":7},{"kind":"b","n":0}]}'
+    assert space.canonical(canonical) == canonical
+    active = element.validate({"kind": "a", "n": 3})
+    assert element.canonical(active) is active
+    beyond_64_bits = Design({"layers": (Design({"n": 1 << 80}),)})
+    assert beyond_64_bits.literal == '{"layers":[{"n":1208925819614629174706176}]}'
+
+
 def test_draws_take_microseconds() -> None:
     space = DesignSpace({f"p{i}": Integer(1, 8) for i in range(10)})
     rng = np.random.default_rng(0)
