@@ -40,7 +40,8 @@ def fingerprints_pay(definition: Definition, workload: Workload, store: Store) -
 def _calibrate(definition: Definition, workload: Workload, store: Store) -> dict[str, float | bool]:
     """Measure and probe a sample of designs once: do functional keys, beyond canonical ones, save more time than probes take?
 
-    The measured results go to the store; the first run that uses one counts it as its own measurement.
+    The measured results go to the store; the first run that uses one counts it as its own measurement. An evaluation that needs GPUs is
+    expensive by declaration: nothing is measured, since this process holds none, and fingerprints are made if there are any.
     """
     simulator, space = definition.simulator, definition.simulator.space
     seed = definition.context.simulator_seed
@@ -50,6 +51,8 @@ def _calibrate(definition: Definition, workload: Workload, store: Store) -> dict
     try:
         if keys.functional(distinct[:1]) is None:  # also compiles what needs compiling
             return {"answer": False, "has_probe": False}
+        if simulator.resources.gpus:
+            return {"answer": True, "has_probe": True, "gpus": simulator.resources.gpus}
         began = time.perf_counter()
         functional = keys.functional(distinct) or []
         probe_s = (time.perf_counter() - began) / len(distinct)
@@ -80,6 +83,8 @@ def calibration_words(decisions: Mapping[str, Any]) -> list[str]:
 
 def _words(decision: Mapping[str, Any], where: str) -> str:
     state = "on" if decision["answer"] else "off"
+    if "gpus" in decision:
+        return f"{state}{where}: an evaluation occupies {decision['gpus']:g} GPU, a probe none"
     if "probe_s" not in decision:
         return f"{state}{where}: the probe failed"
     return (

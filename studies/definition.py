@@ -132,6 +132,7 @@ class Definition:
             "functional": self.functional, "fidelity": self.fidelity, "simulator_seed": self.simulator_seed, "scheduler": self.scheduler,
             "simulator": [simulator.name, simulator.version], "space": simulator.space.to_json(),
             "metrics": [spec.to_json() for spec in simulator.metrics],
+            **({"gpus": simulator.resources.gpus} if simulator.resources.gpus else {}),
         }  # fmt: skip
 
 

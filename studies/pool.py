@@ -1,11 +1,19 @@
-"""A pool of Ray actors that run an expensive simulator with the resources that it declares."""
+"""A pool of Ray actors that run an expensive simulator with the resources that it declares.
+
+Nothing else runs on them: keys, look-ups and probes are made by the runs, which hold no GPU, so that a design whose behaviour is known
+never occupies one.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from designgym.core.design import Design
+from designgym.core.errors import InputError
 from designgym.core.measuring import MISUSE, checked_results, failure
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import Resources, Simulator
@@ -24,30 +32,67 @@ class Worker:
 
     def evaluate(self, design: Design, workload: str, fidelity: float, seed: int) -> Metrics:
         """Measure one design; a failure is a result, misuse is raised."""
+        began = time.perf_counter()
         try:
             answer = self._simulator.evaluate([design], self._workloads[workload], fidelity=fidelity, seed=seed)
-            return checked_results(self._simulator, [design], answer)[0]
+            result = checked_results(self._simulator, [design], answer)[0]
         except MISUSE:
             raise
         except Exception as error:
-            return failure(self._simulator, error)
+            result = failure(self._simulator, error)
+        return result if result.cost_s else replace(result, cost_s=time.perf_counter() - began)
+
+
+def room_for(resources: Resources) -> int:
+    """Return how many evaluations the nodes of the cluster have room for at once; each takes place on one node.
+
+    Raises:
+        InputError: If there is none for a single one: Ray would wait for such a node for ever.
+    """
+    import ray
+
+    needs = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": float(resources.memory_bytes)}
+    needs = {kind: need for kind, need in needs.items() if need}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = sum(min((int(node.get(kind, 0) / need) for kind, need in needs.items()), default=1) for node in nodes)
+    if room:
+        return room
+    total = {kind: sum(node.get(kind, 0) for node in nodes) for kind in needs}
+    short = [kind for kind, need in needs.items() if need > total[kind]]
+    if not short:
+        raise InputError(
+            f"one evaluation needs {_amounts(needs)} on one node, and none of the {len(nodes)} nodes of this Ray cluster has all of that: "
+            "declare what the simulator needs with Resources, or name a cluster with larger nodes with address="
+        )
+    kind = short[0]
+    where = "GPUs are seen where `nvidia-smi` lists them and CUDA_VISIBLE_DEVICES does not hide them; " if kind == "GPU" else ""
+    raise InputError(
+        f"one evaluation needs {needs[kind]:g} {kind}, this Ray cluster has {total[kind]:g}: {where}"
+        "declare what the simulator needs with Resources, or name a larger cluster with address="
+    )
+
+
+def _amounts(needs: dict[str, float]) -> str:
+    return ", ".join(f"{need:g} {kind}" for kind, need in needs.items())
+
+
+def hide_gpus() -> None:
+    """Keep this process, which holds no GPU, from using those of the pool: for its simulator's probe there are none."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def start_pool(payload: Any, resources: Resources) -> list[Any]:
-    """Start as many workers as the cluster has room for, at least one."""
+    """Start as many workers as the cluster has room for."""
     import ray
 
-    total = ray.cluster_resources()
-    needs = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": resources.memory_bytes}
-    room = [int(total.get(kind, 0) / need) for kind, need in needs.items() if need]
-    count = max(1, min(room, default=1))
+    count = room_for(resources)
     options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
     options |= {"max_restarts": -1, "max_task_retries": RESTARTS}
     if resources.memory_bytes:
         options["memory"] = resources.memory_bytes
     maker = ray.remote(Worker).options(**options)
-    reference = ray.put(payload)
-    return [maker.remote(reference) for _ in range(count)]
+    # by value: Ray warns, in red, of actors that may restart and whose arguments are objects in its store
+    return [maker.remote(payload) for _ in range(count)]
 
 
 class OnPool:

@@ -146,6 +146,21 @@ class StudyResult:
         """Names of what designs are evaluated on; results on different ones do not compare."""
         return [name for name, _ in self.definition["workloads"]]
 
+    @property
+    def gpus(self) -> float:
+        """GPUs that one evaluation occupies."""
+        return float(self.definition.get("gpus", 0.0))
+
+    @property
+    def gpu_s(self) -> float:
+        """Seconds that evaluations occupied GPUs, each counted."""
+        return sum(map(self._gpu_s, self.runs))
+
+    @property
+    def saved_gpu_s(self) -> float:
+        """Seconds that hits would have occupied GPUs, each counted."""
+        return self.gpus * sum(report.saved_s for report in self.reports)
+
     def best(self, n: int = 1, workload: str | None = None) -> BestTrials:
         """Return the ``n`` best different behaviours, best first: feasible ones before others; failures, and what has no score, never.
 
@@ -204,7 +219,10 @@ class StudyResult:
         return [self._report(run) for run in self.runs]
 
     def summary(self, by: str = "run") -> pd.DataFrame:
-        """Return a table of the runs, or of the searchers (``by="searcher"``: medians and ranges over seeds and workloads)."""
+        """Return a table of the runs, or of the searchers (``by="searcher"``: medians and ranges over seeds and workloads).
+
+        Where evaluations need GPUs, ``gpu_s`` and ``saved_gpu_s`` are the seconds that these were occupied, and would have been more.
+        """
         import pandas as pd
 
         rows = []
@@ -213,6 +231,8 @@ class StudyResult:
             counts = {
                 name: value for name, value in report.to_json().items() if name not in ("run", "best_shown", "elapsed_s", "stop_reason")
             }
+            if self.gpus:
+                counts |= {"gpu_s": self._gpu_s(run), "saved_gpu_s": self.gpus * report.saved_s}
             rows.append(
                 {"run": run.plan.run, "searcher": run.plan.searcher, "options": dict(run.plan.options), "workload": run.plan.workload,
                  "seed": run.plan.seed, "status": run.status, "stop_reason": run.stop_reason, **counts, **shown}
@@ -289,6 +309,9 @@ class StudyResult:
             float((frame["cost_s"] - frame["wall_s"]).clip(lower=0)[hits].sum()), self._wall_s(frame), run.stop_reason,
         )  # fmt: skip
 
+    def _gpu_s(self, run: StoredRun) -> float:
+        return self.gpus * float(self.frame.loc[self.frame["run"] == run.plan.run, "wall_s"].sum())
+
     def _metrics_of(self, row: Mapping[Any, Any]) -> Metrics:
         return Metrics({spec["name"]: float(row[f"metrics.{spec['name']}"]) for spec in self.definition["metrics"]})
 
@@ -303,6 +326,8 @@ class StudyResult:
             f"study {self.name!r} on {self.definition['env']}: {self.definition['objective']['words']}",
             f"{len(self.frame)} trials in {len(self.runs)} runs, {done} finished; {int(self.frame['duplicate'].sum())} duplicates skipped",
         ]
+        if self.gpus:
+            lines.append(f"GPUs occupied for {self.gpu_s:.1f} s, {self.saved_gpu_s:.1f} s saved")
         return "\n".join([*lines, f"best: {self.best()}"])
 
     def _repr_html_(self) -> str:

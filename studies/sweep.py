@@ -20,6 +20,7 @@ from typing import Any
 from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.registry import EnvironmentSpec
 from designgym.envs import BUILT_IN
+from designgym.studies.pool import room_for, start_pool
 from designgym.studies.preparation import Prepared
 from designgym.studies.ray_session import is_one_host, node_here, pickled_by_value, ray_session
 from designgym.studies.remote_store import RemoteStore, start_keeper
@@ -119,10 +120,8 @@ def _run(
         need: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
         if resources.memory_bytes:
             need["memory"] = resources.memory_bytes
-        _check_room(need)
+        room_for(resources)
         if _on_pool(prepared, evaluate_on):
-            from designgym.studies.pool import start_pool
-
             payload = replace(payload, pool=start_pool(payload, resources))
             need = {"cpu": 0.0, "memory": 1.0}  # the workers have the CPUs; Tune refuses trials that need nothing at all
             workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
@@ -159,18 +158,6 @@ def _on_pool(prepared: Prepared, evaluate_on: str) -> bool:
         return False  # the runs keep all CPUs busy by themselves
     known_s = prepared.store.mean_cost_s(simulator.name, simulator.version)
     return known_s is not None and known_s > EXPENSIVE_S
-
-
-def _check_room(need: dict[str, float]) -> None:
-    import ray
-
-    total = ray.cluster_resources()
-    for kind, name in (("cpu", "CPU"), ("gpu", "GPU"), ("memory", "memory")):
-        if need.get(kind, 0) > total.get(name, 0):
-            raise InputError(
-                f"one evaluation needs {need[kind]:g} {name}, this Ray cluster has {total.get(name, 0):g}: "
-                "declare what the simulator needs with Resources, or name a larger cluster with address="
-            )
 
 
 def _goal(scheduler: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from designgym.studies.definition import SearcherChoice
 from designgym.studies.isolation import Isolated
 from designgym.studies.loop import RunSetting, SearchRun
 from designgym.studies.measuring import InProcess, Runner
-from designgym.studies.pool import OnPool
+from designgym.studies.pool import OnPool, hide_gpus
 from designgym.studies.records import StoredRun
 from designgym.studies.remote_store import RemoteStore
 from designgym.studies.run_report import RunReport
@@ -79,6 +79,8 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
         tune.report({**numbers, "best_score": WORST if score is None else score, "report": data})
 
     name = config["run"]
+    if payload.pool is not None:
+        hide_gpus()
     try:
         with _store(payload) as store:
             workload = payload.run_workloads[name]

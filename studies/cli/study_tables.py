@@ -73,6 +73,10 @@ def print_summary(result: StudyResult) -> None:
             ("fingerprints", "; ".join(calibrated)),
             ("trials", f"{len(frame):,}, of which {counted(duplicates, 'duplicate')} without cost to the budget"),
             ("simulated", f"{counted(simulated, 'behaviour')}, {format_quantity(saved, 's')} saved"),
+            (
+                "GPUs",
+                f"{format_quantity(result.gpu_s, 's')} occupied, {format_quantity(result.saved_gpu_s, 's')} saved" if result.gpus else "",
+            ),
             ("infeasible", _with_first(frame, frame["status"] == "infeasible", "reasons")),
             ("no value", _with_first(frame, _valueless(frame), "reasons")),
             ("failed", _with_first(frame, _failed(frame), "error")),
