@@ -1,0 +1,151 @@
+"""`SymbolicRegression`: expressions fitted to points of a formula, as a simulator of designs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, shorten
+from designgym.core.fingerprint import fingerprint
+from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.protocols import Resources
+from designgym.core.workload import Workload
+from designgym.simulators.symbolic.canonical import Canonical, canonical_graph
+from designgym.simulators.symbolic.fitting import fit_constants
+from designgym.simulators.symbolic.formulas import Formula
+from designgym.simulators.symbolic.graph import Graph, read_graph, values_of
+from designgym.simulators.symbolic.operations import MOST_CONSTANTS
+from designgym.simulators.symbolic.samples import FEWEST_POINTS, Points, Samples
+from designgym.simulators.symbolic.space import NODES, expression_space
+
+Floats = NDArray[np.float64]
+
+WORST: Final = 1e3
+"""Largest relative error that is told apart from larger ones, and from no number at all."""
+NEGLIGIBLE: Final = 1e-8
+"""Relative errors below this are rounding of the expression and of its fit, and count as 0; r2 is 1 there in double precision anyway."""
+
+SPREAD_POINTS: Final = 32
+CORNER_POINTS: Final = 16
+PROBED_POINTS: Final = SPREAD_POINTS + CORNER_POINTS
+FEWEST_FINITE: Final = 12
+"""An expression of which fewer probed values are finite has shown too little to be taken for another."""
+MANTISSA_BITS: Final = 36
+
+_METRICS = (
+    metric("accuracy", goal="max", doc="1 / (1 + relative error) on points that nothing was fitted to: 1 is exact, 0.5 is the mean's"),
+    metric("r2", goal="max", doc="share of the variance explained there: 1 - (relative error)^2"),
+    metric("rmse", goal="min", doc="root mean square error there, in the unit of the formula"),
+    metric("complexity", goal="min", doc="operations of the canonical form, shared ones counted once; 0 for a bare input or constant"),
+)
+
+
+class SymbolicRegression:
+    """Expressions whose constants are fitted to points of a formula, `Samples`; judged on other points.
+
+    The relative error is the root mean square error divided by the standard deviation of the values. Where an expression is not finite
+    at some point, the relative error is 1000, the largest that is told apart: that is a result as any other, and accuracy 0.001.
+
+    Fidelity is the share of the points to fit on and of the starts. The seed has no effect.
+    """
+
+    name = "symbolic-regression"
+    version = "1"
+    metrics: tuple[MetricSpec, ...] = _METRICS
+    deterministic = True
+    resources = Resources(cpus=1.0)
+
+    def __init__(self) -> None:
+        self.space = expression_space()
+
+    def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+        """Fit every expression, equal ones in the batch once.
+
+        Raises:
+            InputError: If the workload is not a `Samples`, or the fidelity not in (0, 1].
+        """
+        samples = _samples(workload)
+        if not 0 < fidelity <= 1:
+            raise InputError(f"fidelity, the share of the points to fit on, must be in (0, 1], got {shorten(fidelity)}")
+        points = samples.arrays().head(max(round(fidelity * samples.points), FEWEST_POINTS))
+        starts = max(round(fidelity * samples.starts), 1)
+        forms = [_form(design, samples) for design in designs]
+        measured = {form.graph: _measured(form, points, starts) for form in {form.graph: form for form in forms}.values()}
+        return [measured[form.graph] for form in forms]
+
+    def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
+        """Return the digest of each expression's values at 48 points in the formula's ranges, and of its complexity.
+
+        Each point has constants of its own, which are known by their number in the canonical form: so expressions are alike only if they
+        are as functions of inputs and constants. Complexity is a metric, so it counts by value. An expression that is hardly ever finite
+        is alike only to itself.
+        """
+        samples = _samples(workload)
+        inputs, constants = probed_points(samples.formula)
+        return [_probed(_form(design, samples).graph, inputs, constants) for design in designs]
+
+
+def _form(design: Design, samples: Samples) -> Canonical:
+    return canonical_graph(read_graph(design[NODES], samples.inputs))
+
+
+def _samples(workload: Workload) -> Samples:
+    if not isinstance(workload.data, Samples):
+        raise InputError(f"workload {workload.name!r} of symbolic regression must be a Samples, got {type(workload.data).__name__}")
+    return workload.data
+
+
+def _measured(form: Canonical, points: Points, starts: int) -> Metrics:
+    started = time.perf_counter()
+    fit = fit_constants(form.graph, len(form.sources), points.train, points.train_y, starts=starts)
+    spread = float(np.std(points.test_y))
+    relative = WORST
+    if fit.error < math.inf:
+        with np.errstate(all="ignore"):
+            errors = values_of(form.graph, points.test, [np.float64(value) for value in fit.constants])[form.graph.root] - points.test_y
+            relative = math.sqrt(float(np.mean(errors * errors))) / spread
+        relative = relative if relative < WORST else WORST  # NaN too
+    if relative < NEGLIGIBLE:
+        relative = 0.0
+    values = {
+        "accuracy": 1.0 / (1.0 + relative),
+        "r2": 1.0 - relative * relative,
+        "rmse": relative * spread,
+        "complexity": float(len(form.graph.nodes)),
+    }
+    return Metrics(values, cost_s=time.perf_counter() - started)
+
+
+@lru_cache(maxsize=64)
+def probed_points(formula: Formula) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Return a column per input and one per constant, each of shape ``(PROBED_POINTS,)``; magnitudes of constants run from 0.01 to 30.
+
+    Points are spread so that each input visits all parts of its range; the last ones lie near corners, where what is saturated or drowned
+    elsewhere shows itself.
+    """
+    rng = np.random.default_rng([20200420, *formula.id.encode()])
+    inputs = []
+    for low, high in formula.ranges:
+        spread = (rng.permutation(SPREAD_POINTS) + rng.random(SPREAD_POINTS)) / SPREAD_POINTS
+        corner = np.abs(rng.integers(2, size=CORNER_POINTS) - 0.02 * rng.random(CORNER_POINTS))
+        inputs.append(low + (high - low) * np.append(spread, corner))
+    shape = (MOST_CONSTANTS, PROBED_POINTS)
+    constants = np.exp(rng.uniform(math.log(0.01), math.log(30.0), shape)) * rng.choice([-1.0, 1.0], shape)
+    return tuple(inputs), tuple(constants)
+
+
+def _probed(graph: Graph, inputs: Sequence[Floats], constants: Sequence[Floats]) -> bytes:
+    with np.errstate(all="ignore"):
+        values = np.broadcast_to(values_of(graph, inputs, constants)[graph.root], (PROBED_POINTS,))
+        # logarithms, because an array's fingerprint leaves out what is small beside its largest element
+        shown: object = (np.log(np.abs(values)), values < 0)
+    if np.count_nonzero(np.isfinite(values)) < FEWEST_FINITE:
+        shown = [list(graph.nodes), graph.root]
+    return fingerprint([len(graph.nodes), shown], mantissa_bits=MANTISSA_BITS).key
