@@ -98,7 +98,7 @@ class Batch:
         """Bring every item to a result."""
         for item in self.items:
             if reasons := self._context.simulator.space.violations(item.design):
-                self._finish(item, Metrics.infeasible(reasons), "measured")
+                self._finish(item, Metrics.infeasible(reasons), "refused")
         while waiting := [item for item in self.items if not item.done]:
             if self._cache is None:
                 self._measure(waiting)

@@ -8,7 +8,7 @@ from typing import Literal
 from designgym.core.design import Design
 from designgym.core.metrics import Metrics
 
-Obtained = Literal["measured", "exact hit", "functional hit", "audited"]
+Obtained = Literal["measured", "exact hit", "functional hit", "audited", "refused"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Trial:
         provenance: See `Provenance`.
         keys: The equivalence keys.
         obtained: ``measured``; ``exact hit`` (equal canonical key); ``functional hit`` (equal behaviour on the probe); ``audited`` (a
-            functional hit that was measured all the same, to check the fingerprint).
+            functional hit that was measured all the same, to check the fingerprint); ``refused`` (illegal by the space's constraints, so
+            that no simulator was asked).
         duplicate: Whether the run that asked had met this behaviour before; such a trial costs no budget.
         number: Position within the run, from 0; -1 outside a run.
     """

@@ -16,16 +16,16 @@ KINDS: dict[str, str] = {
     "audited": PALETTE[4],
     "exact hit": PALETTE[2],
     "functional hit": "#7BC8A4",
-    "infeasible": "#C9CED6",
+    "refused": "#C9CED6",
     "failed": PALETTE[1],
 }
-PALE = ("audited", "functional hit", "infeasible")  # dark text stands out on these
+PALE = ("audited", "functional hit", "refused")  # dark text stands out on these
 MEANING = {
     "measured": "measured",
     "audited": "measured to check a fingerprint",
     "exact hit": "recognised, equivalent design",
     "functional hit": "recognised, same behaviour",
-    "infeasible": "infeasible (not run)",
+    "refused": "illegal (not run)",
     "failed": "failed or timed out",
 }
 
@@ -60,7 +60,7 @@ class Split:
 def splits_of(data: StudyData) -> dict[str, Split]:
     """Return what became of each searcher's proposals."""
     status, obtained = data.frame["status"].astype(str).to_numpy(), data.frame["obtained"].astype(str).to_numpy()
-    kind = np.where(np.isin(status, ["failed", "timeout"]), "failed", np.where(status == "infeasible", "infeasible", obtained))
+    kind = np.where(np.isin(status, ["failed", "timeout"]), "failed", obtained)
     result = {}
     for label in data.labels:
         rows = data.label == label

@@ -1,12 +1,13 @@
 """What a run measured itself is told apart from what it found with others, whatever happens in between."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 import designgym as dg
+from designgym.core import registry
 from designgym.core.errors import InputError
 from designgym.core.external import ProgramTimeout
 from designgym.core.keys import KeyMaker
@@ -95,3 +96,30 @@ def test_a_worker_of_a_pool_tells_apart_what_a_run_in_its_own_process_does(error
             worker.evaluate(designs(1)[0], "w", 1.0, 0)
     else:
         assert worker.evaluate(designs(1)[0], "w", 1.0, 0).status == status
+
+
+def test_what_the_rules_refuse_was_not_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reckless:
+        """Proposes all widths of a cache with 16 ways, of which the last is illegal."""
+
+        def __init__(self, space: dg.DesignSpace, objective: dg.Objective, *, seed: int) -> None:
+            self.space, self.at = space, 0
+
+        def ask(self, n: int) -> list[dg.Design]:
+            widths = [2**exponent for exponent in range(7)][self.at : self.at + n]
+            self.at += len(widths)
+            return [self.space.validate({"width": width, "ways": 16, "policy": "lru", "depth": 0}) for width in widths]
+
+        def tell(self, trials: Sequence[dg.Trial]) -> None:
+            pass
+
+        def state(self) -> dict[str, Any]:
+            return {"at": self.at}
+
+        def restore(self, state: Mapping[str, Any]) -> None:
+            self.at = state["at"]
+
+    monkeypatch.setitem(registry._searchers, "test_reckless", Reckless)
+    result = Study("s", "test/Counting-v0", searchers="test_reckless", budget=7).run(backend="local", store=":memory:", progress=False)
+    assert list(result.frame["obtained"]) == ["measured"] * 6 + ["refused"]
+    assert list(result.frame["status"]) == ["ok"] * 6 + ["infeasible"] and result.reports[0].measured == 6
