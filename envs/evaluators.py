@@ -23,6 +23,8 @@ def make_evaluator(
     functional: Mode = "auto",
     fidelity: float = 1.0,
     seed: int = 0,
+    measurements: int = 1,
+    forget: float = 0.0,
     execute: Execute | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Evaluator:
@@ -36,10 +38,15 @@ def make_evaluator(
             a cache there is nothing to serve and no probe is made.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed of a simulator that is not deterministic.
+        measurements: A simulator that is not deterministic measures a behaviour again each time it comes up, under another seed, and the
+            running mean is returned, until there are so many; then the mean is served. For the ``local`` cache.
+        forget: Probability that a result is forgotten after it was served, so that a lucky one does not live for ever. For the ``local``
+            cache.
         execute: How a batch is run; in this process by default.
         options: Options of the environment's simulator.
 
     Raises:
+        InputError: For a value that is not legal, or measurements and forgetting that would have no effect.
         UnknownNameError: For an environment, workload or option that does not exist.
         NotInstalledError: If the simulator cannot run here; the message says how to get it.
     """
@@ -48,8 +55,17 @@ def make_evaluator(
     if isinstance(cache, str) and cache != "local":
         raise InputError(f"cache={shorten(cache)} does not exist: expected 'local', a cache object, or None")
     simulator = spec.installed_simulator(options)
+    if measurements != 1 or forget != 0.0:
+        if cache != "local":
+            raise InputError(
+                "measurements= and forget= are for cache='local': a cache object has its own, and without a cache there are none"
+            )
+        if simulator.deterministic:
+            raise InputError(
+                f"measurements of {simulator.name} are all the same, since its seed has no effect: leave measurements= and forget= out"
+            )
     if cache == "local":
-        cache = LocalCache()
+        cache = LocalCache(measurements=measurements, forget=forget)
     fingerprints = AuditedFingerprints(functional) if functional != "off" and cache is not None else None
     return Evaluator(
         simulator, spec.workload(workload), cache=cache, fingerprints=fingerprints, fidelity=fidelity, seed=seed, execute=execute

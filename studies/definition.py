@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIXED = (  # a study may get more budget, searchers and seeds, and goes on; with another of these it is another study
     "env", "env_options", "workloads", "objective", "batch", "duplicate_cap", "functional", "fidelity", "simulator_seed", "simulator",
-    "space", "metrics", "scheduler",
+    "space", "metrics", "scheduler", "measurements",
 )  # fmt: skip
 LABEL_LENGTH = 60  # longer labels of searchers are cut and end in a digest of their options
 
@@ -65,7 +65,7 @@ class Definition:
         name: Name of the study.
         env: Environment id.
         env_options: Options of the environment's simulator.
-        simulator: The simulator.
+        simulator: The simulator; with several measurements, what averages them.
         workloads: What is searched on.
         objective: What for.
         searchers: By what.
@@ -78,6 +78,7 @@ class Definition:
         simulator_seed: Seed handed to the simulator.
         scheduler: Name of the Tune scheduler, empty without one.
         reuse: Whether results of other runs and studies are used; without effect on any trial.
+        measurements: How often each behaviour is measured; its result is the mean.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Definition:
     simulator_seed: int
     scheduler: str
     reuse: bool
+    measurements: int = 1
 
     @property
     def context(self) -> RunContext:
@@ -132,7 +134,9 @@ class Definition:
             "functional": self.functional, "fidelity": self.fidelity, "simulator_seed": self.simulator_seed, "scheduler": self.scheduler,
             "simulator": [simulator.name, simulator.version], "space": simulator.space.to_json(),
             "metrics": [spec.to_json() for spec in simulator.metrics],
+            # absent where they are as usual, so that studies stored by earlier versions go on
             **({"gpus": simulator.resources.gpus} if simulator.resources.gpus else {}),
+            **({"measurements": self.measurements} if self.measurements > 1 else {}),
         }  # fmt: skip
 
 

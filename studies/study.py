@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
+from designgym.core.averaging import Averaged
 from designgym.core.errors import InputError, shorten
 from designgym.core.objectives import Objective
 from designgym.core.registry import EnvironmentSpec
@@ -41,6 +42,7 @@ class Study:
             measured times, so another machine may decide otherwise: what must repeat exactly there says ``on`` or ``off``.
         fidelity: Fraction of full fidelity in (0, 1].
         simulator_seed: Seed handed to a simulator that is not deterministic.
+        measurements: How often a simulator that is not deterministic measures each behaviour, under other seeds; the mean is the result.
         options: Options of the environment's simulator.
         scheduler: A Ray Tune scheduler that may stop runs early (``ASHAScheduler(time_attr="evaluations")``); reports hold
             ``best_score`` (higher is better). Which runs it stops depends on the order in which they happen to advance.
@@ -69,6 +71,7 @@ class Study:
         functional: Mode | None = None,
         fidelity: float = 1.0,
         simulator_seed: int = 0,
+        measurements: int = 1,
         options: Mapping[str, Any] | None = None,
         scheduler: Any = None,
         reuse: bool = True,
@@ -94,6 +97,8 @@ class Study:
         if not isinstance(fidelity, int | float) or not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {shorten(fidelity)}")
         simulator = spec.installed_simulator(options)
+        if check_count("measurements", measurements) > 1:
+            simulator = Averaged(simulator, measurements)
         named = [workload] if workloads is None else list(workloads)
         found = tuple(spec.workload(one) for one in named)
         if not found or len({one.name for one in found}) != len(found):
@@ -106,6 +111,7 @@ class Study:
             check_count("budget", spec.budget if budget is None else budget), check_seeds(seeds), batch,
             max(10 * batch, 100) if duplicate_cap is None else check_count("duplicate_cap", duplicate_cap), functional, float(fidelity),
             check_count("simulator_seed", simulator_seed, 0), "" if scheduler is None else type(scheduler).__name__, bool(reuse),
+            int(measurements),
         )  # fmt: skip
         self._spec, self._scheduler, self._store = spec, scheduler, store
 

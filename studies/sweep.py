@@ -93,6 +93,7 @@ def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payl
         {name: replace(setting, simulator=None) for name, setting in prepared.settings.items()},  # type: ignore[arg-type]
         {run.plan.run: (definition.choice(run.plan), run.plan.seed) for run in prepared.pending},
         {run.plan.run: run.plan.workload for run in prepared.pending}, retell=retell,
+        measurements=definition.measurements,
     )  # fmt: skip
 
 

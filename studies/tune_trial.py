@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from designgym.core.averaging import Averaged
 from designgym.core.errors import DesignGymError, InputError, StoreError
 from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.registry import EnvironmentSpec
@@ -42,6 +43,7 @@ class Payload:
         run_workloads: Workload by run.
         pool: Actors that run the simulator; None to run it in the trials.
         retell: Whether a run that goes on reports its earlier batches too, so that a scheduler judges it fairly.
+        measurements: How often the simulator measures each behaviour.
         keeper: Where the store is a file that only one host of the cluster may write: what stands for it on all.
         began_s: Unix time when the sweep began.
     """
@@ -57,6 +59,7 @@ class Payload:
     run_workloads: Mapping[str, str]
     pool: list[Any] | None = None
     retell: bool = False
+    measurements: int = 1
     keeper: RemoteStore | None = None
     began_s: float = field(default_factory=time.time)
 
@@ -65,7 +68,8 @@ class Payload:
         from designgym.envs import environment
 
         spec = environment(self.env) if isinstance(self.env, str) else self.env
-        return spec.simulator(**self.env_options)
+        simulator = spec.simulator(**self.env_options)
+        return simulator if self.measurements == 1 else Averaged(simulator, self.measurements)
 
 
 def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
