@@ -10,6 +10,7 @@ suffix, and is simply searched again. With expensive simulators, whose every res
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def sqlite_engine(path: Path | None, *, read_only: bool = False, immutable: bool
     options of a connection: ``writes``, and ``flush``.
     """
     if path is None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = _memory_engine()
     else:
         mode = "?mode=ro" + ("&immutable=1" if immutable else "") if read_only else "?mode=rwc"
         where = str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -122,6 +123,15 @@ def sqlite_engine(path: Path | None, *, read_only: bool = False, immutable: bool
             connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('flush') else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
+    return engine
+
+
+def _memory_engine() -> Engine:
+    """Return an engine for a memory of its own, which outlives connections: an interrupt during a statement ends the one it meets."""
+    uri = f"file:designgym-{uuid.uuid4().hex}?mode=memory&cache=shared"
+    holder = _connect(uri, BUSY_TIMEOUT_S)
+    engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: _connect(uri, BUSY_TIMEOUT_S))
+    event.listen(engine, "engine_disposed", lambda _: holder.close())
     return engine
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from designgym.core.errors import InputError, StoreError, UnknownNameError
 from designgym.studies.store import Store, open_store
@@ -287,3 +288,17 @@ def test_who_lost_a_run_cannot_append(filled: Path) -> None:
         with pytest.raises(StoreError, match="taken up by another process"):
             store.append(run.id, old, [], progress={}, checkpoint=None)
         store.append(run.id, new, [], progress={}, checkpoint=None)
+
+
+def test_an_interrupt_during_a_statement_loses_nothing_of_a_store_in_memory() -> None:
+    with open_store(":memory:") as store:
+        store.save_definition("s", {"name": "s"})
+
+        @event.listens_for(store._engine, "do_execute")
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            store.studies()
+        event.remove(store._engine, "do_execute", interrupt)
+        assert [study["name"] for study in store.studies()] == ["s"]
