@@ -87,7 +87,7 @@ def test_a_failure_or_an_infeasible_measurement_is_the_result_and_costs_what_it_
 
 def test_means_of_different_numbers_have_keys_of_their_own() -> None:
     (design,) = designs(1)
-    simulators = [Noisy(), Averaged(Noisy(), 2), Averaged(Noisy(), 3)]
+    simulators: list[Simulator] = [Noisy(), Averaged(Noisy(), 2), Averaged(Noisy(), 3)]
     assert len({KeyMaker(simulator, WORKLOAD).keys(design).canonical for simulator in simulators}) == 3
 
 
@@ -95,7 +95,7 @@ def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(InputError, match="expected 2 or more"):
         Averaged(Noisy(), 1)
     sure = Noisy()
-    sure.deterministic = True  # type: ignore[misc]
+    sure.deterministic = True
     with pytest.raises(InputError, match=r"measurements of noisy are all the same.*leave measurements= out"):
         Averaged(sure, 3)
 
