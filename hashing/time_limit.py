@@ -37,6 +37,7 @@ class TimeLimit:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._deadline: float | None = None
+        self._thrown = False  # since the present function began
 
     def __enter__(self) -> TimeLimit:
         if self._seconds is not None:
@@ -55,6 +56,7 @@ class TimeLimit:
         if self._seconds is None:
             return function()
         deadline = time.monotonic() + self._seconds
+        self._thrown = False
         try:
             try:
                 self._deadline = deadline
@@ -78,10 +80,19 @@ class TimeLimit:
             try:
                 with self._lock:
                     self._deadline = None
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
+                if self._thrown:
+                    # One that is taken back leaves CPython looking for it for ever, at a cost, and hangs its profilers: so another one
+                    # replaces it, or follows it, and is waited for.
+                    self._throw()
+                    while True:
+                        pass
                 return
             except self._interruption:
-                continue
+                if self._deadline is None:
+                    return
+
+    def _throw(self) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(self._interruption))
 
     def _watch(self, seconds: float) -> None:
         wait_s = seconds
@@ -91,5 +102,6 @@ class TimeLimit:
                 if left_s > 0:
                     wait_s = left_s
                 else:
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(self._interruption))
+                    self._thrown = True
+                    self._throw()
                     wait_s = AGAIN_S

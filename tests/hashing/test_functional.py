@@ -575,6 +575,21 @@ def test_limits_that_are_just_met_disturb_nothing_afterwards() -> None:
     assert 0 in outcomes
 
 
+def test_profilers_work_afterwards() -> None:
+    code = """if True:
+        import cProfile
+        from designgym.hashing import functional_hash
+        def endless(x):
+            while True:
+                pass
+        for candidate in (abs, endless):
+            functional_hash(candidate, [1], time_limit_s=0.1)
+            print(cProfile.Profile().runcall(lambda: sum(map(str.__len__, ["a"] * 10))))
+    """
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.split() == ["10", "10"]
+
+
 def test_the_users_ctrl_c_ends_an_endless_candidate() -> None:
     for isolate in (False, True):
         functional_hash(square, [1], isolate=isolate)
