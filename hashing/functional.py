@@ -1,7 +1,7 @@
 """`functional_hash`: what a candidate does, whatever it is made of, as one fingerprint (Gillard et al. 2023, with their edges removed).
 
-Costs, on a busy core: 0.4 ms per candidate, 0.1 ms per call beyond the call itself, 0.1 us per real number in an answer; ``isolate``
-adds tens of milliseconds per candidate, and a second for the first one (more where torch is imported). See ``benchmarks/functional.py``.
+Costs, in CPU time: 0.3 ms per candidate, 0.04 ms per call beyond the call itself, 35 ns per real number in an answer; ``isolate`` adds
+tens of milliseconds per candidate, and a second for the first one (more where torch is imported). See ``benchmarks/functional.py``.
 """
 
 from __future__ import annotations
