@@ -8,7 +8,6 @@ import html
 import re
 from collections.abc import Sequence
 
-from designgym.studies.figures.units import TIMES
 from designgym.studies.report_style import STYLE
 
 SCRIPT = """
@@ -116,8 +115,8 @@ def page(*, title: str, version: str, header: str, sections: Sequence[tuple[str,
 
 
 def breakable(name: str) -> str:
-    """Return an identifier, or a value in words, as HTML that may be broken at capitals, underscores, commas and times signs."""
-    return "<wbr>".join(escape(part) for part in re.split(rf"(?<=[a-z0-9])(?=[A-Z])|(?<=[_,{TIMES}])(?=\w)", name))
+    """Return an identifier, or a value in words, as HTML that may be broken at capitals, underscores and commas."""
+    return "<wbr>".join(escape(part) for part in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_,])(?=\w)", name))
 
 
 def table(

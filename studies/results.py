@@ -68,7 +68,10 @@ class BestTrial:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        design = ", ".join(f"{name}={value}" for name, value in self.design.to_dict().items())
+        from designgym.studies.figures.design_texts import plain_value
+
+        values = self.design.to_dict().items()  # numbers with all digits, groups and orderings in short
+        design = ", ".join(f"{name}={plain_value(value) if isinstance(value, list) else value}" for name, value in values)
         metrics = ", ".join(f"{name} = {value:.6g} {shown_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
         goal = ", ".join(f"{label} = {value:.6g}" for label, value in self.shown.items())
         note = "" if self.feasible else ", breaks a constraint"

@@ -100,7 +100,7 @@ def print_summary(result: StudyResult) -> None:
         ]
         for run, report in zip(result.runs, result.reports, strict=True)
     ]  # fmt: skip
-    print_table("runs", [*columns, *(["hypervolume"] if volume else []), "ended because"], rows)
+    print_table("runs", [*columns, *(["hypervolume / reference"] if volume else []), "ended because"], rows)
 
 
 def ago(moment_s: float) -> str:

@@ -47,10 +47,10 @@ def format_cell(value: Any) -> str:
 
 
 def design_value(value: Any) -> str:
-    """Return a design's value as a table cell; the parts of a structured one as people write them."""
-    if isinstance(value, bool):
-        return str(value)  # as it is written in a space
-    return format_cell([str(item) for item in value] if isinstance(value, list) else value)
+    """Return a design's value as a table cell; groups and orderings in short."""
+    from designgym.studies.figures.design_texts import plain_value
+
+    return plain_value(value) if isinstance(value, bool | list | tuple) else format_cell(value)
 
 
 def counted(count: int, what: str) -> str:

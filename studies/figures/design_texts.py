@@ -21,7 +21,7 @@ NOTHING = "none"  # a group without elements
 
 
 def shown_value(value: Any, group: DesignSpace | None = None) -> str:
-    """Return a design value as people write it: ``2×conv(k=3,w=64), pool`` for a group, ``a › b`` for an ordering.
+    """Return a design value as people write it: ``2× conv(k=3,w=64), pool`` for a group, ``a › b`` for an ordering.
 
     Args:
         value: The value as in a design, or as its JSON data.
@@ -35,8 +35,13 @@ def shown_value(value: Any, group: DesignSpace | None = None) -> str:
         if not any(isinstance(item, Mapping) for item in value):
             return THEN.join(map(str, value)) or NOTHING
         runs = [(text, len(list(equal))) for text, equal in itertools.groupby(shown_value(item, group) for item in value)]
-        return ", ".join(text if count == 1 else f"{count}{TIMES}{text}" for text, count in runs)
+        return ", ".join(text if count == 1 else f"{count}{TIMES} {text}" for text, count in runs)
     return str(value)
+
+
+def plain_value(value: Any) -> str:
+    """Return the same for a terminal, which may have only plain letters: ``2x conv(k=3,w=64), pool``; an ordering as ``a, b``."""
+    return shown_value(value).replace(THEN, ", ").replace(TIMES, "x")
 
 
 def design_texts(row: Mapping[Any, Any], parameters: Sequence[str], space: DesignSpace | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import designgym as dg
 from designgym.studies.figures.data import StudyData
-from designgym.studies.figures.design_texts import design_texts, initials, legend, shown_value
+from designgym.studies.figures.design_texts import design_texts, initials, legend, plain_value, shown_value
 from designgym.studies.figures.parameter_axes import even_ticks, parameter_axis, power_ticks
 from designgym.studies.figures.plots import Plots
 from designgym.studies.report import render_report
@@ -57,13 +57,14 @@ def test_groups_and_orderings_in_short_and_a_dash_for_what_has_no_effect() -> No
     row = {"design.layers": layers, "design.loops": ["row", "batch"], "design.rate": 0.00012345678, "design.optimizer": "adam",
            "design.momentum": 0.5, "design.bytes": 64_000}  # fmt: skip
     assert design_texts(row, list(SPACE.parameters), SPACE) == {
-        "layers": "2×conv(k=3,w=64), pool(k=5), skip", "loops": "row › batch", "rate": "0.0001235", "optimizer": "adam",  # noqa: RUF001
+        "layers": "2× conv(k=3,w=64), pool(k=5), skip", "loops": "row › batch", "rate": "0.0001235", "optimizer": "adam",  # noqa: RUF001
         "momentum": "–", "bytes": "64000",  # noqa: RUF001
     }  # fmt: skip
     assert design_texts(row, ["layers", "momentum"], None)["momentum"] == "0.5"  # without the space nothing is known to be without effect
     assert legend("layers", LAYER) == "in layers: k = kernel, w = width"
     assert (shown_value([]), shown_value(True), shown_value(math.nan)) == ("none", "True", "–")  # noqa: RUF001
     assert shown_value([{"a": 1}, {"a": 2}]) == "(a=1), (a=2)"
+    assert plain_value([{"kind": "conv", "width": 2}] * 3) == "3x conv(w=2)" and plain_value(["row", "batch"]) == "row, batch"
 
 
 def test_short_names_are_never_alike() -> None:
