@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from designgym.simulators.nas.cell import EDGES, INPUT, OP_BITS, OPS_SHIFT, OUTPUT, VERTICES, decode, encode
 
 _njit: Any = njit
-_BIT: NDArray[np.int64] = np.full((VERTICES, VERTICES), -1, dtype=np.int64)
+_BIT: Any = np.full((VERTICES, VERTICES), -1, dtype=np.int64)
 for _bit, (_source, _target) in enumerate(EDGES):
     _BIT[_source, _target] = _bit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def digits() -> Task:
     """Return handwritten digits, 8 x 8 pixels, ten classes (UCI Optical Recognition of Handwritten Digits; Alpaydin and Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
-    data = load_digits()
+    data: Any = load_digits()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.target))
     images = (data.images[order] / 16).astype(np.float32)
     return Task(images, data.target[order].astype(np.int64), TRAIN, VALIDATION, TEST, epochs=8)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -86,10 +87,8 @@ def _descend(network: CellNetwork, flat: FlatWeights, images: Tensor, labels: Te
     orders = generator(seed, "order of images")
     vector = flat.vector.requires_grad_()
     momentum = torch.zeros_like(vector)
-    for step in range(steps):
-        if step % batches == 0:
-            order = torch.from_numpy(orders.permutation(len(labels)))
-        chosen = order[step % batches * size :][:size]
+    order = np.concatenate([orders.permutation(len(labels))[: batches * size] for _ in range(epochs)] or [np.zeros(0, np.int64)])
+    for step, chosen in enumerate(torch.from_numpy(order).view(steps, size)):
         loss = functional.cross_entropy(network(images[chosen], flat.views(vector)), labels[chosen])
         (gradient,) = torch.autograd.grad(loss, vector)
         with torch.no_grad():

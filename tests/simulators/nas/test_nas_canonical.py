@@ -150,7 +150,7 @@ def canonical_codes(edges: Any, interiors: Any) -> Any:  # pragma: no cover  # c
     return codes, fixed
 
 
-def live_edge_sets() -> tuple[list[int], list[int]]:
+def live_edge_sets() -> tuple[Any, Any]:
     """Return all sets of up to 9 edges in which the first vertices live and the others have no edge, with their interior vertices."""
     codes = np.arange(1, 1 << len(EDGES), dtype=np.int64)
     codes = codes[np.bitwise_count(codes) <= MAX_EDGES]
