@@ -16,6 +16,7 @@ from designgym.core.errors import EvaluationError, InputError
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import Lookup
 from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.wire import PackedLookup, PackedMetrics, pack, pack_lookup, unpack, unpack_lookup
 
 NAMESPACE = "designgym"
 LEASE_S = 30.0  # renewed for as long as the process that reserved lives
@@ -77,11 +78,12 @@ class SharedCache:
 
     def lookup(self, keys: Sequence[str]) -> list[Lookup]:
         """See `LocalCache.lookup`; one call for all keys."""
-        return self._call("lookup", list(keys), self._client) if keys else []
+        return list(map(unpack_lookup, self._call("lookup", list(keys), self._client))) if keys else []
 
     def fill(self, measured: Sequence[tuple[str, str, Metrics]]) -> list[Metrics]:
         """See `LocalCache.fill`; one call for all results."""
-        return self._call("fill", list(measured)) if measured else []
+        packed = [(key, token, pack(metrics)) for key, token, metrics in measured]
+        return list(map(unpack, self._call("fill", packed))) if packed else []
 
     def fail(self, reservations: Mapping[str, str]) -> None:
         """See `LocalCache.fail`."""
@@ -90,7 +92,8 @@ class SharedCache:
 
     def peek(self, keys: Sequence[str]) -> list[Metrics | None]:
         """See `LocalCache.peek`."""
-        return self._call("peek", list(keys)) if keys else []
+        found = self._call("peek", list(keys)) if keys else []
+        return [None if packed is None else unpack(packed) for packed in found]
 
     def link(self, aliases: Mapping[str, str]) -> None:
         """See `LocalCache.link`."""
@@ -115,7 +118,7 @@ class SharedCache:
 
     def preload(self, results: Iterable[tuple[str, Metrics]], *, batch: int = 10_000) -> int:
         """See `LocalCache.preload`; sent in batches."""
-        remaining = iter(results)
+        remaining = ((key, pack(metrics)) for key, metrics in results)
         return sum(self._call("preload", part) for part in iter(lambda: list(itertools.islice(remaining, batch)), []))
 
     def shut_down(self) -> None:
@@ -226,17 +229,17 @@ class _CacheActor:
 
     # ---- the cache -----------------------------------------------------------------------------------------------------
 
-    async def lookup(self, keys: list[str], client: str) -> list[Lookup]:
-        return self._cache.lookup(keys, owner=client)
+    async def lookup(self, keys: list[str], client: str) -> list[PackedLookup]:
+        return list(map(pack_lookup, self._cache.lookup(keys, owner=client)))
 
-    async def fill(self, measured: list[tuple[str, str, Metrics]]) -> list[Metrics]:
-        return self._cache.fill(measured)
+    async def fill(self, measured: list[tuple[str, str, PackedMetrics]]) -> list[PackedMetrics]:
+        return list(map(pack, self._cache.fill([(key, token, unpack(packed)) for key, token, packed in measured])))
 
     async def fail(self, reservations: dict[str, str]) -> None:
         self._cache.fail(reservations)
 
-    async def peek(self, keys: list[str]) -> list[Metrics | None]:
-        return self._cache.peek(keys)
+    async def peek(self, keys: list[str]) -> list[PackedMetrics | None]:
+        return [None if metrics is None else pack(metrics) for metrics in self._cache.peek(keys)]
 
     async def link(self, aliases: dict[str, str]) -> None:
         self._cache.link(aliases)
@@ -257,5 +260,5 @@ class _CacheActor:
     async def statistics(self) -> dict[str, float]:
         return self._cache.statistics()
 
-    async def preload(self, results: list[tuple[str, Metrics]]) -> int:
-        return self._cache.preload(results)
+    async def preload(self, results: list[tuple[str, PackedMetrics]]) -> int:
+        return self._cache.preload((key, unpack(packed)) for key, packed in results)
