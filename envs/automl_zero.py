@@ -32,6 +32,7 @@ register(
     default_workload="linear-4",
     budget=2000,
     description="Learning algorithms as programs of scalars, vectors and matrices, trained on regression tasks",
+    functional="on",  # of 500 random designs the canonical form recognises 170 and a probe 404, at an eighth of the time of measuring
     options={
         "operations": "all (65 operations) or linear (the 6 that linear regression by gradient descent needs); default all",
         "threads": "programs of a batch that are run at a time; default 1",

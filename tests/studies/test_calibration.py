@@ -10,6 +10,7 @@ import designgym as dg
 from designgym.core import registry
 from designgym.core.errors import InputError
 from designgym.core.registry import EnvironmentSpec, FixedWorkloads
+from designgym.envs import BUILT_IN
 from designgym.studies.calibration import QUESTION, calibration_words
 from designgym.studies.cli.study_tables import print_summary
 from designgym.studies.store import open_store
@@ -42,7 +43,8 @@ def environment(simulator: Any, **more: Any) -> EnvironmentSpec:
 
 
 def test_an_environment_declares_it_and_a_study_may_say_otherwise() -> None:
-    assert Study("s", DRAM).definition.functional == "off"  # built in: the same seed gives the same trials on every machine
+    assert all(registry.spec(name).functional != "auto" for name in BUILT_IN)  # the same seed gives the same trials on every machine
+    assert Study("s", DRAM).definition.functional == "off"
     assert Study("s", DRAM, functional="auto").definition.functional == "auto"
     assert Study("s", environment(Probed(), functional="on")).definition.functional == "on"
     assert Study("s", environment(Probed())).definition.functional == "auto"
