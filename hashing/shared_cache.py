@@ -121,6 +121,10 @@ class SharedCache:
         remaining = ((key, pack(metrics)) for key, metrics in results)
         return sum(self._call("preload", part) for part in iter(lambda: list(itertools.islice(remaining, batch)), []))
 
+    def spread(self, key: str) -> dict[str, float] | None:
+        """See `LocalCache.spread`."""
+        return self._call("spread", key)
+
     def shut_down(self) -> None:
         """End the actor; results in it are gone."""
         import ray
@@ -259,6 +263,9 @@ class _CacheActor:
 
     async def statistics(self) -> dict[str, float]:
         return self._cache.statistics()
+
+    async def spread(self, key: str) -> dict[str, float] | None:
+        return self._cache.spread(key)
 
     async def preload(self, results: list[tuple[str, PackedMetrics]]) -> int:
         return self._cache.preload((key, unpack(packed)) for key, packed in results)

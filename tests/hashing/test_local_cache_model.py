@@ -24,18 +24,19 @@ class ModelEntry:
 
 
 class CacheModel(RuleBasedStateMachine):
-    @initialize(measurements=st.integers(1, 3), room=st.integers(1, 6))
-    def start(self, measurements: int, room: int) -> None:
+    @initialize(measurements=st.integers(1, 3), room=st.integers(1, 6), forget=st.sampled_from([0.0, 0.4]))
+    def start(self, measurements: int, room: int, forget: float) -> None:
         self.now = 0.0
-        self.measurements, self.room = measurements, room
+        self.measurements, self.room, self.forget = measurements, room, forget
         probe = LocalCache()
         probe.preload([("a", Metrics({"x": 0.0}))])
         entry_bytes = probe.statistics()["bytes"]
         # entries with several measurements are a little larger, so the model leaves eviction's exact moment to the cache
         self.cache = LocalCache(
-            measurements=measurements, max_bytes=int(entry_bytes * (room + 0.5)), lease_s=LEASE_S, clock=lambda: self.now
+            measurements=measurements, forget=forget, max_bytes=int(entry_bytes * (room + 0.5)), lease_s=LEASE_S, clock=lambda: self.now
         )  # fmt: skip
-        self.entries: dict[str, list[float]] = {}  # least recently used first
+        self.entries: dict[str, list[float]] = {}  # least recently used first; empty where the result was forgotten
+        self.taken: dict[str, int] = {}  # measurements ever made, of the keys that are held
         self.reservations: dict[str, tuple[str, float, str]] = {}  # token, end of the lease, owner
         self.tokens: list[tuple[str, str]] = []  # every token ever handed out
         self.aliases: dict[str, str] = {}
@@ -54,7 +55,13 @@ class CacheModel(RuleBasedStateMachine):
         dropped = [key for key in order if key not in held]
         assert dropped == order[: len(dropped)]
         for key in dropped:
-            del self.entries[key]
+            del self.entries[key], self.taken[key]
+
+    def _follow_forgetting(self, key: str) -> None:
+        """Only a result that was just served may be forgotten; whether it is, is the cache's to say."""
+        if self.cache.peek([key]) == [None]:
+            assert self.forget > 0
+            self.entries[key] = []
 
     @rule(keys=st.lists(KEYS, unique=True, min_size=1, max_size=4), owner=OWNERS)
     def lookup(self, keys: list[str], owner: str) -> None:
@@ -65,10 +72,11 @@ class CacheModel(RuleBasedStateMachine):
                 assert answer.metrics is not None
                 assert abs(answer.metrics["x"] - sum(values) / len(values)) < 1e-9
                 self._touch(key)
+                self._follow_forgetting(key)
             elif self._live(key):
                 assert answer.kind == "busy"
             else:
-                assert (answer.kind, answer.measurements) == ("reserved", len(values))
+                assert (answer.kind, answer.measurements) == ("reserved", self.taken.get(key, 0))
                 assert (key, answer.token) not in self.tokens
                 self.reservations[key] = (answer.token, self.now + LEASE_S, owner)
                 self.tokens.append((key, answer.token))
@@ -87,6 +95,7 @@ class CacheModel(RuleBasedStateMachine):
         key, token = drawn
         (mean,) = self.cache.fill([(key, token, Metrics({"x": float(value)}))])
         self.entries.setdefault(key, []).append(float(value))
+        self.taken[key] = self.taken.get(key, 0) + 1
         values = self.entries[key]
         assert abs(mean["x"] - sum(values) / len(values)) < 1e-9
         self._touch(key)

@@ -151,6 +151,21 @@ def test_a_dead_actor_is_replaced_and_reloaded_and_that_is_logged(cluster: None,
     cache.shut_down()
 
 
+def test_several_measurements_are_averaged_whoever_makes_them_and_forgotten(cluster: None) -> None:
+    cache = SharedCache("of a noisy simulator", measurements=2, forget=0.9)
+    clients = [cache, SharedCache(cache.name)]
+    for number, client in enumerate(clients):
+        (answer,) = client.lookup(["a"])
+        assert (answer.kind, answer.measurements) == ("reserved", number)
+        means = client.fill([("a", answer.token, result(float(number)))])
+    assert means == [result(0.5)] and cache.spread("a") == {"x": pytest.approx(0.5**0.5)} and cache.spread("b") is None
+    answers = [client.lookup(["a"])[0] for _ in range(20) for client in clients]
+    served = [answer.kind for answer in answers].index("reserved")
+    assert 1 <= served < len(answers) and all(answer.metrics == result(0.5) for answer in answers[:served])
+    assert answers[served].measurements == 2 and cache.spread("a") is None and cache.statistics()["forgotten"] == 1
+    cache.shut_down()
+
+
 def test_bad_options_are_refused_by_the_client(cluster: None) -> None:
     with pytest.raises(InputError, match="measurements"):
         SharedCache("never made", measurements=0)
