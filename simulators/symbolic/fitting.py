@@ -21,6 +21,9 @@ MOST_CALLS: Final = 80  # of the expression per start; typical fits take 5 to 20
 TOLERANCE: Final = 1e-13  # relative, of the sum of squares and of the constants, at which a start ends
 SAME_OPTIMUM: Final = 1e-6  # relative difference of two starts' root mean squares: no more starts are tried
 EXACT: Final = 1e-10  # root mean square error, relative to the spread of the target, that ends the search
+MOST_POLISHING: Final = 6  # steps after the best start
+POLISHING: Final = 1e-13  # relative change of the constants that ends them, and rise of the error that is rounding
+RANK: Final = 1e-8  # constants that matter less than this beside others, as c0 does beside c1 in c0 * c1, stay where they are
 _HUGE: Final = 1e60  # stands for errors that are no number or beyond it, so that steps to there are taken back
 
 
@@ -74,7 +77,7 @@ def fit_constants(graph: Graph, count: int, inputs: Sequence[Floats], target: Fl
             best = found
         if same or best.error < EXACT:
             break
-    return best
+    return problem.polished(best) if EXACT <= best.error < math.inf else best
 
 
 class _Problem:
@@ -95,6 +98,30 @@ class _Problem:
                 ftol=TOLERANCE, xtol=TOLERANCE, gtol=0.0, maxfev=MOST_CALLS,
             )  # fmt: skip
         return Fit(tuple(found.tolist()), self.error(found))
+
+    def polished(self, fit: Fit) -> Fit:
+        """Return the fit after a few steps of Gauss and Newton.
+
+        The sum of squares is flat at its optimum: where it can fall no further in double precision, half of the constants' digits are
+        still open, and with them the error on other points. Steps solve for where the slope is zero, which has all digits.
+        """
+        best = fit
+        for _ in range(MOST_POLISHING):
+            constants = np.array(best.constants)
+            with np.errstate(all="ignore"):
+                slopes, residuals = self._jacobian(constants), self._residuals(constants)
+            scales = np.linalg.norm(slopes, axis=1)
+            scales[scales == 0] = 1.0
+            if not np.isfinite(scales).all():
+                break
+            step = np.linalg.lstsq((slopes / scales[:, None]).T, -residuals, rcond=RANK)[0] / scales
+            error = self.error(constants + step)
+            if not error <= best.error * (1 + POLISHING):
+                break
+            best = Fit(tuple((constants + step).tolist()), error)
+            if (np.abs(step) <= POLISHING * np.abs(constants)).all():
+                break
+        return best
 
     def error(self, constants: Floats) -> float:
         """Return the root mean square, relative to the spread of the target; infinite if a value is not finite."""

@@ -43,7 +43,9 @@ _METRICS = (
     metric("accuracy", goal="max", doc="1 / (1 + relative error) on points that nothing was fitted to: 1 is exact, 0.5 is the mean's"),
     metric("r2", goal="max", doc="share of the variance explained there: 1 - (relative error)^2"),
     metric("rmse", goal="min", doc="root mean square error there, in the unit of the formula"),
-    metric("complexity", goal="min", doc="operations of the canonical form, shared ones counted once; 0 for a bare input or constant"),
+)
+_COMPLEXITY = metric(
+    "complexity", goal="min", doc="operations of the canonical form, shared ones counted once; 0 for a bare input or constant"
 )
 
 
@@ -54,16 +56,20 @@ class SymbolicRegression:
     at some point, the relative error is 1000, the largest that is told apart: that is a result as any other, and accuracy 0.001.
 
     Fidelity is the share of the points to fit on and of the starts. The seed has no effect.
+
+    Args:
+        complexity: Whether complexity is a metric. Without, functional keys take expressions of different length for one.
     """
 
-    name = "symbolic-regression"
     version = "1"
-    metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = True
     resources = Resources(cpus=1.0)
 
-    def __init__(self) -> None:
+    def __init__(self, *, complexity: bool = True) -> None:
         self.space = expression_space()
+        self.complexity = complexity
+        self.name = "symbolic-regression" if complexity else "symbolic-regression-accuracy"
+        self.metrics: tuple[MetricSpec, ...] = (*_METRICS, _COMPLEXITY) if complexity else _METRICS
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Fit every expression, equal ones in the batch once.
@@ -77,19 +83,29 @@ class SymbolicRegression:
         points = samples.arrays().head(max(round(fidelity * samples.points), FEWEST_POINTS))
         starts = max(round(fidelity * samples.starts), 1)
         forms = [_form(design, samples) for design in designs]
-        measured = {form.graph: _measured(form, points, starts) for form in {form.graph: form for form in forms}.values()}
+        measured = {form.graph: self._measured(form, points, starts) for form in {form.graph: form for form in forms}.values()}
         return [measured[form.graph] for form in forms]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return the digest of each expression's values at 48 points in the formula's ranges, and of its complexity.
 
         Each point has constants of its own, which are known by their number in the canonical form: so expressions are alike only if they
-        are as functions of inputs and constants. Complexity is a metric, so it counts by value. An expression that is hardly ever finite
-        is alike only to itself.
+        are as functions of inputs and constants. Complexity counts by value, if it is a metric. An expression that is hardly ever
+        finite is alike only to itself.
         """
         samples = _samples(workload)
         inputs, constants = probed_points(samples.formula)
-        return [_probed(_form(design, samples).graph, inputs, constants) for design in designs]
+        graphs = [_form(design, samples).graph for design in designs]
+        shown = [(len(graph.nodes) if self.complexity else 0, _shown(graph, inputs, constants)) for graph in graphs]
+        return [fingerprint(each, mantissa_bits=MANTISSA_BITS).key for each in shown]
+
+    def _measured(self, form: Canonical, points: Points, starts: int) -> Metrics:
+        started = time.perf_counter()
+        relative, spread = _judged(form, points, starts)
+        values = {"accuracy": 1.0 / (1.0 + relative), "r2": 1.0 - relative * relative, "rmse": relative * spread}
+        if self.complexity:
+            values["complexity"] = float(len(form.graph.nodes))
+        return Metrics(values, cost_s=time.perf_counter() - started)
 
 
 def _form(design: Design, samples: Samples) -> Canonical:
@@ -102,25 +118,16 @@ def _samples(workload: Workload) -> Samples:
     return workload.data
 
 
-def _measured(form: Canonical, points: Points, starts: int) -> Metrics:
-    started = time.perf_counter()
+def _judged(form: Canonical, points: Points, starts: int) -> tuple[float, float]:
+    """Return the relative error on points that nothing was fitted to, and the standard deviation of the values there."""
     fit = fit_constants(form.graph, len(form.sources), points.train, points.train_y, starts=starts)
-    spread = float(np.std(points.test_y))
-    relative = WORST
+    spread, relative = float(np.std(points.test_y)), WORST
     if fit.error < math.inf:
         with np.errstate(all="ignore"):
             errors = values_of(form.graph, points.test, [np.float64(value) for value in fit.constants])[form.graph.root] - points.test_y
             relative = math.sqrt(float(np.mean(errors * errors))) / spread
         relative = relative if relative < WORST else WORST  # NaN too
-    if relative < NEGLIGIBLE:
-        relative = 0.0
-    values = {
-        "accuracy": 1.0 / (1.0 + relative),
-        "r2": 1.0 - relative * relative,
-        "rmse": relative * spread,
-        "complexity": float(len(form.graph.nodes)),
-    }
-    return Metrics(values, cost_s=time.perf_counter() - started)
+    return (0.0 if relative < NEGLIGIBLE else relative), spread
 
 
 @lru_cache(maxsize=64)
@@ -141,11 +148,11 @@ def probed_points(formula: Formula) -> tuple[tuple[Floats, ...], tuple[Floats, .
     return tuple(inputs), tuple(constants)
 
 
-def _probed(graph: Graph, inputs: Sequence[Floats], constants: Sequence[Floats]) -> bytes:
+def _shown(graph: Graph, inputs: Sequence[Floats], constants: Sequence[Floats]) -> object:
+    """Return what an expression shows of itself at the probed points."""
     with np.errstate(all="ignore"):
         values = np.broadcast_to(values_of(graph, inputs, constants)[graph.root], (PROBED_POINTS,))
+        if np.count_nonzero(np.isfinite(values)) < FEWEST_FINITE:
+            return list(graph.nodes), graph.root
         # logarithms, because an array's fingerprint leaves out what is small beside its largest element
-        shown: object = (np.log(np.abs(values)), values < 0)
-    if np.count_nonzero(np.isfinite(values)) < FEWEST_FINITE:
-        shown = [list(graph.nodes), graph.root]
-    return fingerprint([len(graph.nodes), shown], mantissa_bits=MANTISSA_BITS).key
+        return np.log(np.abs(values)), values < 0

@@ -8,9 +8,11 @@ import pytest
 
 import designgym.envs
 import designgym.searchers  # registers the built-in searchers
+from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.evaluator import Evaluator
 from designgym.core.registry import searcher_class
 from designgym.core.trial import Trial
+from designgym.envs import make_evaluator
 from designgym.envs.symbolic_regression import REFERENCE
 from designgym.hashing import AuditedFingerprints, LocalCache
 from designgym.simulators.symbolic import Expression
@@ -52,6 +54,16 @@ def test_a_formula_is_rewarded_in_gymnasium() -> None:
     action = np.round(ENV.simulator().space.encode([design])[0] * ENV.simulator().space.cells - 0.5).astype(np.int64)
     *_, info = env.step(action)
     assert info["score"] == 1.0 and info["metrics"]["complexity"] == 4
+
+
+def test_the_option_leaves_complexity_out() -> None:
+    plain, bare = ENV.simulator(), ENV.simulator(complexity=False)
+    assert [spec.name for spec in plain.metrics] == [*(spec.name for spec in bare.metrics), "complexity"] and plain.space == bare.space
+    make_evaluator(ENV.id, options={"complexity": False})
+    with pytest.raises(UnknownNameError, match="complexity"):
+        ENV.objective("pareto").check(bare.metrics)
+    with pytest.raises(InputError, match="complexity must be true or false, got 'no'"):
+        ENV.simulator(complexity="no")
 
 
 @pytest.mark.parametrize("searcher", ["regularized_evolution", "genetic"])
