@@ -20,6 +20,7 @@ from designgym.core.protocols import Resources, Simulator
 from designgym.core.workload import Workload
 from designgym.studies.measuring import OnResults
 
+INLINE_BYTES = 100_000  # Ray passes smaller arguments by value
 RESTARTS = 5  # of an actor whose process dies, and of the design that it was at, before the design counts as failed
 
 
@@ -91,8 +92,9 @@ def start_pool(payload: Any, resources: Resources) -> list[Any]:
     if resources.memory_bytes:
         options["memory"] = resources.memory_bytes
     maker = ray.remote(Worker).options(**options)
-    # by value: Ray warns, in red, of actors that may restart and whose arguments are objects in its store
-    return [maker.remote(payload) for _ in range(count)]
+    # Ray warns, in red, of actors that may restart and whose arguments are objects in its store: only what is large is put there, once
+    argument = payload if len(ray.cloudpickle.dumps(payload)) < INLINE_BYTES else ray.put(payload)
+    return [maker.remote(argument) for _ in range(count)]
 
 
 class OnPool:
