@@ -82,7 +82,7 @@ class AuditedFingerprints:
             return max(min(count, int(left_s / mean_s + 1e-9) if mean_s else count), 0)
 
     def probed(self, count: int, seconds: float) -> None:
-        """Note the time of probing ``count`` designs."""
+        """Note the time that functional keys of ``count`` designs took; those of designs that were probed before take none."""
         with self._lock:
             if not self._probes:
                 self._warm_up |= {"probes": count, "probe_s": seconds}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -62,6 +63,30 @@ class _Item:
     claim: Metrics | None = None
 
 
+class ProbeMemory:
+    """Functional keys by canonical key: a design that was served what another one did, and comes again, is not probed again.
+
+    Args:
+        limit: How many are remembered (the latest).
+    """
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._limit = limit
+        self._functional: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def note(self, canonical: str, functional: str) -> None:
+        """Remember a functional key."""
+        with self._lock:
+            self._functional[canonical] = functional
+            if len(self._functional) > self._limit:
+                del self._functional[next(iter(self._functional))]
+
+    def recall(self, canonical: str) -> str | None:
+        """Return the functional key, or None for a design that was not probed."""
+        return self._functional.get(canonical)
+
+
 @dataclass(frozen=True)
 class Context:
     """What all batches of an evaluator share.
@@ -71,6 +96,7 @@ class Context:
         keys: Makes the keys.
         measure: Calls the simulator.
         crashes: Designs given up.
+        probed: Functional keys of designs probed before.
         cache: Where results are shared, if at all.
         fingerprints: When to probe and what to believe; None never probes.
         agreement: Relative difference up to which an audit confirms a functional hit.
@@ -80,6 +106,7 @@ class Context:
     keys: KeyMaker
     measure: Measurer
     crashes: CrashMemory
+    probed: ProbeMemory
     cache: EquivalenceCache | None
     fingerprints: FingerprintPolicy | None
     agreement: float
@@ -174,8 +201,11 @@ class Batch:
         if not items:
             return
         name, started = self._context.simulator.name, time.perf_counter()
+        for item in items:
+            item.keys = replace(item.keys, functional=self._context.probed.recall(item.keys.canonical))
+        new = [item for item in items if item.keys.functional is None]
         try:
-            functional = self._context.keys.functional([item.design for item in items])
+            functional = self._context.keys.functional([item.design for item in new]) if new else []
         except MISUSE:
             raise
         except Exception as error:
@@ -189,8 +219,9 @@ class Batch:
             policy.stop(f"{name} has no probe")
             return
         policy.probed(len(items), seconds)
-        for item, key in zip(items, functional, strict=True):
+        for item, key in zip(new, functional, strict=True):
             item.keys = replace(item.keys, functional=key)
+            self._context.probed.note(item.keys.canonical, key)
 
     def _measure(self, items: list[_Item]) -> None:
         """Measure items in as few simulator calls as their measurement counts allow, and fill the cache."""

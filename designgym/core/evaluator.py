@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
-from designgym.core.batch import Batch, Context, Counts
+from designgym.core.batch import Batch, Context, Counts, ProbeMemory
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
 from designgym.core.keys import KeyMaker
@@ -64,7 +64,7 @@ class Evaluator:
         self._counting = threading.Lock()
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=self.seed)
         measurer = Measurer(simulator, workload, self.fidelity, self.seed, execute)
-        self._context = Context(simulator, self._keys, measurer, CrashMemory(), cache, fingerprints, agreement)
+        self._context = Context(simulator, self._keys, measurer, CrashMemory(), ProbeMemory(), cache, fingerprints, agreement)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def keys(self, designs: Sequence[Design], *, probe: bool = False) -> list[Keys]:

@@ -169,7 +169,7 @@ class FingerprintPolicy(Protocol):
         ...
 
     def probed(self, count: int, seconds: float) -> None:
-        """Note the time of probing ``count`` designs."""
+        """Note the time that functional keys of ``count`` designs took; those of designs that were probed before take none."""
         ...
 
     def measured(self, count: int, seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from designgym.core.batch import ProbeMemory
 from designgym.core.design import Design
 from designgym.core.errors import EvaluationError, InputError
 from designgym.core.evaluator import Evaluator
@@ -359,6 +360,29 @@ def test_a_functional_hit_is_served_without_measuring_also_within_a_batch() -> N
     assert trials[0].keys.functional == trials[1].keys.functional is not None
     assert held(cache) == 0
     assert evaluator.counts.functional_hits == 2
+
+
+def test_a_design_that_was_served_what_another_one_did_is_not_probed_again() -> None:
+    simulator, probed = Counting(), []
+
+    def see(design: Design) -> bytes:
+        probed.append(design)
+        return _behaviour(design)
+
+    simulator.see = see
+    evaluator = Evaluator(simulator, WORKLOAD, cache=LocalCache(), fingerprints=Believing("on"))
+    batch = [design(5), design(4, "fancy", 1)]
+    for _ in range(3):
+        assert latencies(evaluator.evaluate(batch)) == [5, 5]
+    assert probed == batch
+    assert evaluator.counts.functional_hits == 3 and evaluator.counts.exact_hits == 2
+
+
+def test_only_so_many_probes_are_remembered() -> None:
+    memory = ProbeMemory(limit=2)
+    for key in ("a", "b", "a", "c"):
+        memory.note(key, f"behaviour of {key}")
+    assert [memory.recall(key) for key in "abc"] == [None, "behaviour of b", "behaviour of c"]
 
 
 def test_first_functional_hits_are_audited_and_a_false_merge_is_found_out() -> None:
