@@ -67,6 +67,10 @@ class LocalCache:
                 raise InputError(f"{name} of a cache is {value!r}, expected {'a number in [0, 1)' if name == 'forget' else 'more than 0'}")
         self._measurements, self._forget, self._seed = measurements, forget, seed
         self._max_bytes, self._max_alias_bytes, self._lease_s, self._clock = max_bytes, max_alias_bytes, lease_s, clock
+        self._options: dict[str, Any] = {
+            "measurements": measurements, "forget": forget, "max_bytes": max_bytes, "max_alias_bytes": max_alias_bytes,
+            "lease_s": lease_s, "seed": seed, "clock": clock,
+        }  # fmt: skip
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # least recently used first
         self._aliases: OrderedDict[str, str] = OrderedDict()
@@ -267,6 +271,10 @@ class LocalCache:
             self._evict()
         self.link(snapshot["aliases"])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a copy with all results and no reservation: whoever measures does not do so for the copy."""
+        return _unpickled, (self._options, self.snapshot())
+
     # ---- inside: the lock is held --------------------------------------------------------------------------------------
 
     def _servable(self, key: str) -> bool:
@@ -311,6 +319,12 @@ class LocalCache:
             del self._reservations[key]
             for callback in reservation.callbacks:
                 callback()
+
+
+def _unpickled(options: dict[str, Any], snapshot: dict[str, Any]) -> LocalCache:
+    cache = LocalCache(**options)
+    cache.load(snapshot)
+    return cache
 
 
 def _alias_size(alias: str, key: str) -> int:
