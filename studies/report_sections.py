@@ -128,6 +128,11 @@ def _tiles(parts: Sequence[StudyData]) -> str:
         ("Duplicates skipped", f"{duplicates:,}", f"{100 * duplicates / proposals:.1f} % of the proposals" if proposals else ""),
         ("Time saved", duration(max(saved, 0.0)), f"{hits:,} results served, not simulated"),
     ]
+    if gpus := parts[0].meta.gpus:
+        occupied_s, kept_free_s = (
+            gpus * sum(figures) for figures in zip(*((data.wall_s, data.saved.sum()) for data in parts), strict=True)
+        )
+        tiles.append(("GPU time saved", duration(kept_free_s), f"GPUs were occupied for {duration(occupied_s)}"))
     if len(parts) == 1:
         data = parts[0]
         best = data.target.scale.text(float(data.best.iloc[0]["target"])) if len(data.best) else DASH

@@ -269,7 +269,7 @@ class StudyResult:
         return StudyMeta.of(
             self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,
             [MetricSpec(**spec) for spec in definition["metrics"]], space=self.space, runs=runs, budget=definition["budget"],
-            workload_digest=", ".join(digest for _, digest in definition["workloads"]),
+            gpus=self.gpus, workload_digest=", ".join(digest for _, digest in definition["workloads"]),
             commands=commands_of(definition), versions=versions(),
         )  # fmt: skip
 

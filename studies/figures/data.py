@@ -216,6 +216,11 @@ class StudyData:
         return design_texts(row, self.parameters, self.meta.space)
 
     @cached_property
+    def wall_s(self) -> float:
+        """Seconds of evaluation that were spent on the trials, all together."""
+        return float(pd.to_numeric(self.frame["wall_s"], errors="coerce").sum())
+
+    @cached_property
     def saved(self) -> NDArray[np.float64]:
         """Seconds that each hit saved: what measuring its behaviour took, less what serving it took; 0 for other trials."""
         cost = pd.to_numeric(self.frame["cost_s"], errors="coerce").to_numpy(dtype=float).copy()

@@ -77,6 +77,7 @@ class StudyMeta:
         runs: How the runs ended.
         workload_digest: Content hash of the workload.
         budget: Evaluations per run; 0 if unknown.
+        gpus: GPUs that an evaluation occupies.
         commands: Shell commands that repeat the study, one per entry.
         versions: Versions of what took part (designgym, Python, libraries).
         description: One line on the environment.
@@ -98,6 +99,7 @@ class StudyMeta:
     runs: tuple[RunMeta, ...] = ()
     workload_digest: str = ""
     budget: int = 0
+    gpus: float = 0.0
     commands: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     description: str = ""

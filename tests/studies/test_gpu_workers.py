@@ -20,7 +20,9 @@ import designgym as dg
 from designgym.core.errors import InputError
 from designgym.core.registry import EnvironmentSpec, FixedWorkloads
 from designgym.studies.cli.study_tables import print_summary
+from designgym.studies.figures.units import duration
 from designgym.studies.pool import OnPool, room_for, start_pool
+from designgym.studies.report_template import escape
 from designgym.studies.results import StudyResult
 from designgym.studies.study import Study
 
@@ -150,6 +152,9 @@ def test_duplicates_of_a_run_never_hold_a_gpu(tmp_path: Path, capsys: pytest.Cap
     summary = result.summary()
     assert summary["gpu_s"].sum() == pytest.approx(result.gpu_s) and summary["saved_gpu_s"].sum() == pytest.approx(result.saved_gpu_s)
     assert f"GPUs occupied for {result.gpu_s:.1f} s" in repr(result)
+    page = result.report(tmp_path / "report.html").read_text()
+    for words in ("GPU time saved", duration(result.saved_gpu_s), f"GPUs were occupied for {duration(result.gpu_s)}"):
+        assert escape(words) in page
     print_summary(result)
     shown = capsys.readouterr().out
     assert "occupied" in shown and "on: an evaluation occupies 1 GPU, a probe none" in shown
