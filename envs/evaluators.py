@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from designgym.core.errors import InputError, shorten
-from designgym.core.evaluator import Evaluator, Execute
+from designgym.core.evaluator import AGREEMENT, Evaluator, Execute
 from designgym.core.protocols import EquivalenceCache
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
@@ -25,6 +25,7 @@ def make_evaluator(
     seed: int = 0,
     measurements: int = 1,
     forget: float = 0.0,
+    agreement: float = AGREEMENT,
     execute: Execute | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Evaluator:
@@ -42,6 +43,7 @@ def make_evaluator(
             running mean is returned, until there are so many; then the mean is served. For the ``local`` cache.
         forget: Probability that a result is forgotten after it was served, so that a lucky one does not live for ever. For the ``local``
             cache.
+        agreement: Relative difference of metrics up to which an audit confirms a fingerprint (`Evaluator`).
         execute: How a batch is run; in this process by default.
         options: Options of the environment's simulator.
 
@@ -68,5 +70,12 @@ def make_evaluator(
         cache = LocalCache(measurements=measurements, forget=forget)
     fingerprints = AuditedFingerprints(functional) if functional != "off" and cache is not None else None
     return Evaluator(
-        simulator, spec.workload(workload), cache=cache, fingerprints=fingerprints, fidelity=fidelity, seed=seed, execute=execute
+        simulator,
+        spec.workload(workload),
+        cache=cache,
+        fingerprints=fingerprints,
+        fidelity=fidelity,
+        seed=seed,
+        execute=execute,
+        agreement=agreement,
     )

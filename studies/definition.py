@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from designgym.core.errors import InputError, shorten
+from designgym.core.evaluator import AGREEMENT
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
 from designgym.core.space import DesignSpace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FIXED = (  # a study may get more budget, searchers and seeds, and goes on; with another of these it is another study
     "env", "env_options", "workloads", "objective", "batch", "duplicate_cap", "functional", "fidelity", "simulator_seed", "simulator",
-    "space", "metrics", "scheduler", "measurements",
+    "space", "metrics", "scheduler", "measurements", "agreement",
 )  # fmt: skip
 LABEL_LENGTH = 60  # longer labels of searchers are cut and end in a digest of their options
 
@@ -79,6 +80,7 @@ class Definition:
         scheduler: Name of the Tune scheduler, empty without one.
         reuse: Whether results of other runs and studies are used; without effect on any trial.
         measurements: How often each behaviour is measured; its result is the mean.
+        agreement: Relative difference up to which results of one behaviour may differ.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Definition:
     scheduler: str
     reuse: bool
     measurements: int = 1
+    agreement: float = AGREEMENT
 
     @property
     def context(self) -> RunContext:
@@ -137,6 +140,7 @@ class Definition:
             # absent where they are as usual, so that studies stored by earlier versions go on
             **({"gpus": simulator.resources.gpus} if simulator.resources.gpus else {}),
             **({"measurements": self.measurements} if self.measurements > 1 else {}),
+            **({"agreement": self.agreement} if self.agreement != AGREEMENT else {}),
         }  # fmt: skip
 
 

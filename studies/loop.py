@@ -55,6 +55,7 @@ class RunSetting:
         fidelity: Fraction of full fidelity.
         simulator_seed: Seed handed to the simulator.
         reuse: Whether results that the store holds from other studies are used.
+        agreement: Relative difference up to which results of one behaviour may differ.
     """
 
     simulator: Simulator
@@ -67,6 +68,7 @@ class RunSetting:
     fidelity: float = 1.0
     simulator_seed: int = 0
     reuse: bool = True
+    agreement: float = AGREEMENT
 
 
 class SearchRun:
@@ -109,7 +111,7 @@ class SearchRun:
         self._fingerprints = AuditedFingerprints("on" if setting.functional else "off")
         self._evaluator = Evaluator(
             simulator, workload, cache=self._memory, fingerprints=self._fingerprints, fidelity=setting.fidelity, seed=seed,
-            execute=self._measuring,
+            execute=self._measuring, agreement=setting.agreement,
         )  # fmt: skip
         self._history = store.trials(self._stored, simulator.space)
 
@@ -220,7 +222,7 @@ class SearchRun:
         duplicate = keys.canonical in self._seen
         if keys.functional is not None:
             first = self._behaviours.setdefault(keys.functional, (trial.number, trial.metrics))
-            duplicate |= first[0] != trial.number and agree(first[1], trial.metrics, AGREEMENT)
+            duplicate |= first[0] != trial.number and agree(first[1], trial.metrics, self._setting.agreement)
         self._seen.add(keys.canonical)
         return duplicate
 

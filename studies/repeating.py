@@ -30,8 +30,7 @@ def commands_of(definition: Mapping[str, Any]) -> tuple[str, ...]:
     lines.append(f"    functional={definition['functional']!r},")
     if definition["fidelity"] != 1.0 or definition["simulator_seed"]:
         lines.append(f"    fidelity={definition['fidelity']!r}, simulator_seed={definition['simulator_seed']},")
-    if "measurements" in definition:
-        lines.append(f"    measurements={definition['measurements']},")
+    lines += [f"    {name}={definition[name]!r}," for name in ("measurements", "agreement") if name in definition]
     lines.append(")" + (f"  # with the Ray Tune scheduler {definition['scheduler']}" if definition["scheduler"] else ""))
     return (*lines, "", "# then, in a shell", f"designgym run {file}.py", f"designgym report {_quoted(name)} --html {file}.html")
 

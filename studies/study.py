@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from designgym.core.averaging import Averaged
 from designgym.core.errors import InputError, shorten
+from designgym.core.evaluator import AGREEMENT
 from designgym.core.objectives import Objective
 from designgym.core.registry import EnvironmentSpec
 from designgym.core.workload import Workload
@@ -43,6 +44,8 @@ class Study:
         fidelity: Fraction of full fidelity in (0, 1].
         simulator_seed: Seed handed to a simulator that is not deterministic.
         measurements: How often a simulator that is not deterministic measures each behaviour, under other seeds; the mean is the result.
+        agreement: Relative difference of metrics up to which two results are those of one behaviour, when a fingerprint is audited: by
+            default what rounding makes. If noise depends on the design, a few of its relative standard errors.
         options: Options of the environment's simulator.
         scheduler: A Ray Tune scheduler that may stop runs early (``ASHAScheduler(time_attr="evaluations")``); reports hold
             ``best_score`` (higher is better). Which runs it stops depends on the order in which they happen to advance.
@@ -72,6 +75,7 @@ class Study:
         fidelity: float = 1.0,
         simulator_seed: int = 0,
         measurements: int = 1,
+        agreement: float = AGREEMENT,
         options: Mapping[str, Any] | None = None,
         scheduler: Any = None,
         reuse: bool = True,
@@ -96,6 +100,8 @@ class Study:
             )
         if not isinstance(fidelity, int | float) or not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {shorten(fidelity)}")
+        if not isinstance(agreement, int | float) or not 0 <= agreement < 1:
+            raise InputError(f"agreement must be in [0, 1), got {shorten(agreement)}")
         simulator = spec.installed_simulator(options)
         if check_count("measurements", measurements) > 1:
             simulator = Averaged(simulator, measurements)
@@ -111,7 +117,7 @@ class Study:
             check_count("budget", spec.budget if budget is None else budget), check_seeds(seeds), batch,
             max(10 * batch, 100) if duplicate_cap is None else check_count("duplicate_cap", duplicate_cap), functional, float(fidelity),
             check_count("simulator_seed", simulator_seed, 0), "" if scheduler is None else type(scheduler).__name__, bool(reuse),
-            int(measurements),
+            int(measurements), float(agreement),
         )  # fmt: skip
         self._spec, self._scheduler, self._store = spec, scheduler, store
 
@@ -153,7 +159,8 @@ class Study:
             progress: Whether to show how far the study is, on standard error: a bar on a terminal, a line now and then elsewhere; or a
                 function that receives a report after each batch of each run instead.
             evaluate_on: With Ray, where simulators run: in the process of each ``run``, on a ``pool`` of actors with the simulator's
-                declared resources, or ``auto``: the pool for simulators that need more than one CPU, or that are slow while CPUs are idle.
+                declared resources, or ``auto``: the pool for simulators that need a GPU or more than one CPU, or that are slow while CPUs
+                are idle. A run in whose process GPUs are used holds them all the time, while it is served what is known, too.
 
         Raises:
             InputError: If the store holds another study under this name.

@@ -1,6 +1,7 @@
 """Studies on noisy simulators: means instead of lucky scores, which are never taken for single measurements."""
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,37 @@ def test_measurements_reduce_the_spread_and_cost_no_budget(tmp_path: Path) -> No
         run("mean", tmp_path / "s.db", measurements=4)
     assert "    measurements=9," in commands_of(mean.definition)
     assert "measurements" not in once.definition  # studies that earlier versions stored go on
+
+
+class Twins:
+    """Designs come in fours that behave alike, which the probe shows, with noise of one per cent that depends on the design."""
+
+    name, version, deterministic = "twins", "1", False
+    space, metrics, resources = dg.DesignSpace(a=dg.Integer(0, 255)), (dg.metric("cost_ns", goal="min"),), dg.Resources()
+
+    def evaluate(self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[dg.Metrics]:
+        noise = [float(np.random.default_rng([seed, design["a"]]).normal(1.0, 0.01)) for design in designs]
+        return [dg.Metrics({"cost_ns": (10 + d["a"] // 4) * factor}) for d, factor in zip(designs, noise, strict=True)]
+
+    def probe(self, designs: Sequence[dg.Design], workload: dg.Workload, *, seed: int = 0) -> list[bytes]:
+        return [b"%d" % (design["a"] // 4) for design in designs]
+
+
+def test_agreement_lets_fingerprints_of_noisy_results_stand(tmp_path: Path) -> None:
+    env = EnvironmentSpec("mine/Twins-v0", Twins, FixedWorkloads({"w": 1}), {"cost": dg.minimize("cost_ns")}, "w")
+    obtained = {}
+    for agreement in (1e-9, 0.06):
+        study = Study("s", env, searchers="random", budget=120, duplicate_cap=1000, functional="on", agreement=agreement)
+        result = study.run(backend="local", store=":memory:", progress=False)
+        obtained[agreement] = result.frame["obtained"].tolist()
+        assert ("    agreement=0.06," in commands_of(result.definition)) == (agreement == 0.06)
+        assert result.frame.loc[result.frame["obtained"] == "audited", "duplicate"].eq(agreement == 0.06).all()
+    assert "functional hit" not in obtained[1e-9] and obtained[0.06].count("functional hit") > 50
+    evaluator = make_evaluator(env, functional="on", agreement=0.06)
+    evaluator.evaluate([Twins.space.validate({"a": a}) for a in range(256)])
+    assert evaluator.counts.functional_hits > 100
+    with pytest.raises(InputError, match=r"agreement must be in \[0, 1\), got 1.0"):
+        Study("s", env, agreement=1.0)
 
 
 def test_workers_average_as_the_driver_does() -> None:
