@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from designgym.core.design import Design
-from designgym.simulators.symbolic.operations import CONSTANTS, INPUTS, OPERANDS, OPERATIONS
+from designgym.simulators.symbolic.operations import CODES, CONSTANTS, INPUTS, OPERANDS
 from designgym.simulators.symbolic.space import expression_space
 
 Nodes = Sequence[Mapping[str, Any]]
@@ -74,7 +74,7 @@ def reference() -> Callable[..., float]:
 
 
 def designs(
-    *, operations: Sequence[str] = tuple(operation.name for operation in OPERATIONS), inputs: int = 3, longest: int = 20, shortest: int = 1
+    *, operations: Sequence[str] = tuple(CODES), inputs: int = 3, longest: int = 20, shortest: int = 1
 ) -> st.SearchStrategy[Design]:
     """Return a strategy for designs in which most operands are near, so that most nodes are alive."""
     leaves = [*INPUTS[:inputs], *CONSTANTS, "1"]
