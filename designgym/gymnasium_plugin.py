@@ -19,6 +19,7 @@ IDS = (
     "designgym/DramController-v0",
     "designgym/DramControllerDramSys-v0",
     "designgym/NasCell-v0",
+    "designgym/SymbolicRegression-v0",
 )
 ENTRY_POINT = "designgym.envs.design_env:make_env"
 _TRIGGER = "gymnasium.envs"  # its import fills the registry
