@@ -85,6 +85,7 @@ def hide_gpus() -> None:
 def start_pool(payload: Any, resources: Resources) -> list[Any]:
     """Start as many workers as the cluster has room for."""
     import ray
+    from ray import cloudpickle
 
     count = room_for(resources)
     options: dict[str, Any] = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
@@ -93,7 +94,7 @@ def start_pool(payload: Any, resources: Resources) -> list[Any]:
         options["memory"] = resources.memory_bytes
     maker = ray.remote(Worker).options(**options)
     # Ray warns, in red, of actors that may restart and whose arguments are objects in its store: only what is large is put there, once
-    argument = payload if len(ray.cloudpickle.dumps(payload)) < INLINE_BYTES else ray.put(payload)
+    argument = payload if len(cloudpickle.dumps(payload)) < INLINE_BYTES else ray.put(payload)
     return [maker.remote(argument) for _ in range(count)]
 
 
