@@ -16,7 +16,7 @@ RESERVED_FIELDS = 2
 
 def pack(metrics: Metrics) -> PackedMetrics:
     """Return metrics as a tuple."""
-    return metrics.values, metrics.status, metrics.reasons, metrics.error, metrics.cost_s
+    return dict(metrics.values), metrics.status, metrics.reasons, metrics.error, metrics.cost_s
 
 
 def unpack(packed: PackedMetrics) -> Metrics:

@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from designgym.core.errors import InputError, shorten
 
@@ -68,12 +68,26 @@ def metric(name: str, *, unit: str | None = None, goal: Goal | None = None, doc:
     return MetricSpec(name, UNITS.get(suffix, "1") if unit is None else unit, goal, doc)
 
 
+class FrozenValues(dict[str, float]):
+    """Metric values that nobody can change: caches and records share them. A dict, for the speed of reading it and its plain pickle."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the values of a result cannot be changed: make another one with dataclasses.replace(metrics, values={...})")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, float]]]:
+        return FrozenValues, (dict(self),)
+
+
 @dataclass(frozen=True)
 class Metrics:
     """The result of evaluating one design.
 
     Attributes:
-        values: Metric values by name, in the declared units; empty unless ``status`` is ``ok``.
+        values: Metric values by name, in the declared units; empty unless ``status`` is ``ok``. Copied, and read-only from then on.
         status: ``ok``; ``infeasible`` (the design is illegal or cannot be built, see ``reasons``); ``failed`` (see ``error``);
             ``timeout``.
         reasons: Why the design is infeasible.
@@ -86,6 +100,18 @@ class Metrics:
     reasons: tuple[str, ...] = ()
     error: str = ""
     cost_s: float = field(default=0.0, compare=False)
+
+    def __post_init__(self) -> None:
+        # a simulator may fill one dict again and again, and a caller may change what a cache goes on serving
+        if type(self.values) is not FrozenValues:
+            try:
+                object.__setattr__(self, "values", FrozenValues(self.values))
+            except (TypeError, ValueError):
+                raise TypeError(
+                    f"values of a result are {shorten(self.values)}, expected a mapping such as {{'latency_ns': 1.5}}"
+                ) from None
+        if type(self.reasons) is not tuple:
+            object.__setattr__(self, "reasons", tuple(self.reasons))
 
     @classmethod
     def infeasible(cls, reasons: Sequence[str], cost_s: float = 0.0) -> Metrics:

@@ -1,16 +1,23 @@
+import copy
 import dataclasses
 import math
+import pickle
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import designgym as dg
 from designgym.core.design import Design
 from designgym.core.errors import InputError
 from designgym.core.metrics import UNITS, Metrics, metric
+from designgym.core.protocols import Resources
 from designgym.core.trial import Keys, Provenance, Trial
 from designgym.core.workload import Workload, content_digest
+from designgym.hashing.local_cache import LocalCache
 
 
 @pytest.mark.parametrize(
@@ -108,3 +115,55 @@ def test_a_workload_may_bring_its_digest_and_traits() -> None:
     assert Workload("w", Trace()).digest == Workload("other", Trace()).digest
     assert Workload("w", object(), digest="mine").digest == "mine"
     assert Workload("w", 1, traits=["read_only"]).traits == frozenset({"read_only"})  # type: ignore[arg-type]
+
+
+def test_a_result_owns_its_values() -> None:
+    shared: dict[str, float] = {}
+    results = []
+    for value in (1.0, 2.0, 3.0):
+        shared["cost"] = value
+        results.append(Metrics(shared))
+    assert [result["cost"] for result in results] == [1.0, 2.0, 3.0]
+    with pytest.raises(TypeError, match="cannot be changed"):
+        results[0].values["cost"] = -99.0  # type: ignore[index]
+    for change in (lambda v: v.clear(), lambda v: v.update(cost=1.0), lambda v: v.pop("cost"), lambda v: v.__delitem__("cost")):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(results[0].values)
+    copies: list[Metrics] = [pickle.loads(pickle.dumps(results[0])), copy.deepcopy(results[0])]
+    for copied in copies:
+        assert copied == results[0]
+        with pytest.raises(TypeError, match="cannot be changed"):
+            copied.values["cost"] = 1.0  # type: ignore[index]
+    assert replace(results[0], cost_s=1.0).values is results[0].values  # copied once, not at every step of its way
+    with pytest.raises(TypeError, match="expected a mapping such as"):
+        Metrics(3.5)  # type: ignore[arg-type]
+
+
+def test_nobody_can_change_what_a_cache_serves() -> None:
+    space = dg.DesignSpace(a=dg.Integer(0, 3))
+    shared: dict[str, float] = {}
+
+    class Reusing:
+        """Fills one dict for every design."""
+
+        name, version, metrics, deterministic, resources = "reusing", "1", (metric("cost"),), True, Resources()
+
+        def __init__(self) -> None:
+            self.space = space
+
+        def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+            results = []
+            for design in designs:
+                shared["cost"] = float(design["a"])
+                results.append(Metrics(shared))
+            return results
+
+        def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> None:
+            return None
+
+    designs = [space.validate({"a": a}) for a in range(4)]
+    evaluator = dg.Evaluator(Reusing(), Workload("w"), cache=LocalCache())
+    trials = evaluator.evaluate(designs)
+    with pytest.raises(TypeError, match="cannot be changed"):
+        trials[1].metrics.values["cost"] = -99.0  # type: ignore[index]
+    assert [trial.metrics["cost"] for trial in evaluator.evaluate(designs)] == [0.0, 1.0, 2.0, 3.0]
