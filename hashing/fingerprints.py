@@ -18,6 +18,7 @@ FIRST_AUDITS = 10  # the first functional hits are all audited: a probe that is 
 TRIAL_PROBES = 32  # probes that are spent to find out whether probing pays
 EARLY_PROBES = 8  # from so many on, probes dearer than measurements end the trial early
 CONFIDENCE = 0.95
+SWITCHED_OFF = "fingerprints are switched off"
 
 log = logging.getLogger("designgym.hashing")
 
@@ -58,7 +59,7 @@ class AuditedFingerprints:
             if not 0 <= value <= 1:
                 raise InputError(f"{name} must be in [0, 1], got {value!r}")
         self.mode, self.audit_share, self.false_merge_limit = mode, audit_share, false_merge_limit
-        self.reason = "fingerprints are switched off" if mode == "off" else ""
+        self.reason = SWITCHED_OFF if mode == "off" else ""
         self._lock = threading.Lock()
         self._trusted = True
         self._bad: set[str] = set()
@@ -122,7 +123,8 @@ class AuditedFingerprints:
                 self._trusted = False
                 self._stop(
                     f"fingerprints are not trusted: {self._false_merges} of {self._audits} audited functional hits merged designs with "
-                    f"other metrics (rate at most {bound:.3f} with 95 % confidence, limit {self.false_merge_limit})"
+                    f"other metrics (rate at most {bound:.3f} with 95 % confidence, limit {self.false_merge_limit})",
+                    logging.WARNING,  # results served before may be wrong
                 )
 
     def stop(self, reason: str) -> None:
@@ -188,9 +190,9 @@ class AuditedFingerprints:
                 f"probing does not pay: {probes} probes took {spent_s:.3g} s, their {self._hits} functional hits are worth {worth_s:.3g} s"
             )
 
-    def _stop(self, reason: str) -> None:
+    def _stop(self, reason: str, level: int = logging.INFO) -> None:
         if not self.reason:
-            log.info("no more functional fingerprints: %s", reason)
+            log.log(level, "no more functional fingerprints: %s", reason)
             self.reason = reason
 
 

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 import designgym
 from designgym.core.errors import InputError
 from designgym.core.files import written_whole
+from designgym.studies import report_audits
 from designgym.studies import report_sections as sections
 from designgym.studies.figures.plots import Plots
 from designgym.studies.figures.style import words_of
@@ -106,6 +107,8 @@ def _sections(plots: Plots, suffix: str) -> list[tuple[str, str, str]]:
             ("distribution", "Distribution of results", _figure("distribution", suffix, plots.distribution())),
         ]
     parts.append(("runs", "Search runs", sections.runs(data)))
+    if audits := report_audits.audits(data.meta):
+        parts.append(("fingerprints", "Fingerprints and their audit", audits))
     if problems := sections.problems(data):
         parts.append(("problems", "What went wrong", problems))
     return [(_identifier(name, suffix), heading + suffix, body) for name, heading, body in parts]

@@ -15,6 +15,7 @@ from designgym.studies.figures.design_texts import group_space, legend
 from designgym.studies.figures.duplicates import Split, splits_of
 from designgym.studies.figures.meta import StudyMeta
 from designgym.studies.figures.units import DASH, Scale, column, duration, number, unit_of_expression
+from designgym.studies.report_audits import warning
 from designgym.studies.report_template import escape, facts, side_by_side, table
 
 BEST_SHOWN = 8  # so many columns fit beside each other
@@ -31,6 +32,7 @@ GLOSSARY = (
     ("Exact hit", "a proposal answered from a result with the same canonical key: declared equivalent, so its metrics are equal"),
     ("Functional hit", "a proposal answered from a result that behaved the same on a small probe: very probably equivalent, and audited"),
     ("Audited", "a functional hit that was measured all the same, to check the fingerprint"),
+    ("False merge", "an audited functional hit whose own metrics were others: the fingerprint took two different behaviours for one"),
     ("Infeasible", "a design that the space forbids (it is not run), or one whose result breaks a constraint"),
     ("Pareto front", "the designs that no other design beats in both quantities"),
     ("Interquartile mean", "the mean of the middle half of the runs, so that one lucky or unlucky seed counts little"),
@@ -62,7 +64,7 @@ def header(parts: Sequence[StudyData], meta: StudyMeta) -> str:
             more = len(data.parameters) - MAX_SETTINGS
             items += f"<li>… and {more} more</li>" if more > 0 else ""
             lines.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
-    lines.append(_tiles(parts))
+    lines += [warning(meta), _tiles(parts)]
     return "\n".join(lines)
 
 

@@ -19,6 +19,7 @@ h3 { margin:24px 0 6px; font-size:16px; }
 p { margin:8px 0; max-width:78ch; }
 .lead { font-size:18px; line-height:1.55; overflow-wrap:anywhere; }
 .lead strong, .best { color:var(--star); font-weight:650; }
+.warning { border-left:4px solid var(--star); padding:2px 0 2px 14px; margin:16px 0; max-width:92ch; }
 a { color:var(--accent); }
 code, pre { font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace; font-size:.9em; }
 code { overflow-wrap:anywhere; }

@@ -18,6 +18,7 @@ from designgym.core.metrics import Metrics, MetricSpec, shown_unit
 from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
 from designgym.core.space import DesignSpace
+from designgym.hashing.evidence import Evidence
 from designgym.studies.frames import study_frame
 from designgym.studies.objective_json import objective_from_json
 from designgym.studies.records import StoredRun
@@ -221,6 +222,11 @@ class StudyResult:
         """How far each run is, in the order of `runs`."""
         return [self._report(run) for run in self.runs]
 
+    @cached_property
+    def fingerprints(self) -> list[Evidence]:
+        """What audits found out about the fingerprints of each run, in the order of `runs`; without counts before its first batch."""
+        return [Evidence.of(run.progress["fingerprints"]) if run.progress else Evidence() for run in self.runs]
+
     def summary(self, by: str = "run") -> pd.DataFrame:
         """Return a table of the runs, or of the searchers (``by="searcher"``: medians and ranges over seeds and workloads).
 
@@ -263,8 +269,9 @@ class StudyResult:
             RunMeta(
                 run.plan.run, run.plan.searcher, run.plan.seed, run.stop_reason, report.elapsed_s,
                 float((run.progress or {}).get("fingerprints", {}).get("_probe_s", 0.0)), run.stop_reason if run.status == "failed" else "",
+                evidence,
             )
-            for run, report in zip(self.runs, self.reports, strict=True)
+            for run, report, evidence in zip(self.runs, self.reports, self.fingerprints, strict=True)
         ]  # fmt: skip
         return StudyMeta.of(
             self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,

@@ -40,12 +40,17 @@ def show(
 
 
 def show_json(result: StudyResult, best: int) -> dict[str, object]:
-    """Return a study as JSON data: definition, runs with their counts, best designs."""
+    """Return a study as JSON data: definition, runs with their counts and audits, best designs."""
+    from designgym.hashing.evidence import Evidence
+
     return {
         "study": result.name, "definition": result.definition, "finished": result.finished, "decisions": dict(result.decisions),
+        "fingerprints": Evidence.total(result.fingerprints).to_json(),
         "runs": [
-            report.to_json() | {"status": run.status, "workload": run.plan.workload, "searcher": run.plan.searcher, "seed": run.plan.seed}
-            for run, report in zip(result.runs, result.reports, strict=True)
+            report.to_json()
+            | {"status": run.status, "workload": run.plan.workload, "searcher": run.plan.searcher, "seed": run.plan.seed}
+            | {"fingerprints": evidence.to_json()}
+            for run, report, evidence in zip(result.runs, result.reports, result.fingerprints, strict=True)
         ],
         "best": [trial.to_json() for trial in result.best(best)],
     }  # fmt: skip

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from designgym.core.metrics import shown_unit
+from designgym.hashing.evidence import Evidence
 from designgym.studies.calibration import calibration_words
 from designgym.studies.cli.tables import counted, design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
 
@@ -61,6 +62,7 @@ def print_summary(result: StudyResult) -> None:
     units = frame.attrs["units"]
     saved = sum(report.saved_s for report in result.reports)
     calibrated = calibration_words(result.decisions) if definition["functional"] == "auto" else [definition["functional"]]
+    audit = Evidence.total(result.fingerprints)
     duplicates = int(frame["duplicate"].sum())
     simulated = int(frame["obtained"].isin(["measured", "audited"]).sum())
     print_pairs(
@@ -71,6 +73,8 @@ def print_summary(result: StudyResult) -> None:
             ("objective", definition["objective"]["words"]),
             ("simulator", " version ".join(definition["simulator"])),
             ("fingerprints", "; ".join(calibrated)),
+            ("audit", audit.words() if audit.wanted and audit.probes else None),
+            ("", _stops(result)),
             ("trials", f"{len(frame):,}, of which {counted(duplicates, 'duplicate')} without cost to the budget"),
             ("simulated", f"{counted(simulated, 'behaviour')}, {format_quantity(saved, 's')} saved"),
             (
@@ -101,6 +105,41 @@ def print_summary(result: StudyResult) -> None:
         for run, report in zip(result.runs, result.reports, strict=True)
     ]  # fmt: skip
     print_table("runs", [*columns, *(["hypervolume / reference"] if volume else []), "ended because"], rows)
+    _print_audits(result)
+
+
+def _stopped(result: StudyResult) -> list[tuple[str, Evidence]]:
+    """Return the runs in which fingerprints were on and then stopped."""
+    pairs = zip(result.runs, result.fingerprints, strict=True)
+    return [(run.plan.run, evidence) for run, evidence in pairs if evidence.wanted and evidence.stopped_because]
+
+
+def _stops(result: StudyResult) -> str | None:
+    """Return in how many runs fingerprints were stopped, and why."""
+    stopped = _stopped(result)
+    if not stopped:
+        return None
+    first = Evidence.total(evidence for _, evidence in stopped).stopped_because
+    return f"stopped in {len(stopped):,} of {counted(len(result.runs), 'run')}, for instance: {first}"
+
+
+def _why(evidence: Evidence) -> str:
+    return evidence.stopped_because or "-" if evidence.trusted else "false merges"  # the counts stand beside it
+
+
+def _print_audits(result: StudyResult) -> None:
+    """Print what the audits of each run found, if any found that fingerprints lie, or they were stopped."""
+    if not (_stopped(result) or any(evidence.false_merges for evidence in result.fingerprints)):
+        return
+    print()
+    print_table(
+        "fingerprints",
+        ["run", "probes", "functional hits", "audits", "false merges", "rate at most [%]", "stopped because"],
+        [
+            [run.plan.run, e.probes, e.hits, e.audits, e.false_merges, 100 * e.upper_95 if e.audits else None, _why(e)]
+            for run, e in zip(result.runs, result.fingerprints, strict=True)
+        ],
+    )
 
 
 def ago(moment_s: float) -> str:

@@ -10,6 +10,7 @@ from designgym.core.metrics import Goal, MetricSpec
 from designgym.core.objectives import Objective
 from designgym.core.parameters import DiscreteParameter
 from designgym.core.terms import Bound
+from designgym.hashing.evidence import Evidence
 from designgym.studies.figures.units import unit_of_expression
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class RunMeta:
         wall_s: Wall time of the run in seconds; 0 if unknown.
         probe_s: Seconds spent on fingerprint probes; 0 if none were made.
         error: What went wrong, for a run that failed.
+        fingerprints: What audits found out about its fingerprints.
     """
 
     run: str
@@ -54,6 +56,7 @@ class RunMeta:
     wall_s: float = 0.0
     probe_s: float = 0.0
     error: str = ""
+    fingerprints: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True)
