@@ -87,8 +87,8 @@ def _digest(x: int) -> int:
 
 def _uniform(seed: int, stream: int, element: int, task: int) -> float:
     golden, x = 0x9E3779B97F4A7C15, 0
-    for step in (seed, stream * golden, element * golden, (task + 1) * golden):
-        x = _digest((x + step + (golden if step is seed else 0)) & MASK)
+    for step in (seed + golden, stream * golden, element * golden, (task + 1) * golden):
+        x = _digest((x + step) & MASK)
     return (x >> 11) / 2**53
 
 
