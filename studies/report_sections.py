@@ -33,7 +33,10 @@ GLOSSARY = (
     ("Functional hit", "a proposal answered from a result that behaved the same on a small probe: very probably equivalent, and audited"),
     ("Audited", "a functional hit that was measured all the same, to check the fingerprint"),
     ("False merge", "an audited functional hit whose own metrics were others: the fingerprint took two different behaviours for one"),
-    ("Infeasible", "a design that the space forbids (it is not run), or one whose result breaks a constraint"),
+    (
+        "Infeasible",
+        "a proposal that the space forbids (it is not run), or whose result breaks a constraint, wherever that result came from",
+    ),
     ("Pareto front", "the designs that no other design beats in both quantities"),
     ("Interquartile mean", "the mean of the middle half of the runs, so that one lucky or unlucky seed counts little"),
     (
@@ -75,7 +78,7 @@ def _headline(data: StudyData) -> str:
     if not len(frame):
         return f"This study has no trials yet. It searches {where} {objective}."
     if not len(data.best):
-        failed = int(frame["status"].isin(["failed", "timeout"]).sum())
+        failed = int(data.failed.sum())
         return (
             f"{what} made {_plural(len(frame), 'proposal')} for {where} {objective}, and none is feasible ({failed:,} failed). "
             "The reasons are listed below."
@@ -208,12 +211,11 @@ def runs(data: StudyData) -> str:
         found = bool(np.isfinite(signed).any())
         best.append(float(target.values[rows[int(np.nanargmax(signed))]]) * target.scale.factor if found else float("nan"))
         run = ended.get(name)
-        status = frame["status"].to_numpy()[rows]
         reason = "; ".join(part for part in ((run.stop_reason, run.error) if run else ()) if part)
         wall = run.wall_s if run and run.wall_s else float(np.nansum(frame["wall_s"].to_numpy(dtype=float)[rows]))
         rest.append([
             f"{int((~data.duplicate[rows]).sum()):,}", f"{len(rows):,}", f"{int(data.duplicate[rows].sum()):,}",
-            f"{int((status == 'infeasible').sum()):,}", f"{int(np.isin(status, ['failed', 'timeout']).sum()):,}", duration(wall),
+            f"{int(data.infeasible[rows].sum()):,}", f"{int(data.failed[rows].sum()):,}", duration(wall),
             reason or DASH,
         ])  # fmt: skip
     head = [
@@ -222,30 +224,35 @@ def runs(data: StudyData) -> str:
         ("time", "", True), ("why it stopped", "", False),
     ]  # fmt: skip
     cells = [[name, value, *more] for name, value, more in zip(names, column(np.array(best)), rest, strict=True)]
-    note = f'<p class="note">The first {MAX_RUNS} of {len(cells):,} runs.</p>' if len(cells) > MAX_RUNS else ""
+    note = '<p class="note">Duplicates, infeasible and failed ones are counted among the proposals.</p>' if len(frame) else ""
+    note += f'<p class="note">The first {MAX_RUNS} of {len(cells):,} runs.</p>' if len(cells) > MAX_RUNS else ""
     return (table(head, cells[:MAX_RUNS], label="The search runs") if cells else '<p class="note">No run has started.</p>') + note
 
 
 def problems(data: StudyData) -> str:
     """Return what went wrong, by frequency; empty if nothing did."""
     frame = data.frame
-    failed = Counter(str(error) for error in frame.loc[frame["status"].isin(["failed", "timeout"]), "error"])
+    failed = Counter(str(error) for error in frame.loc[data.failed, "error"])
     reasons = Counter(str(text) for text in frame.loc[frame["status"] == "infeasible", "reasons"])
     valueless = Counter(str(text) for text in frame.loc[data.valueless, "reasons"])
-    broken = int((data.ok & ~data.feasible & ~data.valueless).sum())
+    broken = frame[data.broken]
     parts = []
     for title, counter in (
         ("Failures and timeouts", failed),
-        ("Why designs were infeasible", reasons),
+        ("Why the space forbids designs", reasons),
         ("Why the objective has no value", valueless),
     ):
         if counter:
             rows = [[f"{count:,}", text or "(no message)"] for text, count in counter.most_common(MAX_REASONS)]
-            parts.append(f"<h3>{title}</h3>" + table([("trials", "", True), ("message", "", False)], rows, label=title))
+            parts.append(f"<h3>{title}</h3>" + table([("proposals", "", True), ("message", "", False)], rows, label=title))
             if len(counter) > MAX_REASONS:
                 parts.append(f'<p class="note">{len(counter) - MAX_REASONS:,} rarer messages are left out.</p>')
-    if broken:
-        parts.append(f"<p>{broken:,} measured trials break a constraint ({escape(', '.join(map(str, data.meta.bounds)))}).</p>")
+    if len(broken):
+        parts.append(
+            f"<p>{len(broken):,} of {_plural(len(frame), 'proposal')} have a result that breaks a constraint "
+            f"({escape(', '.join(map(str, data.meta.bounds)))}): {_plural(broken['key_canonical'].nunique(), 'distinct design')}, of which "
+            "proposals may repeat results that were measured once.</p>"
+        )
     return "".join(parts)
 
 

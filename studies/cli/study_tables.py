@@ -82,6 +82,7 @@ def print_summary(result: StudyResult) -> None:
                 f"{format_quantity(result.gpu_s, 's')} occupied, {format_quantity(result.saved_gpu_s, 's')} saved" if result.gpus else "",
             ),
             ("infeasible", _with_first(frame, frame["status"] == "infeasible", "reasons")),
+            ("breaks a bound", _broken(result)),
             ("no value", _with_first(frame, _valueless(frame), "reasons")),
             ("failed", _with_first(frame, _failed(frame), "error")),
         ]
@@ -166,6 +167,16 @@ def _failed(frame: pd.DataFrame) -> pd.Series[bool]:
 def _valueless(frame: pd.DataFrame) -> pd.Series[bool]:
     """Return which trials have metrics of which the objective has no value."""
     return (frame["status"] == "ok") & (frame["score"] == -math.inf)
+
+
+def _broken(result: StudyResult) -> str | None:
+    """Return how many trials have a result that breaks a bound of the objective."""
+    frame = result.frame
+    broken = frame[(frame["status"] == "ok") & ~frame["feasible"] & ~_valueless(frame)]
+    if not len(broken):
+        return None
+    designs = counted(broken["key_canonical"].nunique(), "distinct design")
+    return f"{len(broken):,} of {len(frame):,} trials, {designs}: not within {', '.join(map(str, result.objective.bounds))}"
 
 
 def _with_first(frame: pd.DataFrame, which: pd.Series[bool], column: str) -> str | None:

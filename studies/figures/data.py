@@ -98,6 +98,21 @@ class StudyData:
         return self.ok & np.isneginf(pd.to_numeric(self.frame["score"], errors="coerce").to_numpy(dtype=float))
 
     @cached_property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which trials failed or timed out."""
+        return self.frame["status"].isin(["failed", "timeout"]).to_numpy(dtype=bool)
+
+    @cached_property
+    def broken(self) -> NDArray[np.bool_]:
+        """Which trials have metrics that break a constraint."""
+        return self.ok & ~self.feasible & ~self.valueless
+
+    @cached_property
+    def infeasible(self) -> NDArray[np.bool_]:
+        """Which trials are not feasible though nothing failed: forbidden by the space, or breaking a constraint."""
+        return ~self.feasible & ~self.failed & ~self.valueless
+
+    @cached_property
     def duplicate(self) -> NDArray[np.bool_]:
         """Which trials cost no budget."""
         return self.frame["duplicate"].fillna(False).astype(bool).to_numpy()
