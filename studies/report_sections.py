@@ -67,6 +67,7 @@ def header(parts: Sequence[StudyData], meta: StudyMeta) -> str:
             more = len(data.parameters) - MAX_SETTINGS
             items += f"<li>… and {more} more</li>" if more > 0 else ""
             lines.append(f'<ul class="design" aria-label="The best design">{items}</ul>')
+    lines += [f'<p class="warning">Attention: {escape(text)}.</p>' for text in meta.contradictions]
     lines += [warning(meta), _tiles(parts)]
     return "\n".join(lines)
 

@@ -117,6 +117,16 @@ class Objective:
             expression.require(known, "metric")
             require_number(expression)
 
+    def contradictions(self, specs: Iterable[MetricSpec]) -> list[str]:
+        """Return, in words, the terms that ask for less of a metric of which more is declared to be better, or the reverse."""
+        goals = {spec.name: spec.goal for spec in specs}
+        return [
+            f"{term.expression.text} is {'minimised' if term.goal == 'min' else 'maximised'}, although its metric is declared with "
+            f"goal={goals[term.expression.text]!r}: {self._remedy(term)}"
+            for term in self.terms
+            if goals.get(term.expression.text) not in (None, term.goal)
+        ]
+
     def named(self, name: str) -> Objective:
         """Return a copy that goes by ``name``."""
         copy = object.__new__(type(self))
@@ -130,6 +140,10 @@ class Objective:
             "terms": [[term.expression.text, term.goal, term.name] for term in self.terms],
             "subject_to": [[bound.expression.text, "<=" if bound.at_most else ">=", bound.limit] for bound in self.bounds],
         }
+
+    def _remedy(self, term: Term) -> str:
+        """Return how to turn a term's direction round."""
+        return f"write {'maximize' if term.goal == 'min' else 'minimize'}({term.expression.text!r})"
 
     def _finite_value(self, values: Mapping[str, float]) -> float:
         try:
@@ -172,6 +186,9 @@ class WeightedObjective(Objective):
             for term, weight in zip(self.terms, self.weights.values(), strict=True)
         )
 
+    def _remedy(self, term: Term) -> str:
+        return f"turn the sign of its weight {self.weights[term.expression.text]:g} round"
+
     def _words(self) -> str:
         return "minimise " + " + ".join(f"{w:g} * {t} / {self.scales[t]:g}" for t, w in self.weights.items())
 
@@ -209,6 +226,9 @@ class TargetObjective(Objective):
             excesses.append(clipped((term.value(values) - limit) / limit))  # the difference first: above 0 for any miss, however small
         missed = [excess for excess in excesses if excess > 0]
         return -clipped(sum(missed)) if missed else self.bonus * clipped(sum(-excess for excess in excesses))
+
+    def _remedy(self, term: Term) -> str:
+        return f"targets are upper limits; bound it from below with subject_to={{{term.expression.text!r}: '>= ...'}}"
 
     def _words(self) -> str:
         return "bring " + " and ".join(f"{term} to at most {limit:g}" for term, limit in self.targets.items())
@@ -260,6 +280,11 @@ class ParetoObjective(Objective):
         # outside the reference box nothing is dominated: rank by the distance to the box, so that searchers find the way in
         return math.prod(inside) if min(inside) > 0 else sum(min(0.0, x) for x in inside)
 
+    def _remedy(self, term: Term) -> str:
+        if term.goal == "min":
+            return f"list it in maximize=[{term.expression.text!r}]"
+        return "leave it out of maximize="
+
     def _words(self) -> str:
         return super()._words() + " (Pareto; reference " + ", ".join(f"{k} = {v:g}" for k, v in self.reference.items()) + ")"
 
@@ -278,6 +303,10 @@ class ArchGymReward(Objective):
     def __init__(self, targets: Mapping[str, float], scales: Mapping[str, float]) -> None:
         super().__init__([Term(Expression(metric), "min") for metric in targets])
         self.targets, self.scales = dict(targets), dict(scales)
+
+    def contradictions(self, specs: Iterable[MetricSpec]) -> list[str]:
+        """Return nothing: a target is to be hit, from whichever side."""
+        return []
 
     def _value(self, values: Mapping[str, float]) -> float:
         factors = []

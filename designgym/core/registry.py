@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
 from designgym.core import providers
 from designgym.core.errors import InputError, NotInstalledError, UnknownNameError, shorten
+from designgym.core.metrics import MetricSpec
 from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
 from designgym.core.validation import ReferenceValidator
 from designgym.core.workload import Workload
 
 ID_PATTERN = re.compile(r"^(?:[\w.-]+/)?[\w.-]+-v\d+$")
+log = logging.getLogger("designgym.registry")
 Fingerprinting = Literal["auto", "on", "off"]
 
 
@@ -109,7 +113,9 @@ class EnvironmentSpec:
     def objective(self, objective: str | Objective | None = None) -> Objective:
         """Return an objective by name (the default for None), or check one that was made on the fly."""
         if isinstance(objective, Objective):
-            objective.check(self.simulator().metrics)
+            metrics = self.simulator().metrics
+            objective.check(metrics)
+            _warn_of_contradictions(self.id, objective, metrics)
             return objective
         if not isinstance(objective, str | None):
             raise InputError(f"objective is {shorten(objective)}, expected its name or an objective such as minimize('latency_ns')")
@@ -211,12 +217,23 @@ def register(
     if example is not None:
         if not isinstance(example, Simulator):
             raise _no_simulator(id, example)
-        for named in spec.objectives.values():
+        for name, named in spec.objectives.items():
             named.check(example.metrics)
+            _warn_of_contradictions(id, named.named(name), example.metrics)
     _environments[id] = spec
     if id not in gymnasium.registry:
         gymnasium.register(id, entry_point="designgym.envs.design_env:make_env", kwargs={"env_id": id})
     return spec
+
+
+def _warn_of_contradictions(id: str, objective: Objective, metrics: Iterable[MetricSpec]) -> None:
+    for text in objective.contradictions(metrics):
+        _warn_once(f"environment {id!r}: in the objective {objective.name or objective.describe()!r}, {text}")
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    log.warning("%s", text)
 
 
 def _check_maker(id: str, make: Any) -> None:

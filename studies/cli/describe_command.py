@@ -38,6 +38,8 @@ def describe(env_id: EnvironmentArgument, as_json: JsonOption = False) -> None:
         print_table("Metrics", ("name", "unit", "direction", "definition"), rows)
     print()
     print_table("Objectives", ("name", "meaning"), _with_default(details["objectives"].items(), details["default_objective"]))
+    for text in details["contradictions"]:
+        print(f"  attention: {text}")
     print()
     print_table(
         "Workloads",

@@ -41,6 +41,11 @@ def environment_entry(spec: EnvironmentSpec) -> dict[str, Any]:
         "deterministic": simulator.deterministic if simulator else None,
         "objectives": {name: _objective_in_words(objective) for name, objective in spec.objectives.items()},
         "default_objective": spec.default_objective,
+        "contradictions": [
+            f"{name}: {text}"
+            for name, objective in spec.objectives.items()
+            for text in objective.contradictions(simulator.metrics if simulator else ())
+        ],
     }
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from designgym.core.metrics import shown_unit
+from designgym.core.metrics import MetricSpec, shown_unit
 from designgym.hashing.evidence import Evidence
 from designgym.studies.calibration import calibration_words
 from designgym.studies.cli.tables import counted, design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
@@ -71,6 +71,7 @@ def print_summary(result: StudyResult) -> None:
             ("environment", definition["env"]),
             ("workload", ", ".join(name for name, _ in definition["workloads"])),
             ("objective", definition["objective"]["words"]),
+            ("attention", "; ".join(result.objective.contradictions(MetricSpec(**spec) for spec in definition["metrics"]))),
             ("simulator", " version ".join(definition["simulator"])),
             ("fingerprints", "; ".join(calibrated)),
             ("audit", audit.words() if audit.wanted and audit.probes else None),

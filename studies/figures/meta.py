@@ -84,6 +84,7 @@ class StudyMeta:
         commands: Shell commands that repeat the study, one per entry.
         versions: Versions of what took part (designgym, Python, libraries).
         description: One line on the environment.
+        contradictions: Terms whose direction is not the one declared for their metric, in words.
     """
 
     name: str
@@ -106,6 +107,7 @@ class StudyMeta:
     commands: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    contradictions: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -158,5 +160,6 @@ class StudyMeta:
                 if isinstance(parameter, DiscreteParameter) and parameter.size() <= 64
             },
             runs=tuple(runs),
+            contradictions=tuple(objective.contradictions(specs)),
             **more,
         )
