@@ -9,7 +9,7 @@ search = CachedSearchAlg(OptunaSearch(seed=0), key=lambda config: sorted([config
 tuner = tune.Tuner(
     lambda config: {"loss": (config["first"] - 3) ** 2 + (config["second"] - 7) ** 2},
     param_space={"first": tune.randint(0, 5), "second": tune.randint(0, 5)},
-    tune_config=tune.TuneConfig(search_alg=search, metric="loss", mode="min", num_samples=12, max_concurrent_trials=2),
+    tune_config=tune.TuneConfig(search_alg=search, metric="loss", mode="min", num_samples=12, reuse_actors=True),
 )
 results = tuner.fit()
 print(len(results), "trials:", search.memo.counts)
