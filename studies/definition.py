@@ -16,8 +16,9 @@ from designgym.core.objectives import Objective
 from designgym.core.protocols import Searcher, Simulator
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
+from designgym.studies.differences import differences
 from designgym.studies.objective_json import objective_to_json
-from designgym.studies.records import RunContext, RunPlan, differences
+from designgym.studies.records import RunContext, RunPlan
 
 if TYPE_CHECKING:
     from designgym.searchers import SearcherRecipe
@@ -150,7 +151,7 @@ def extend(old: Mapping[str, Any], new: Mapping[str, Any], shown: str) -> dict[s
     Raises:
         InputError: If the study in the store is another one, saying in what.
     """
-    reasons = differences(_without_words(old), _without_words(new), FIXED)
+    reasons = differences(_comparable(old), _comparable(new), FIXED)
     if new["budget"] < old["budget"]:
         reasons += differences(old, new, ("budget",))
     for name in ("searchers", "seeds"):
@@ -166,9 +167,10 @@ def extend(old: Mapping[str, Any], new: Mapping[str, Any], shown: str) -> dict[s
     return dict(new) | {name: [*old[name], *(i for i in new[name] if i not in old[name])] for name in ("searchers", "seeds")}
 
 
-def _without_words(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
     """Return a definition without what is only for people: a later version may word it otherwise, and the study goes on."""
     objective = {key: value for key, value in definition["objective"].items() if key != "words"}
+    objective["subject_to"] = {expression: f"{sign} {limit!r}" for expression, sign, limit in objective["subject_to"]}
     metrics = [{key: value for key, value in spec.items() if key != "doc"} for spec in definition["metrics"]]
     return {**definition, "objective": objective, "metrics": metrics}
 

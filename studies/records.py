@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,16 +155,6 @@ def from_row(row: Mapping[str, Any], run: StoredRun, space: DesignSpace) -> Reco
     trial = Trial(design, to_metrics(row), provenance, keys, row["obtained"], bool(row["duplicate"]), row["number"])
     problem = "; ".join(loads(row["reasons"], "a reason")) if row["status"] == "ok" else ""
     return Record(trial, row["score"], bool(row["feasible"]), row["batch"], problem)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
-    """Return, in words, the fields in which two definitions differ."""
-    return [f"{name} was {_brief(old.get(name))}, is now {_brief(new.get(name))}" for name in fields if old.get(name) != new.get(name)]
-
-
-def _brief(value: Any, limit: int = 90) -> str:
-    text = dumps(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _plain(value: Any) -> Any:
