@@ -1,6 +1,7 @@
 """The kits themselves: good things pass, and every planted defect is found."""
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 import designgym as dg
 from designgym.core import registry
 from designgym.core.design import Design
-from designgym.core.function_simulator import FunctionSimulator
 from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.parameters import Integer
 from designgym.core.protocols import Resources
@@ -131,6 +131,9 @@ CHANGED: dict[str, tuple[Callable[[Any, Design, Metrics], Metrics], str]] = {
     "undeclared metric": (result(values={"cost": 1.0, "area": 1.0, "extra": 1.0}), "the declared ones"),
     "missing metric": (result(values={"cost": 1.0}), "the declared ones"),
     "values of a failure": (result(status="failed", error="x"), "must have no values"),
+    "a number as text": (result(values={"cost": "12", "area": 1.0}), "cost = '12', expected a finite number"),
+    "reasons of a success": (result(reasons=("why not",)), "must have no reasons"),
+    "an unknown status": (result(status="great"), "status must be one of"),
     "no error": (result(status="failed", values={}), "must state its error"),
     "no reasons": (result(status="infeasible", values={}), "must state its reasons"),
     "negative cost": (result(cost_s=-1.0), "must not be negative"),
@@ -171,9 +174,12 @@ EVALUATE: dict[str, tuple[Callable[..., Any], str]] = {
         lambda inner, designs, seed, **_: [replace(m, values=dict(m.values) | {"area": float(seed)}) for m in inner(designs)],
         "the seed has an effect",
     ),
+    "a result for different designs only": (lambda inner, designs, **_: inner(list(dict.fromkeys(designs))), "a batch with equal designs"),
+    "an end of the process": (lambda inner, designs, **_: sys.exit(3), "evaluate must not raise: SystemExit: 3"),
+    "the global seed": (lambda inner, designs, **_: (np.random.seed(0), inner(designs))[1], "global state of np.random"),
     "an exception for illegal designs": (
         lambda inner, designs, **_: inner(designs) if all(d["a"] + d["c"] <= 12 for d in designs) else 1 / 0,
-        "evaluate must not raise",
+        "evaluate of illegal designs must not raise",
     ),
 }
 
@@ -214,6 +220,7 @@ DECLARATIONS: dict[str, tuple[str, Any, str]] = {
     "a number as version": ("version", 3, "version must be text"),
     "metrics as a list": ("metrics", [MetricSpec("cost", "1")], "tuple of different MetricSpec"),
     "metrics twice": ("metrics", (MetricSpec("cost", "1"),) * 2, "tuple of different MetricSpec"),
+    "resources of None": ("resources", None, "resources must be Resources(...)"),
     "a deterministic of None": ("deterministic", None, "deterministic must be True or False"),
     "no space": ("space", "the final frontier", "space must be a DesignSpace"),
 }
@@ -271,6 +278,11 @@ SEARCHERS: dict[str, tuple[type, str]] = {
     "private randomness": (
         plant("ask", lambda self, n: self.space.sample(np.random.default_rng(), n)), "equal seeds must ask equal designs"
     ),
+    "an order that follows the hashes of texts": (
+        plant("ask", lambda self, n: sorted(original.ask(self, n), key=lambda d: hash(d.literal))), "equal designs in any process"
+    ),
+    "the global seed": (plant("ask", lambda self, n: (np.random.seed(0), original.ask(self, n))[1]), "global state of np.random"),
+    "the caller's list": (plant("tell", lambda self, trials: trials.clear()), "leave the list of trials"),
     "silence": (plant("ask", lambda self, n: []), "must ask something"),
     "a state that is no JSON": (plant("state", lambda self: {"rng": object()}), "must be JSON data"),
     "a state with infinities": (plant("state", lambda self: {"best": float("inf")}), "must be JSON data"),
@@ -354,12 +366,16 @@ def test_planted_defects_of_environments_are_found(id: str) -> None:
         assert expected in text
 
 
-def test_an_environment_that_is_noisy_without_saying_so_is_found(id: str) -> None:
-    @dg.simulator(space=SPACE, metrics=["cost"], version="1")
-    def moody(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
-        return {"cost": float(next(counter))}
+def test_an_environment_that_is_another_one_each_time_is_found(id: str) -> None:
+    def moody() -> dg.Simulator:
+        offset = float(next(counter))
 
-    assert isinstance(moody, FunctionSimulator)
+        @dg.simulator(space=SPACE, metrics=["cost"], version="1")
+        def one(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+            return {"cost": offset + design["a"] + design["c"]}
+
+        return one
+
     dg.register(id, moody, workloads={"w": None}, objective=dg.minimize("cost"))
     assert "equal seeds and actions must give equal episodes" in findings(lambda: check_env(id))
 

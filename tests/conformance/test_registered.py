@@ -84,9 +84,9 @@ def test_searcher(name: str, objective: str) -> None:
         assert objective == "pareto", error
         pytest.skip(f"refuses several objectives, as it may: {error}")
     if name in SLOW:
-        check_searcher(searcher_class(name), objective=chosen, rounds=4, batch=2, options=OPTIONS.get(name))
-    else:
-        check_searcher(searcher_class(name), objective=chosen, options=OPTIONS.get(name))
+        check_searcher(searcher_class(name), objective=chosen, rounds=4, batch=2, options=OPTIONS.get(name), other_process=False)
+    else:  # what another process asks is compared in one process for all, in tests/searchers
+        check_searcher(searcher_class(name), objective=chosen, options=OPTIONS.get(name), other_process=False)
 
 
 @pytest.mark.parametrize("id", ENVIRONMENTS)

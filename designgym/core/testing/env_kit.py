@@ -13,9 +13,11 @@ import numpy as np
 from designgym.core.errors import InputError, NotInstalledError
 from designgym.core.registry import EnvironmentSpec, spec
 from designgym.core.testing.findings import Findings
+from designgym.core.testing.simulator_kit import inspect_simulator
 
 HARMLESS = ("symmetric and normalized Box action space",)  # encodings are in [0, 1]; agents that want [-1, 1] rescale
 STEPS = 3
+SIMULATOR_SAMPLES = 3  # each is evaluated some eight times; check_simulator looks closer
 
 
 def check_env(env_id: str, *, workloads: int = 8, seed: int = 0) -> None:
@@ -36,6 +38,8 @@ def check_env(env_id: str, *, workloads: int = 8, seed: int = 0) -> None:
         raise NotInstalledError(f"{env_id} is not installed: {remedy}")
     found = Findings(f"environment {env_id!r}")
     found.check(environment.description.strip(), "must have a description")
+    if not _check_simulator(environment, seed, found):
+        found.finish()  # what else there is to say would be consequences
     for form in ("design", "sequential"):
         with found.no_exception(f"the {form} form"):
             _check_gym(env_id, form, found)
@@ -44,6 +48,24 @@ def check_env(env_id: str, *, workloads: int = 8, seed: int = 0) -> None:
         _check_vector(env_id, seed, found)
     _check_choices(environment, workloads, seed, found)
     found.finish()
+
+
+def _check_simulator(environment: EnvironmentSpec, seed: int, found: Findings) -> bool:
+    """Check that designs can be evaluated at all, and that the default objective has a value for some of them."""
+    with found.no_exception("making the simulator and the default workload"):
+        simulator, workload = environment.simulator(), environment.workload()
+        about = Findings("")
+        trials = inspect_simulator(simulator, workload, about, samples=SIMULATOR_SAMPLES, twins=1, seed=seed)
+        name = getattr(simulator, "name", "")
+        for sentence in about.sentences:
+            found.check(False, f"the simulator {name!r} on workload {workload.name!r}: {sentence}")
+        if about.sentences:
+            return False
+        objective = environment.objective()
+        problems = [objective.problem(metrics) for _, metrics in trials if metrics.ok]
+        law = f"the default objective {environment.default_objective!r} must have a value for a sampled design"
+        return found.check(not problems or "" in problems, law, next(iter(problems), ""))
+    return False
 
 
 def _check_gym(env_id: str, form: str, found: Findings) -> None:
@@ -123,7 +145,7 @@ def _check_choices(environment: EnvironmentSpec, workloads: int, seed: int, foun
             workload = environment.workload(name)
             found.check(workload.name == name, "a workload must go by the name it was asked for", f"{name!r} and {workload.name!r}")
             found.check(workload.digest == environment.workload(name).digest, "a workload's digest must not change", name)
-            results = simulator.evaluate(designs, workload, seed=seed)
+            results = simulator.evaluate(designs, workload, fidelity=1.0, seed=seed)
             found.check(len(results) == len(designs), "must evaluate on every workload", name)
             for title, objective in environment.objectives.items():
                 for result in results:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import operator
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import cloudpickle
 import numpy as np
 
 from designgym.core.design import Design
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 from designgym.core.metrics import Metrics
 from designgym.core.objectives import Objective, minimize
 from designgym.core.parameters import Categorical, Float, Integer, PowerOfTwo
 from designgym.core.protocols import Searcher
 from designgym.core.rules import Condition, Constraint
 from designgym.core.space import DesignSpace
-from designgym.core.testing.findings import Findings
+from designgym.core.testing.findings import Abandoned, Findings
 from designgym.core.trial import Keys, Provenance, Trial
 
 MakeSearcher = Callable[..., Searcher]
@@ -45,6 +51,7 @@ def check_searcher(
     rounds: int = 8,
     batch: int = 3,
     seed: int = 0,
+    other_process: bool = True,
 ) -> None:
     """Check legality, determinism, exact restoring, odd tells and exhaustion.
 
@@ -56,21 +63,31 @@ def check_searcher(
         rounds: Ask-and-tell rounds of each check; more than the searcher needs before it stops drawing at random.
         batch: Designs asked per round.
         seed: Seed of the searcher.
+        other_process: Whether it is also compared with itself in another process, where texts hash otherwise; takes about a second, and
+            is left out if there are findings already.
 
     Raises:
         ConformanceError: Listing everything that is broken.
     """
     found = Findings(f"searcher {getattr(make, '__name__', make)!r}")
     case = _Case(make, objective or minimize("cost"), dict(options or {}), space or synthetic_space(), seed, found)
-    with found.no_exception("searching"):
-        _check_search(case, rounds, batch)
-    with found.no_exception("restoring"):
-        _check_restore(case, rounds, batch)
-    with found.no_exception("odd tells"):
-        _check_odd_tells(case, rounds, batch)
-    with found.no_exception("searching through a small space"):
-        _check_exhaustion(case)
-    _check_options(case)
+    with contextlib.suppress(Abandoned):
+        asked: list[str] | None = None
+        with found.no_exception("searching"):
+            asked = _check_search(case, rounds, batch)
+        if asked is None:
+            raise Abandoned
+        with found.no_exception("restoring"):
+            _check_restore(case, rounds, batch)
+        with found.no_exception("odd tells"):
+            _check_odd_tells(case, rounds, batch)
+        with found.no_exception("searching through a small space"):
+            _check_exhaustion(case)
+        if other_process and not found.sentences:
+            with found.no_exception("searching in another process"):
+                _check_other_process(case, rounds, batch, asked)
+    with found.no_exception("an unknown option"):
+        _check_options(case)
     found.finish()
 
 
@@ -86,21 +103,36 @@ class _Case:
         return self.make(space or self.space, self.objective, seed=self.seed if seed is None else seed, **self.options)
 
     def ask(self, searcher: Searcher, n: int, space: DesignSpace | None = None) -> list[Design]:
+        """Ask, and check each design.
+
+        Raises:
+            Abandoned: If the answer is none that a search could go on with.
+        """
         space = space or self.space
-        designs = searcher.ask(n)
-        if not self.found.check(
-            isinstance(designs, list) and len(designs) <= n, "ask(n) must return a list of up to n designs", repr(designs)
-        ):
-            return []
+        with self.found.global_random_kept("ask"):
+            designs = searcher.ask(n)
+        self._require(
+            isinstance(designs, list) and len(designs) <= n, "ask(n) must return a list of up to n designs", shorten(designs, 300)
+        )
         for design in designs:
-            if not self.found.check(isinstance(design, Design), "ask must return Design objects", repr(design)):
-                continue
+            self._require(isinstance(design, Design), "ask must return Design objects", repr(design))
             try:
-                self.found.check(space.validate(design) == design, "asked designs must be valid", design)
+                self._require(space.validate(design) == design, "asked designs must be valid", design)
             except InputError as error:
-                self.found.check(False, "asked designs must be valid", error)
+                self._require(False, "asked designs must be valid", error)
             self.found.check(not space.violations(design), "asked designs must be legal", f"{design!r} {space.violations(design)}")
         return designs
+
+    def tell(self, searcher: Searcher, trials: Sequence[Trial]) -> None:
+        """Tell, and check that the list comes back as it was: whoever tells goes on using it."""
+        told = list(trials)
+        with self.found.global_random_kept("tell"):
+            searcher.tell(told)
+        self.found.check(len(told) == len(trials) and all(map(operator.is_, told, trials)), "tell must leave the list of trials as it is")
+
+    def _require(self, holds: object, law: str, example: object) -> None:
+        if not self.found.check(holds, law, example):
+            raise Abandoned
 
 
 def synthetic_trial(
@@ -121,16 +153,38 @@ def _play(case: _Case, searcher: Searcher, rounds: int, batch: int) -> list[str]
     asked: list[str] = []
     for _ in range(rounds):
         designs = case.ask(searcher, batch)
-        searcher.tell([synthetic_trial(case.space, design, number=len(asked) + i) for i, design in enumerate(designs)])
+        case.tell(searcher, [synthetic_trial(case.space, design, number=len(asked) + i) for i, design in enumerate(designs)])
         asked += [design.literal for design in designs]
     return asked
 
 
-def _check_search(case: _Case, rounds: int, batch: int) -> None:
+def _check_search(case: _Case, rounds: int, batch: int) -> list[str]:
     first, second = (_play(case, case.searcher(), rounds, batch) for _ in range(2))
-    case.found.check(first == second, "equal seeds must ask equal designs")
+    if not case.found.check(first == second, "equal seeds must ask equal designs", _first_difference(first, second, "on the second run")):
+        raise Abandoned  # so do restored searchers, then
     case.found.check(len(first) >= batch, "must ask something on a fresh space", f"{len(first)} designs in {rounds} rounds")
     case.found.check(case.searcher().ask(0) == [], "ask(0) must return an empty list")
+    return first
+
+
+def _check_other_process(case: _Case, rounds: int, batch: int, asked: list[str]) -> None:
+    """Search in a process that hashes texts differently: the order of a set is no order to rely on."""
+    work = cloudpickle.dumps((case.make, case.objective, case.options, case.space, case.seed, rounds, batch))
+    hashing = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    environment = os.environ | {"PYTHONHASHSEED": hashing, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    code = "from designgym.core.testing import searcher_kit; searcher_kit.play_from_stdin()"
+    done = subprocess.run([sys.executable, "-c", code], input=work, capture_output=True, env=environment, check=False)
+    if done.returncode:
+        raise RuntimeError(f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
+    there = json.loads(done.stdout.splitlines()[-1])  # a searcher may print
+    case.found.check(there == asked, "equal seeds must ask equal designs in any process", _first_difference(asked, there, "elsewhere"))
+
+
+def play_from_stdin() -> None:
+    """Search as `check_searcher` describes on standard input, and print the literals asked as the last line."""
+    make, objective, options, space, seed, rounds, batch = cloudpickle.load(sys.stdin.buffer)
+    case = _Case(make, objective, options, space, seed, Findings("searcher"))
+    print("\n" + json.dumps(_play(case, case.searcher(), rounds, batch)), flush=True)
 
 
 def _check_restore(case: _Case, rounds: int, batch: int) -> None:
@@ -140,15 +194,17 @@ def _check_restore(case: _Case, rounds: int, batch: int) -> None:
     text = _state_text(case, original)
     if text is None:
         return
-    case.found.check(_state_text(case, original) == text, "state() must not change the searcher")
+    if not case.found.check(_state_text(case, original) == text, "state() must not change the searcher"):
+        return
     restored = case.searcher(seed=case.seed + 1)
     restored.restore(json.loads(text))
     case.found.check(_state_text(case, restored) == text, "a restored searcher must have the state that it was given")
     futures = []
     for searcher in (original, restored):
-        searcher.tell([synthetic_trial(case.space, design) for design in pending])
+        case.tell(searcher, [synthetic_trial(case.space, design) for design in pending])
         futures.append(_play(case, searcher, rounds - rounds // 2, batch))
-    case.found.check(futures[0] == futures[1], "a restored searcher must go on exactly as the original", _first_difference(*futures))
+    law = "a restored searcher must go on exactly as the original"
+    case.found.check(futures[0] == futures[1], law, _first_difference(futures[0], futures[1], "after restoring"))
 
 
 def _state_text(case: _Case, searcher: Searcher) -> str | None:
@@ -162,20 +218,20 @@ def _state_text(case: _Case, searcher: Searcher) -> str | None:
 def _check_odd_tells(case: _Case, rounds: int, batch: int) -> None:
     searcher, space = case.searcher(), case.space
     strangers = space.sample(np.random.default_rng(case.seed + 7), batch)
-    searcher.tell([])
-    searcher.tell([synthetic_trial(space, design) for design in strangers])  # never asked
+    case.tell(searcher, [])
+    case.tell(searcher, [synthetic_trial(space, design) for design in strangers])  # never asked
     late: list[Design] = []
     for i in range(rounds):
         designs = case.ask(searcher, batch)
         results = [None, Metrics.infeasible(["planted"]), Metrics.failed("planted"), Metrics.timeout("planted")]
         trials = [synthetic_trial(space, design, results[(i + j) % 4]) for j, design in enumerate(designs[1:])]
-        searcher.tell(trials[::-1])
-        searcher.tell([synthetic_trial(space, trial.design, trial.metrics, duplicate=True) for trial in trials])  # told again
-        searcher.tell([synthetic_trial(space, design) for design in late])
+        case.tell(searcher, trials[::-1])
+        case.tell(searcher, [synthetic_trial(space, trial.design, trial.metrics, duplicate=True) for trial in trials])  # told again
+        case.tell(searcher, [synthetic_trial(space, design) for design in late])
         late = designs[:1]
     _state_text(case, searcher)
     equivalents = [space.canonical(design) for design in strangers]
-    searcher.tell([synthetic_trial(space, design, duplicate=True) for design in equivalents])
+    case.tell(searcher, [synthetic_trial(space, design, duplicate=True) for design in equivalents])
     case.ask(searcher, batch)
 
 
@@ -184,7 +240,7 @@ def _check_exhaustion(case: _Case) -> None:
     searcher = case.searcher(space)
     for _ in range(12):
         designs = case.ask(searcher, 3, space)
-        searcher.tell([synthetic_trial(space, design) for design in designs])
+        case.tell(searcher, [synthetic_trial(space, design) for design in designs])
 
 
 def _check_options(case: _Case) -> None:
@@ -196,8 +252,8 @@ def _check_options(case: _Case) -> None:
         case.found.check(False, "an unknown option must be refused")
 
 
-def _first_difference(a: Sequence[str], b: Sequence[str]) -> str:
+def _first_difference(a: Sequence[str], b: Sequence[str], when: str) -> str:
     for i, (x, y) in enumerate(zip(a, b, strict=False)):
         if x != y:
-            return f"design {i} after restoring is {y}, expected {x}"
+            return f"design {i} {when} is {y}, expected {x}"
     return f"{len(a)} and {len(b)} designs"

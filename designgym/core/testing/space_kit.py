@@ -38,7 +38,7 @@ def check_space(space: DesignSpace, *, samples: int = 60, seed: int = 0, traits:
         found.check(designs == space.sample(np.random.default_rng(seed), samples), "equal seeds must give equal samples")
         rng = np.random.default_rng(seed + 1)
         for i, design in enumerate(designs):
-            with found.no_exception(f"a law's check on {design!r}"):
+            with found.no_exception("checking the laws of a design", design):
                 _check_design(space, design, found)
                 _check_moves(space, design, designs[i - 1], rng, found)
                 _check_canonical(space, design, rng, traits, found)
