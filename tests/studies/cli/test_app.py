@@ -50,6 +50,13 @@ def test_help_is_quick() -> None:
     assert min(seconds) < 2.0  # 0.2 s on an idle core; room for a busy machine
 
 
+def test_the_package_runs_as_the_program_does() -> None:
+    for arguments in (["--version"], ["nonsense"]):
+        as_module = subprocess.run([sys.executable, "-m", "designgym", *arguments], capture_output=True, text=True, timeout=120)
+        own = program(*arguments)
+        assert (as_module.returncode, as_module.stdout, as_module.stderr) == (own.returncode, own.stdout, own.stderr)
+
+
 def test_version_and_no_command() -> None:
     assert program("--version").stdout.strip() == f"designgym {__version__}"
     nothing = program()
