@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from designgym.envs import BUILT_IN
+
 PACKAGES = ("designgym", "numpy", "numba", "pandas", "optuna", "xgboost-cpu", "xgboost", "botorch", "torch", "ray", "plotly")
 
 
@@ -18,7 +20,14 @@ def commands_of(definition: Mapping[str, Any]) -> tuple[str, ...]:
     file = re.sub(r"\W+", "_", name).strip("_").lower() or "study"
     objective = definition["objective"]
     workloads = [workload for workload, _ in definition["workloads"]]
+    own = definition["env"] not in BUILT_IN
     lines = [f"# {file}.py", "import designgym as dg", ""]
+    if own:  # the store knows the environment's id, not which file registered it
+        lines += [
+            f"# {definition['env']} is not part of designgym: below, FILE.py is the Python file that registers it;",
+            "# if an installed package does, import that here instead, and leave --plugin out",
+            "",
+        ]
     lines += ["study = dg.Study(", f"    {name!r},", f"    env={definition['env']!r},"]
     lines.append(f"    workload={workloads[0]!r}," if len(workloads) == 1 else f"    workloads={workloads!r},")
     lines.append(f"    objective={_objective(objective)},")
@@ -32,7 +41,8 @@ def commands_of(definition: Mapping[str, Any]) -> tuple[str, ...]:
         lines.append(f"    fidelity={definition['fidelity']!r}, simulator_seed={definition['simulator_seed']},")
     lines += [f"    {name}={definition[name]!r}," for name in ("measurements", "agreement") if name in definition]
     lines.append(")" + (f"  # with the Ray Tune scheduler {definition['scheduler']}" if definition["scheduler"] else ""))
-    return (*lines, "", "# then, in a shell", f"designgym run {file}.py", f"designgym report {_quoted(name)} --html {file}.html")
+    run = f"designgym run {file}.py{' --plugin FILE.py' if own else ''}"
+    return (*lines, "", "# then, in a shell", run, f"designgym report {_quoted(name)} --html {file}.html")
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +33,26 @@ def test_the_file_makes_an_equal_study(objective: str, tmp_path: Path) -> None:
         store=tmp_path / "x.db",
     )  # fmt: skip
     lines = commands_of(study.to_json())
+    assert "--plugin" not in "\n".join(lines)
     source = "\n".join(lines[: lines.index("# then, in a shell")])
     made: dict[str, Any] = {}
     exec(source, made)  # the text is our own, from a definition made two lines above
     assert made["study"].to_json() == study.to_json()
+
+
+def test_the_commands_repeat_a_study_of_the_users_own(tmp_path: Path) -> None:
+    plugin = Path(__file__).parents[1] / "counting_env.py"
+    study = dg.Study("own", "test/Counting-v0", objective="latency", searchers="random", budget=4)
+    lines = commands_of(study.to_json())
+    shell = lines.index("# then, in a shell")
+    assert "test/Counting-v0 is not part of designgym" in "\n".join(lines[:shell])
+    (tmp_path / "own.py").write_text("\n".join(lines[:shell]))
+    for command in lines[shell + 1 :]:
+        words = [str(plugin) if word == "FILE.py" else word for word in shlex.split(command)]
+        words += ["--local"] if words[1] == "run" else []
+        done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own.html").is_file()
 
 
 def test_versions_name_what_is_installed() -> None:
