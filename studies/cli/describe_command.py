@@ -9,7 +9,7 @@ import typer
 
 from designgym.core.metrics import better
 from designgym.studies.cli.options import EnvironmentArgument, JsonOption, find_environment
-from designgym.studies.cli.tables import design_value, format_number, print_pairs, print_table
+from designgym.studies.cli.tables import design_value, print_pairs, print_table, size_in_words
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,6 @@ def describe(env_id: EnvironmentArgument, as_json: JsonOption = False) -> None:
 
 def _print_summary(details: dict[str, Any]) -> None:
     known = details["parameters"] is not None
-    size = format_number(details["size"]) if details["size"] is not None else "infinitely many"
     print(details["id"])
     print_pairs(
         [
@@ -61,7 +60,7 @@ def _print_summary(details: dict[str, Any]) -> None:
             ("installed", "yes" if details["installed"] else f"no: {details['how_to_install']}"),
             ("simulator", f"{details['simulator']} {details['simulator_version']}" if known else None),
             ("seed", ("has no effect" if details["deterministic"] else "changes results") if known else None),
-            ("designs", f"{size}; version {details['space_version']} of the space" if known else None),
+            ("designs", f"{size_in_words(details['size'])}; version {details['space_version']} of the space" if known else None),
             ("budget", f"{details['budget']} evaluations unless said otherwise"),
         ]
     )

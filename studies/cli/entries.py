@@ -142,7 +142,7 @@ def _groups(space: DesignSpace) -> list[tuple[str, DesignSpace]]:
 def _size(space: DesignSpace) -> int | None:
     """Return the number of designs, None for a continuum: JSON has no infinity."""
     size = space.size()
-    return int(size) if math.isfinite(size) else None
+    return None if size == math.inf else int(size)  # math.isfinite would refuse what no floating-point number can hold
 
 
 def _simulator(spec: EnvironmentSpec, installed: bool) -> Simulator | None:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from designgym.studies.cli.options import JsonOption
-from designgym.studies.cli.tables import format_number, print_pairs, with_unit
+from designgym.studies.cli.tables import counted, print_pairs, size_in_words, with_unit
 
 
 def register(app: typer.Typer) -> None:
@@ -37,13 +37,13 @@ def envs(as_json: JsonOption = False) -> None:
 
 def _print_entry(entry: dict[str, Any]) -> None:
     known = entry["parameters"] is not None
-    size = format_number(entry["size"]) if entry["size"] is not None else "infinitely many"
+    size = f"{size_in_words(entry['size'])} design{'' if entry['size'] == 1 else 's'}"
     print(entry["id"])
     print_pairs(
         [
             ("  about", entry["description"]),
             ("  installed", "yes" if entry["installed"] else f"no: {entry['how_to_install']}"),
-            ("  size", f"{size} designs of {len(entry['parameters'])} parameters" if known else None),
+            ("  size", f"{size} of {counted(len(entry['parameters']), 'parameter')}" if known else None),
             ("  parameters", [parameter["name"] for parameter in entry["parameters"] or ()]),
             ("  metrics", [with_unit(metric["name"], metric["unit"]) for metric in entry["metrics"] or ()]),
             ("  workloads", [f"{name} (default)" if name == entry["default_workload"] else name for name in entry["workloads"]]),

@@ -8,11 +8,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from designgym.core.metrics import shown_unit
 from designgym.studies.figures.units import fixed_point
 
+LONGEST_COUNT = 10**15  # larger numbers of designs are shown by their order of magnitude
 SIGNIFICANT_DIGITS = 6  # what people compare; JSON and Parquet have every digit
 
 
@@ -56,6 +58,13 @@ def design_value(value: Any) -> str:
 def counted(count: int, what: str) -> str:
     """Return a count with what is counted: ``1 duplicate``, ``2,000 duplicates``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def size_in_words(size: int | None) -> str:
+    """Return the number of designs of a space: ``1,769,472``, ``2.3e78``, ``infinitely many`` for None, a continuum."""
+    if size is None:
+        return "infinitely many"
+    return f"{size:,}" if size < LONGEST_COUNT else f"{Decimal(size):.1e}".replace("e+", "e")
 
 
 def with_unit(name: str, unit: str) -> str:

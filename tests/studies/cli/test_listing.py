@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+import designgym as dg
+
 Run = Callable[..., Result]
 Write = Callable[..., Path]
 
@@ -35,6 +37,22 @@ def test_envs_as_text(run: Run) -> None:
     text = run("envs").stdout
     assert "toy/Cache-v0" in text and "1,536 designs of 5 parameters" in text and "latency_ns [ns]" in text
     assert "infinitely many designs" in text and "no: get it at https://example.org/toy-tool" in text
+
+
+def test_large_spaces_and_single_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    from designgym.studies.cli.describe_command import describe
+    from designgym.studies.cli.envs_command import envs
+
+    @dg.simulator(space=dg.DesignSpace(order=dg.Repeated(dg.DesignSpace(k=dg.Integer(0, 9)), 0, 400)), metrics=["x_ns"], version="1")
+    def long(design: dg.Design, workload: int, *, seed: int) -> dict[str, float]:
+        """Up to 400 elements."""
+        return {"x_ns": 1.0}
+
+    env = dg.register("toy/Long-v0", long, workloads={"w": 1}, objective=dg.minimize("x_ns"))
+    envs()
+    assert "1.1e400 designs of 1 parameter\n" in capsys.readouterr().out
+    describe(env.id)
+    assert "designs    1.1e400; version" in capsys.readouterr().out
 
 
 def test_describe_as_json(run: Run) -> None:

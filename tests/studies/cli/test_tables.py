@@ -4,7 +4,16 @@ import pytest
 
 from designgym.core.errors import InputError
 from designgym.studies.cli.options import parse_assignments
-from designgym.studies.cli.tables import design_value, format_cell, format_number, format_quantity, print_pairs, print_table, with_unit
+from designgym.studies.cli.tables import (
+    design_value,
+    format_cell,
+    format_number,
+    format_quantity,
+    print_pairs,
+    print_table,
+    size_in_words,
+    with_unit,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,17 @@ from designgym.studies.cli.tables import design_value, format_cell, format_numbe
 )  # fmt: skip
 def test_numbers(value: float, text: str) -> None:
     assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (None, "infinitely many"), (1, "1"), (1769472, "1,769,472"), (10**15, "1.0e15"),
+        (23 * 10**77, "2.3e78"), (12 * 10**399, "1.2e400"),
+    ],
+)  # fmt: skip
+def test_sizes(size: int | None, text: str) -> None:
+    assert size_in_words(size) == text
 
 
 def test_quantities_cells_and_titles() -> None:
