@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
-from designgym.core.errors import InputError
+from designgym.core.errors import ExpressionError, InputError
 from designgym.core.groups import Repeated
 from designgym.core.parameters import DiscreteParameter
-from designgym.core.rules import Condition, Rewrite, Symmetry, Unordered
+from designgym.core.rules import Condition, Rewrite, Symmetry, Unordered, unevaluable
 
 if TYPE_CHECKING:
     from designgym.core.space import DesignSpace
@@ -52,8 +52,11 @@ class Canonicaliser:
     def _find_inactive(self, values: Mapping[str, Any]) -> frozenset[str]:
         inactive: set[str] = set()
         for condition in self._conditions:
-            if condition.parameter not in inactive and (not inactive.isdisjoint(condition.when.names) or not condition.when(values)):
-                inactive.add(condition.parameter)
+            try:
+                if condition.parameter not in inactive and (not inactive.isdisjoint(condition.when.names) or not condition.when(values)):
+                    inactive.add(condition.parameter)
+            except ExpressionError as error:
+                raise unevaluable(f"condition of {condition.parameter!r}", condition.when, values, error) from None
         return frozenset(inactive)
 
     def __call__(self, design: Mapping[str, Any], traits: frozenset[str]) -> Design:
@@ -132,8 +135,15 @@ class Canonicaliser:
         name, parameter = rule.parameter, self._space.parameters[rule.parameter]
 
         def target(values: Mapping[str, Any]) -> Any:
-            if not rule.when(values) or (value := rule.to(values)) == values[name]:
-                return values[name]
+            expression = rule.when
+            try:
+                if not rule.when(values):
+                    return values[name]
+                expression = rule.to
+                if (value := rule.to(values)) == values[name]:
+                    return values[name]
+            except ExpressionError as error:
+                raise unevaluable(f"rewrite of {name!r}", expression, values, error) from None
             try:
                 return parameter.validate(value)
             except InputError as error:

@@ -181,7 +181,8 @@ class Repeated(Parameter):
         for i, element in enumerate(value):
             for changed in self.space.neighbours(element):
                 yield (*value[:i], changed, *value[i + 1 :])
-            if len(value) > self.low:
+            # of a run of equal elements, whichever is removed, the same group is left
+            if len(value) > self.low and (i == 0 or element != value[i - 1]):
                 yield (*value[:i], *value[i + 1 :])
         if len(value) < self.high:
             yield (*value, value[-1] if value else self.space.default())

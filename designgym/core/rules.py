@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from designgym.core.canonical_form import CanonicalForm, canonical_form_from_json
-from designgym.core.errors import InputError
+from designgym.core.errors import ExpressionError, InputError, shorten
 from designgym.core.expressions import Expression
 
 
@@ -96,6 +96,16 @@ class Unordered(_Rule):
 
     kind: ClassVar[str] = "unordered"
     parameter: str
+
+
+def unevaluable(rule: str, expression: Expression, values: Mapping[str, Any], error: ExpressionError) -> ExpressionError:
+    """Return the error of a rule that has no value for some design, with the values that it reads and the remedy."""
+    read = ", ".join(f"{name}={shorten(values[name])}" for name in sorted(expression.names) if name in values)
+    design = shorten({name: value for name, value in values.items() if name != "traits"}, 300)
+    return ExpressionError(
+        f"{rule}: {error}, for {read} in the design {design}; write it so that it has a value for every design, "
+        f"for instance with a guard such as 'a == 0 or 6 / a >= b'"
+    )
 
 
 Symmetry = Rewrite | Interchangeable | Unordered | CanonicalForm

@@ -16,10 +16,11 @@ from designgym.core import bridges
 from designgym.core.canonical import Canonicaliser
 from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
-from designgym.core.errors import InputError, InvalidDesignError, UnknownNameError, shorten
+from designgym.core.errors import ExpressionError, InputError, InvalidDesignError, UnknownNameError, shorten
 from designgym.core.groups import Permutation, Repeated
 from designgym.core.parameters import Categorical, Column, DiscreteParameter, Float, Integer, Ordinal, Parameter, PowerOfTwo, Scalar
-from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json
+from designgym.core.rule_checks import check_rules
+from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json, unevaluable
 
 if TYPE_CHECKING:
     import gymnasium
@@ -45,6 +46,13 @@ class DesignSpace:
             conditions that depend on each other.
     """
 
+    parameters: Mapping[str, Parameter]
+    version: str
+    conditions: tuple[Condition, ...]
+    constraints: tuple[Constraint, ...]
+    symmetries: tuple[Symmetry, ...]
+    _canonicaliser: Canonicaliser
+
     def __init__(
         self,
         parameters: Mapping[str, Parameter] | None = None,
@@ -64,13 +72,22 @@ class DesignSpace:
                 raise InputError(f"parameter name {name!r} must be a non-empty string other than 'traits'")
             if not isinstance(parameter, Parameter):
                 raise InputError(f"parameter {name!r} is {shorten(parameter)}, expected Integer, Float, Categorical or another parameter")
-        self.parameters: Mapping[str, Parameter] = MappingProxyType(merged)
-        self.version = str(version)
-        self.conditions: tuple[Condition, ...] = _rules("conditions", conditions, Condition)
-        self.constraints: tuple[Constraint, ...] = _rules("constraints", constraints, Constraint)
-        self.symmetries: tuple[Symmetry, ...] = _rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered, CanonicalForm)
-        self._check_rules()
-        self._canonicaliser = Canonicaliser(self)
+        vars(self).update(
+            parameters=MappingProxyType(merged),
+            version=str(version),
+            conditions=_rules("conditions", conditions, Condition),
+            constraints=_rules("constraints", constraints, Constraint),
+            symmetries=_rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered, CanonicalForm),
+        )
+        check_rules(self)
+        vars(self).update(_canonicaliser=Canonicaliser(self))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # keys, hashes and tables of rules were made from what the space is: it cannot become another one
+        raise AttributeError(f"a design space cannot be changed: {name!r} stays as it is; make another DesignSpace(...) instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a design space cannot be changed: {name!r} stays; make another DesignSpace(...) instead")
 
     # ---- designs -------------------------------------------------------------------------------------------------------
 
@@ -115,12 +132,21 @@ class DesignSpace:
         return self._canonicaliser.active(design)
 
     def violations(self, design: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the reasons why the design is illegal, those of repeated groups included; empty if it is legal."""
+        """Return the reasons why the design is illegal, those of repeated groups included; empty if it is legal.
+
+        Raises:
+            ExpressionError: If a constraint has no value for the design, such as ``6 / a >= b`` for ``a=0``.
+        """
         reasons: list[str] = []
         if self.constraints:
             # what an inactive parameter holds has no effect, so it cannot make a design illegal either
             effective = self._effective(design) if self.conditions else design
-            reasons = [constraint.reason for constraint in self.constraints if not constraint.holds(effective)]
+            for constraint in self.constraints:
+                try:
+                    if not constraint.holds(effective):
+                        reasons.append(constraint.reason)
+                except ExpressionError as error:
+                    raise unevaluable("constraint", constraint.holds, effective, error) from None
         for name, group in self._groups.items():
             for i, element in enumerate(design[name]):
                 reasons += [f"{name}[{i}]: {reason}" for reason in group.space.violations(element)]
@@ -330,48 +356,6 @@ class DesignSpace:
             f"no legal design in {SAMPLE_ATTEMPTS} draws, the last one failed because {reason!r}: "
             "narrow the parameters' ranges or relax the constraints"
         )
-
-    def _check_rules(self) -> None:
-        names = set(self.parameters)
-        for condition in self.conditions:
-            self._require_parameter(condition.parameter, "condition")
-            condition.when.require(names, "parameter")
-            self._check_compared(condition)
-        for constraint in self.constraints:
-            constraint.holds.require(names, "parameter")
-        for rule in self.symmetries:
-            if isinstance(rule, Rewrite):
-                self._require_parameter(rule.parameter, "rewrite")
-                rule.to.require(names | {"traits"}, "parameter")
-                rule.when.require(names | {"traits"}, "parameter")
-            elif isinstance(rule, Interchangeable):
-                for name in (name for slot in rule.slots for name in slot):
-                    self._require_parameter(name, "interchangeable")
-                for first, *others in zip(*rule.slots, strict=True):
-                    # by their JSON: dataclass equality takes 1, 1.0 and True for one
-                    if len({json.dumps(self.parameters[name].to_json()) for name in (first, *others)}) > 1:
-                        raise InputError(f"interchangeable parameters {[first, *others]} must be declared alike")
-            elif isinstance(rule, Unordered):
-                self._require_parameter(rule.parameter, "unordered")
-                if not isinstance(self.parameters[rule.parameter], Repeated):
-                    raise InputError(f"unordered parameter {rule.parameter!r} must be a Repeated group")
-            elif isinstance(rule, CanonicalForm):
-                for name in rule.parameters:
-                    self._require_parameter(name, "canonical form")
-
-    def _check_compared(self, condition: Condition) -> None:
-        """Refuse a condition on a value that its parent never has: a slip of the pen would make a parameter silently dead, or undead."""
-        for name, value in condition.when.compared():
-            parent = self.parameters[name]
-            if not parent.can_equal(value):
-                raise InputError(
-                    f"condition {condition.when.text!r} of parameter {condition.parameter!r} asks whether {name!r} is {shorten(value)}, "
-                    f"which it never is: {name!r} is {parent.describe()}"
-                )
-
-    def _require_parameter(self, name: str, rule: str) -> None:
-        if name not in self.parameters:
-            raise UnknownNameError(f"parameter of a {rule} rule", name, self.parameters)
 
 
 _SCALAR_KINDS: dict[str, type[Categorical] | type[Integer] | type[PowerOfTwo] | type[Float]] = {

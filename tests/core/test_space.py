@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import designgym as dg
 from designgym.core.design import Design
-from designgym.core.errors import InputError, InvalidDesignError, UnknownNameError
+from designgym.core.errors import ExpressionError, InputError, InvalidDesignError, UnknownNameError
 from designgym.core.groups import Permutation, Repeated
 from designgym.core.parameters import Categorical, Float, Integer, PowerOfTwo
 from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Unordered, rule_from_json
@@ -266,3 +267,37 @@ def _timed(work: object) -> float:
     started = time.perf_counter()
     work()  # type: ignore[operator]
     return time.perf_counter() - started
+
+
+def test_a_space_cannot_be_changed() -> None:
+    space = dg.DesignSpace(a=dg.Integer(0, 3))
+    before, hashed = space.to_json(), hash(space)
+    for name in ("version", "parameters", "constraints", "columns", "anything"):
+        with pytest.raises(AttributeError, match=r"cannot be changed: .* make another DesignSpace"):
+            setattr(space, name, "2")
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        del space.version
+    assert (space.to_json(), hash(space)) == (before, hashed) and space.columns
+
+
+def test_rules_that_have_no_value_name_the_design_and_the_remedy() -> None:
+    space = dg.DesignSpace(
+        a=dg.Integer(0, 3), b=dg.Integer(1, 4), c=dg.Integer(0, 1), constraints=[dg.Constraint("6 / a >= b", "b must fit")]
+    )
+    with pytest.raises(ExpressionError, match=r"^constraint: .*'6 / a >= b'.*division by zero, for a=0, b=2 in the design .*'c': 1.*guard"):
+        space.violations({"a": 0, "b": 2, "c": 1})
+    conditional = dg.DesignSpace(a=dg.Integer(0, 3), b=dg.Integer(1, 4), conditions=[dg.Condition("b", "6 / a > 2")])
+    with pytest.raises(ExpressionError, match=r"^condition of 'b': .*for a=0 in the design"):
+        conditional.active({"a": 0, "b": 2})
+    rewritten = dg.DesignSpace(a=dg.Integer(0, 3), b=dg.Integer(1, 4), symmetries=[dg.Rewrite("b", to="6 // a")])
+    with pytest.raises(ExpressionError, match=r"^rewrite of 'b': .*for a=0 in the design"):
+        rewritten.canonical(rewritten.validate({"a": 0, "b": 2}))
+
+
+def test_neighbours_of_equal_elements_come_once() -> None:
+    space = dg.DesignSpace(group=dg.Repeated(dg.DesignSpace(k=dg.Integer(0, 1)), 0, 3))
+    for elements in ([0, 0], [0, 0, 0], [0, 1, 1], [1, 0, 1], []):
+        near = list(space.neighbours(space.validate({"group": [{"k": k} for k in elements]})))
+        assert len(near) == len(set(near))
+    shorter = {len(design["group"]) for design in space.neighbours(space.validate({"group": [{"k": 0}] * 3}))}
+    assert shorter == {2, 3}  # removing one is still among them
