@@ -9,6 +9,7 @@ from pathlib import Path
 
 import designgym
 from designgym.core.files import written_whole
+from designgym.core.metrics import shown_unit
 from designgym.studies.report import render_report
 from designgym.studies.report_template import escape, page
 from designgym.studies.results import StudyResult
@@ -80,10 +81,13 @@ def _index(results: list[StudyResult], files: dict[str, str], shown: str, how_to
 
 def _section(result: StudyResult, file: str) -> str:
     definition, best = result.definition, result.best()
+    units = {term.label: shown_unit(term.unit) for term in result.meta.terms}
     done = sum(run.status in ("finished", "stopped") for run in result.runs)
     lines = [
         f"{escape(definition['env'])} on {escape(', '.join(result.workloads))}: {escape(definition['objective']['words'])}.",
         f"{done:,} of {len(result.runs):,} runs finished, {len(result.frame):,} trials.",
-        f"Best: {escape(', '.join(f'{label} = {value:.6g}' for label, value in best[0].shown.items()))}." if best else "No result yet.",
+        f"Best: {escape(', '.join(f'{label} = {value:.6g} {units[label]}'.rstrip() for label, value in best[0].shown.items()))}."
+        if best
+        else "No result yet.",
     ]
     return "".join(f"<p>{line}</p>" for line in lines) + f'<p><a href="{escape(file)}">its report</a></p>'

@@ -129,7 +129,8 @@ def _figure(part: str, suffix: str, figure: go.Figure, kind: str = "") -> str:
     drawn.update_layout(
         title=None, height=meta["height"], margin_t=above, meta={"scales": meta.get("scales")}
     )  # the page has its own heading and caption
-    size = f"height:{meta['height']}px"
+    width = max(meta["width"], PAPER_WIDTH) if kind == "wide" else PAPER_WIDTH
+    size = f"height:{meta['height']}px;--print-width:{width}px"
     if kind == "wide":  # it scrolls where the window is narrow, and shrinks on paper
         size += f";--width:{meta['width']}px;--zoom:{min(1.0, PAPER_WIDTH / meta['width']):.3f}"
     return (

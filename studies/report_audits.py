@@ -37,7 +37,7 @@ def warning(meta: StudyMeta) -> str:
     total = Evidence.total(run.fingerprints for run in liars)
     return (
         f'<p class="warning"><strong>The fingerprints of this study are not to be trusted.</strong> In {len(liars):,} of '
-        f"{len(meta.runs):,} runs audits found {total.false_merges:,} false merges among {total.audits:,} functional hits, and "
+        f"{len(meta.runs):,} runs audits found {total.false_merges:,} false merges among {total.audits:,} audited functional hits, and "
         "fingerprints were stopped. Results that were served before may be those of another design: mend the probe, raise the "
         "version of its simulator, and run the study afresh.</p>"
     )

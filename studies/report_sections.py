@@ -19,6 +19,7 @@ from designgym.studies.report_audits import warning
 from designgym.studies.report_template import escape, facts, side_by_side, table
 
 BEST_SHOWN = 8  # so many columns fit beside each other
+PRINTED = 5  # of them on paper; the style sheet hides the others
 MAX_RUNS = 200
 MAX_REASONS = 8
 MAX_HEADLINES = 6
@@ -194,7 +195,8 @@ def best_designs(data: StudyData) -> str:
         notes.append(f"{DASH}: without effect in this design.")
     groups = [(name, group) for name in data.parameters if (group := group_space(data.meta.space, name)) is not None]
     notes += [f"{words[0].upper()}{words[1:]}." for name, group in groups if (words := legend(name, group))]
-    return text + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+    paper = f'<p class="note printed">On paper: the first {PRINTED} of these {len(top)} designs.</p>' if len(top) > PRINTED else ""
+    return text + paper + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
 def runs(data: StudyData) -> str:

@@ -54,6 +54,7 @@ figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-w
 .plot { width:100%; } .wide .plot { min-width:var(--width); } .middling .plot { min-width:560px; }
 .note { color:var(--soft); font-size:14px; max-width:92ch; overflow-wrap:anywhere; } .facts { display:grid;
   grid-template-columns:max-content 1fr; gap:4px 20px; font-size:14px; margin:10px 0; }
+.printed { display:none; }
 .facts dt { color:var(--soft); } .facts dd { margin:0; overflow-wrap:anywhere; }
 dl.glossary { font-size:14px; } dl.glossary dt { font-weight:600; margin-top:8px; } dl.glossary dd { margin:0; max-width:92ch;
   color:var(--soft); }
@@ -75,6 +76,7 @@ footer { margin-top:56px; padding-top:14px; padding-bottom:40px; border-top:1px 
   body { font-size:11pt; } nav, .modebar { display:none !important; } main, header, footer { max-width:none; padding:0; }
   h2 { break-after:avoid; margin-top:28px; } figure, tr, .tiles { break-inside:avoid; } .scroll { overflow:visible; }
   table { font-size:8.5pt; } th, td { padding:3px 6px; }
-  table.designs { min-width:0; } .designs tr > :nth-child(n+7) { display:none; } /* five columns fit on paper */
-  .middling .plot { min-width:0; } .wide .plot { zoom:var(--zoom); } @page { margin:15mm; } }
+  table.designs { min-width:0; } .designs tr > :nth-child(n+7) { display:none; } /* report_sections.PRINTED columns */
+  .printed { display:block; } .plot, .middling .plot, .wide .plot { width:var(--print-width); min-width:0; }
+  .wide .plot { zoom:var(--zoom); } @page { margin:15mm; } }
 """

@@ -29,10 +29,18 @@ SCRIPT = """
       if (scales) { Plotly.restyle(plot, {'line.colorscale': [night ? scales.dark : scales.light]}); }
     });
   }
-  function resize() { plots.forEach(function (plot) { Plotly.Plots.resize(plot); }); }
+  function fit() {  // at once: Plotly.Plots.resize waits, and the page is on paper by then
+    plots.forEach(function (plot) {
+      var width = parseFloat(getComputedStyle(plot).getPropertyValue('--print-width'));
+      Plotly.relayout(plot, {autosize: false, width: width});
+    });
+  }
+  function resize() {
+    plots.forEach(function (plot) { Plotly.relayout(plot, {autosize: true, width: null}); Plotly.Plots.resize(plot); });
+  }
   if (dark.matches) { colour(true); }
   dark.addEventListener('change', function () { colour(dark.matches); });
-  window.addEventListener('beforeprint', function () { if (dark.matches) { colour(false); } resize(); });
+  window.addEventListener('beforeprint', function () { if (dark.matches) { colour(false); } fit(); });
   window.addEventListener('afterprint', function () { if (dark.matches) { colour(true); } resize(); });
 })();
 """

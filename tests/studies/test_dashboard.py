@@ -58,6 +58,7 @@ def get(server: DashboardServer, path: str, method: str = "GET", **headers: str)
 def test_the_list_leads_to_the_report_of_every_study(server: DashboardServer) -> None:
     status, index, headers = get(server, "/")
     assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8" and headers["Cache-Control"] == "no-store"
+    assert len(re.findall(r"Best: latency_ns = [\d.]+ ns\.<", index)) == len(NAMES)
     links = re.findall(r'href="([^"#]+)"', index)
     assert len(set(links)) == len(NAMES) and "<b>x" not in index
     for link in links[:2]:

@@ -17,7 +17,10 @@ import pytest
 
 import designgym as dg
 from designgym.core.errors import InputError
-from designgym.studies.report import render_report, write_report
+from designgym.studies.report import PAPER_WIDTH, render_report, write_report
+from designgym.studies.report_sections import BEST_SHOWN, PRINTED
+from designgym.studies.report_style import STYLE
+from designgym.studies.report_template import SCRIPT
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>&</title>%{x}'
 LIMIT_BYTES = 8_000_000
@@ -76,6 +79,19 @@ def test_is_complete_and_accessible(page: Page) -> None:
     assert ("html", {"lang": "en"}) in page.tags
     assert len(page.figures) == 6
     assert all("aria-label" in attrs for _, attrs in page.tags if attrs.get("class") == "plot")
+
+
+def test_on_paper_figures_have_its_width_at_once_and_hidden_designs_are_told_of(study: Any, page: Page) -> None:
+    plots = [str(attrs["style"]) for _, attrs in page.tags if attrs.get("class") == "plot"]
+    widths = [int(re.findall(r"--print-width:(\d+)px", style)[0]) for style in plots]
+    zooms = [float((re.findall(r"--zoom:([\d.]+)", style) or ["1"])[0]) for style in plots]
+    assert plots and all(width * zoom == pytest.approx(PAPER_WIDTH, abs=1) for width, zoom in zip(widths, zooms, strict=True))
+    printing = SCRIPT[SCRIPT.index("beforeprint") :].split("});")[0]
+    assert "fit()" in printing and "resize()" not in printing  # what Plotly delays comes too late
+    assert f"On paper: the first {PRINTED} of these {BEST_SHOWN} designs." in page.words
+    assert f":nth-child(n+{PRINTED + 2})" in STYLE  # after the column of names
+    text = render_report(study.frame.iloc[:3], study.meta)
+    assert "On paper" not in text
 
 
 def test_loads_nothing_from_elsewhere(study: Any, page: Page) -> None:
