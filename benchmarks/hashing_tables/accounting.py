@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from designgym.hashing import AuditedFingerprints
 from designgym.hashing.fingerprints import upper_bound
-from hashing_tables.laboratory import Trajectory
+from hashing_tables.laboratory import Behaviour, Trajectory
 
 CACHES = ("none", "literal", "canonical", "functional", "functional, audited")
 RESAMPLES = 2000
@@ -59,7 +59,7 @@ def _with_probes(trajectory: Trajectory, *, audited: bool) -> tuple[NDArray[np.b
     policy = AuditedFingerprints("on") if audited else None
     measured: set[str] = set()
     probed_before: set[str] = set()
-    outcome_of: dict[str, str] = {}
+    first: dict[str, Behaviour] = {}
     paid, probed = np.zeros(len(trajectory.canonical), np.bool_), np.zeros(len(trajectory.canonical), np.bool_)
     for i, (canonical, behaviour) in enumerate(zip(trajectory.canonical, trajectory.behaviours, strict=True)):
         if canonical in measured:
@@ -67,15 +67,15 @@ def _with_probes(trajectory: Trajectory, *, audited: bool) -> tuple[NDArray[np.b
         looking = policy is None or not policy.reason
         probed[i] = looking and canonical not in probed_before
         probed_before.add(canonical)
-        known = outcome_of.get(behaviour.functional) if looking else None
+        known = first.get(behaviour.functional) if looking else None
         verdict = "ignore" if known is None else "serve" if policy is None else policy.verdict(behaviour.functional, canonical)
         if verdict == "serve":
             continue
         if verdict == "audit" and policy is not None:
-            policy.audited(behaviour.functional, known == behaviour.outcome)
+            policy.audited(behaviour.functional, known is not None and known.agrees(behaviour))
         paid[i] = True
         measured.add(canonical)
-        outcome_of.setdefault(behaviour.functional, behaviour.outcome)
+        first.setdefault(behaviour.functional, behaviour)
     return paid, probed
 
 

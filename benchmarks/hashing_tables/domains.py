@@ -100,7 +100,7 @@ def expression_answer(design: Design, examples: int, canonical: bool) -> Any:
         return np.log(np.abs(values)), values < 0
 
 
-FORMULA = "I.27.6"
+FORMULA = "II.38.14"
 _PROGRAM_FEATURES = 1
 _PROGRAMS = Domain(
     "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", 0.69, 20_000, answer=program_answer, mantissa_bits=32, atol=1e-30,
@@ -109,7 +109,7 @@ _PROGRAMS = Domain(
 DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,
     "cells": Domain(
-        "designgym/NasCell-v0", "digits", "validation_accuracy", 0.96, 150, population=25, tournament=5,
+        "designgym/NasCell-v0", "digits", "validation_accuracy", 0.97, 300, population=25, tournament=5,
     ),
     "expressions": Domain(
         "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", 0.99, 3000, options={"complexity": False},

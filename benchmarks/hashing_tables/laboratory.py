@@ -17,12 +17,14 @@ from typing import Literal
 import numpy as np
 
 from designgym.core.design import Design
+from designgym.core.evaluator import AGREEMENT
 from designgym.core.keys import KeyMaker
+from designgym.core.measuring import agree
+from designgym.core.metrics import Metrics
 from hashing_tables.domains import Domain
 
 Strategy = Literal["evolution", "random"]
 STRATEGIES: tuple[Strategy, ...] = ("evolution", "random")
-DIGITS = 12  # metrics are compared to so many significant digits
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,20 @@ class Behaviour:
     Attributes:
         functional: Its functional key.
         score: What is maximised.
-        outcome: All metrics, to `DIGITS` significant digits.
+        values: All metrics, by name.
         probe_s: What probing cost.
         measure_s: What measuring cost.
     """
 
     functional: str
     score: float
-    outcome: str
+    values: dict[str, float]
     probe_s: float
     measure_s: float
+
+    def agrees(self, other: Behaviour) -> bool:
+        """Return whether the metrics are equal but for rounding, as an audit judges."""
+        return agree(Metrics(self.values), Metrics(other.values), AGREEMENT)
 
 
 @dataclass
@@ -158,5 +164,4 @@ class Laboratory:
         measured = time.thread_time()
         if functional is None or not metrics.ok:
             raise RuntimeError(f"{self.domain.id}: {design} has no functional key or no result: {metrics}")
-        outcome = " ".join(f"{metrics.values[name]:.{DIGITS - 1}e}" for name in sorted(metrics.values))
-        return Behaviour(functional[0], metrics.values[self.domain.metric], outcome, probed - started, measured - probed)
+        return Behaviour(functional[0], metrics.values[self.domain.metric], dict(metrics.values), probed - started, measured - probed)

@@ -59,7 +59,7 @@ def _search_with(laboratory: Laboratory, key_of: Callable[[Design], bytes], know
         if elder != canonical and canonical not in merged:
             merged.add(canonical)
             result.merges += 1
-            result.false += served.outcome != behaviour.outcome
+            result.false += not served.agrees(behaviour)
         result.best = max(result.best, served.score)
         tell(served.score)
         if result.proposals == proposals:
