@@ -19,7 +19,9 @@ def audits(meta: StudyMeta) -> str:
     stopped = [run for run in told if run.fingerprints.stopped_because]
     lines = [f"In total: {total.words()}."]
     if stopped:
-        lines.append(f"Fingerprints were stopped in {len(stopped):,} of {len(told):,} runs; from then on every design was measured.")
+        lines.append(
+            f"Fingerprints were stopped in {len(stopped):,} of {len(told):,} runs; from then on no result was served on their word."
+        )
     head = [
         ("run", "", False), ("probes", "", True), ("functional hits", "", True), ("audits", "", True), ("false merges", "", True),
         ("rate at most", "(95 % confidence)", True), ("why they were stopped", "", False),

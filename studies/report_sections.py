@@ -253,8 +253,8 @@ def problems(data: StudyData) -> str:
     if len(broken):
         parts.append(
             f"<p>{len(broken):,} of {_plural(len(frame), 'proposal')} have a result that breaks a constraint "
-            f"({escape(', '.join(map(str, data.meta.bounds)))}): {_plural(broken['key_canonical'].nunique(), 'distinct design')}, of which "
-            "proposals may repeat results that were measured once.</p>"
+            f"({escape(', '.join(map(str, data.meta.bounds)))}): {_plural(broken['key_canonical'].nunique(), 'distinct design')}, since "
+            "a proposal may repeat one that was measured before.</p>"
         )
     return "".join(parts)
 
