@@ -11,10 +11,11 @@ from dataclasses import asdict, replace
 
 from designgym.core.batch import Batch, Context, Counts, ProbeMemory
 from designgym.core.design import Design
-from designgym.core.errors import InputError, shorten
+from designgym.core.errors import InputError, InvalidDesignError, shorten
 from designgym.core.keys import KeyMaker
 from designgym.core.measuring import CrashMemory, Execute, Measurer
 from designgym.core.protocols import EquivalenceCache, FingerprintPolicy, Simulator
+from designgym.core.space import DesignSpace
 from designgym.core.trial import Keys, Provenance, Trial
 from designgym.core.workload import Workload
 
@@ -69,7 +70,7 @@ class Evaluator:
 
     def keys(self, designs: Sequence[Design], *, probe: bool = False) -> list[Keys]:
         """Return the designs' keys; the functional ones only if ``probe``, for legal designs of a simulator that has a probe."""
-        keys = [self._keys.keys(design) for design in _checked(designs)]
+        keys = [self._keys.keys(design) for design in _checked(self.simulator, designs)]
         legal = [i for i, design in enumerate(designs) if not self.simulator.space.violations(design)] if probe else []
         functional = self._keys.functional([designs[i] for i in legal]) if legal else None
         for i, key in zip(legal, functional or (), strict=functional is not None):
@@ -83,10 +84,10 @@ class Evaluator:
 
         Raises:
             EvaluationError: If the simulator breaks its contract, for instance returns another number of results than designs.
-            InputError: If a design is not a `Design`, or the simulator refuses the fidelity or the workload.
+            InputError: If a design is not a `Design` of the simulator's space, or the simulator refuses the fidelity or the workload.
         """
         started, began = time.perf_counter(), time.time()
-        batch = Batch(self._context, _checked(designs))
+        batch = Batch(self._context, _checked(self.simulator, designs))
         try:
             batch.run()
         finally:
@@ -127,8 +128,21 @@ class Evaluator:
         return figures
 
 
-def _checked(designs: Sequence[Design]) -> Sequence[Design]:
+def _checked(simulator: Simulator, designs: Sequence[Design]) -> Sequence[Design]:
+    space = simulator.space
     for design in designs:
         if not isinstance(design, Design):
             raise InputError(f"got {shorten(design)}, expected a Design: make one with DesignSpace.validate()")
+        if not space.holds(design):
+            raise InputError(f"got {shorten(design, 300)}, expected a design of {simulator.name}: {_difference(space, design)}")
     return designs
+
+
+def _difference(space: DesignSpace, design: Design) -> str:
+    """Return in words why a design is none of a space, with the remedy."""
+    try:
+        space.validate(design)
+        problem = f"it lacks {', '.join(sorted(space.parameters.keys() - design.keys()))}"  # inactive ones, which validate fills in
+    except InvalidDesignError as error:
+        problem = "; ".join(error.problems)
+    return f"{problem}; make designs with the validate() of the simulator's space"

@@ -18,6 +18,7 @@ from designgym.core.canonical_form import CanonicalForm
 from designgym.core.design import Design
 from designgym.core.errors import ExpressionError, InputError, InvalidDesignError, UnknownNameError, shorten
 from designgym.core.groups import Permutation, Repeated
+from designgym.core.membership import Membership
 from designgym.core.parameters import Categorical, Column, DiscreteParameter, Float, Integer, Ordinal, Parameter, PowerOfTwo, Scalar
 from designgym.core.rule_checks import check_rules
 from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json, unevaluable
@@ -126,6 +127,10 @@ class DesignSpace:
         if problems:
             raise InvalidDesignError(problems)
         return Design(values)
+
+    def holds(self, design: Mapping[str, Any]) -> bool:
+        """Return whether the design has exactly this space's parameters, each with one of its values; quicker than `validate`."""
+        return self._membership(design)
 
     def active(self, design: Mapping[str, Any]) -> frozenset[str]:
         """Return the names of the parameters that have an effect in this design."""
@@ -326,6 +331,10 @@ class DesignSpace:
     @cached_property
     def _json_text(self) -> str:
         return json.dumps(self.to_json(), sort_keys=False)
+
+    @cached_property
+    def _membership(self) -> Membership:
+        return Membership(self)
 
     @cached_property
     def _groups(self) -> dict[str, Repeated]:

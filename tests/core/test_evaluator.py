@@ -476,6 +476,26 @@ def test_a_mapping_is_not_a_design() -> None:
         Evaluator(Counting(), WORKLOAD).evaluate([{"size": 1}])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"z": 1}, r"unknown parameter 'z'.*size: missing"),
+        ({"size": 5000, "mode": "plain", "depth": 1}, r"size: got 5000, expected an integer from 0 to 99"),
+        ({"size": 5, "mode": "zz", "depth": True}, r"mode: got 'zz'.*depth: got True"),
+        ({"size": 5, "mode": "plain"}, r"it lacks depth"),
+        ({"size": 5, "mode": "plain", "depth": 1, "more": 2}, r"unknown parameter 'more'"),
+    ],
+)
+def test_a_design_of_another_space_is_refused_before_anything_is_measured(values: dict[str, Any], problem: str) -> None:
+    simulator = Counting()
+    evaluator = Evaluator(simulator, WORKLOAD, cache=LocalCache())
+    for refused in (lambda: evaluator.evaluate([design(1), Design(values)]), lambda: evaluator.keys([Design(values)])):
+        with pytest.raises(InputError, match=r"expected a design of counting: .*" + problem + r".*; make designs with the validate\(\)"):
+            refused()
+    assert not simulator.calls
+    assert evaluator.evaluate([Design({"size": 5.0, "mode": "fancy", "depth": 2})])[0].metrics.ok  # equal numbers count, as in validate
+
+
 def test_provenance_and_statistics() -> None:
     evaluator = Evaluator(Counting(version="7"), WORKLOAD, cache=LocalCache(), fingerprints=AuditedFingerprints("off"), seed=9)
     trial = evaluator.evaluate([design(1)], searcher="random", run="random-s1")[0]
