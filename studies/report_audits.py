@@ -37,15 +37,15 @@ def warning(meta: StudyMeta) -> str:
     if not liars:
         return ""
     total = Evidence.total(run.fingerprints for run in liars)
-    before = (
-        f"{total.served:,} results had been served on their word by then, and may be wrong"
-        if total.served
-        else "No result had been served on their word by then"
-    )
+    if total.served:
+        harm = f"{total.served:,} results had been served on their word by then, and may be wrong"
+        remedy = "mend the probe, raise the version of its simulator, and run the study afresh"
+    else:
+        harm, remedy = "No result had been served on their word by then", "the results stand, and a mended probe would save time"
     return (
         f'<p class="warning"><strong>The fingerprints of this study are not to be trusted.</strong> In {len(liars):,} of '
         f"{len(meta.runs):,} runs audits found {total.false_merges:,} false merges among {total.audits:,} audited functional hits, and "
-        f"fingerprints were stopped. {before}: mend the probe, raise the version of its simulator, and run the study afresh.</p>"
+        f"fingerprints were stopped. {harm}: {remedy}.</p>"
     )
 
 
