@@ -94,7 +94,7 @@ def start_pool(payload: Any, resources: Resources) -> list[Any]:
         options["memory"] = resources.memory_bytes
     maker = ray.remote(Worker).options(**options)
     # Ray warns, in red, of actors that may restart and whose arguments are objects in its store: only what is large is put there, once
-    argument = payload if len(cloudpickle.dumps(payload)) < INLINE_BYTES else ray.put(payload)
+    argument = payload if len(cloudpickle.dumps(payload)) < INLINE_BYTES else ray.put(payload)  # pyright: ignore[reportPrivateImportUsage]
     return [maker.remote(argument) for _ in range(count)]
 
 

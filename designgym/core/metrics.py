@@ -76,7 +76,7 @@ class FrozenValues(dict[str, float]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("the values of a result cannot be changed: make another one with dataclasses.replace(metrics, values={...})")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, float]]]:
         return FrozenValues, (dict(self),)

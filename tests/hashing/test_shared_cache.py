@@ -154,6 +154,7 @@ def test_a_dead_actor_is_replaced_and_reloaded_and_that_is_logged(cluster: None,
 def test_several_measurements_are_averaged_whoever_makes_them_and_forgotten(cluster: None) -> None:
     cache = SharedCache("of a noisy simulator", measurements=2, forget=0.9)
     clients = [cache, SharedCache(cache.name)]
+    means = []
     for number, client in enumerate(clients):
         (answer,) = client.lookup(["a"])
         assert (answer.kind, answer.measurements) == ("reserved", number)
