@@ -87,9 +87,10 @@ def test_threads_evaluate_each_behaviour_once() -> None:
 
     deduped, parallel = dedupe(slow, key=suggest), study()
     parallel.optimize(deduped, n_trials=80, n_jobs=4)
-    assert len(seen) == len(set(seen)) == 15 and most > 1
+    # threads draw from the sampler in any order, so which behaviours come up, and whether all 15 do, differs
+    assert len(seen) == len(set(seen)) >= 8 and most > 1
     assert all(trial.value == value(trial) for trial in parallel.trials)
-    assert deduped.memo.counts == Counts(asked=80, measured=15, duplicates=65)
+    assert deduped.memo.counts == Counts(asked=80, measured=len(seen), duplicates=80 - len(seen))
 
 
 def test_pruned_and_failed_trials_are_not_remembered() -> None:
