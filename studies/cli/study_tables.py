@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BEST_SHOWN = 5
 SAID = 200  # characters shown of what went wrong
+CELL = 32  # characters shown of a parameter's value beside those of other designs: a program or an architecture may fill pages
 
 
 def print_best(result: StudyResult, count: int = BEST_SHOWN) -> None:
@@ -40,7 +42,7 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
     shown = best[:count]
     rows: list[list[object]] = []
     for name, parameter in result.space.parameters.items():
-        rows.append([name, parameter.unit, *(design_value(trial.design.to_dict()[name]) for trial in shown)])
+        rows.append([name, parameter.unit, *(_in_cell(design_value(trial.design.to_dict()[name])) for trial in shown)])
     known = [spec["name"] for spec in result.definition["metrics"]]
     rows += [[label, "objective", *(trial.shown[label] for trial in shown)] for label in shown[0].shown if label not in known]
     rows += [[name, shown_unit(shown[0].units[name]), *(trial.metrics[name] for trial in shown)] for name in known]
@@ -54,6 +56,19 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
         ["", "unit", *map(str, range(1, len(shown) + 1))],
         [[format_cell(cell) if i > 1 else cell for i, cell in enumerate(row)] for row in rows],
     )
+    _print_long_values(result, shown[0].design.to_dict())
+
+
+def _in_cell(value: object) -> object:
+    return value if not isinstance(value, str) or len(value) <= CELL else value[: CELL - 1] + "…"
+
+
+def _print_long_values(result: StudyResult, design: dict[str, object]) -> None:
+    """Print the values of the first design that its column has no room for."""
+    texts = {name: str(design_value(design[name])) for name in result.space.parameters}
+    for name, text in texts.items():
+        if len(text) > CELL:
+            print(textwrap.fill(f"1, {name}: {text}", 120, subsequent_indent="    ", break_long_words=False))
 
 
 def print_summary(result: StudyResult) -> None:
