@@ -171,6 +171,9 @@ class Batch:
         policy, cache = self._policy, self._cache
         if policy is None or cache is None:
             return items
+        for item in items:
+            if item.keys.functional is None and (known_key := self._context.probed.recall(item.keys.canonical)) is not None:
+                item.keys = replace(item.keys, functional=known_key)
         unprobed = [item for item in items if item.keys.functional is None]
         self._probe(unprobed[: policy.wants_probes(len(unprobed))], policy)
         probed = {item.keys.canonical: item.keys.functional for item in items if item.keys.functional is not None}
@@ -201,11 +204,8 @@ class Batch:
         if not items:
             return
         name, started = self._context.simulator.name, time.perf_counter()
-        for item in items:
-            item.keys = replace(item.keys, functional=self._context.probed.recall(item.keys.canonical))
-        new = [item for item in items if item.keys.functional is None]
         try:
-            functional = self._context.keys.functional([item.design for item in new]) if new else []
+            functional = self._context.keys.functional([item.design for item in items])
         except MISUSE:
             raise
         except Exception as error:
@@ -219,7 +219,7 @@ class Batch:
             policy.stop(f"{name} has no probe")
             return
         policy.probed(len(items), seconds)
-        for item, key in zip(new, functional, strict=True):
+        for item, key in zip(items, functional, strict=True):
             item.keys = replace(item.keys, functional=key)
             self._context.probed.note(item.keys.canonical, key)
 

@@ -378,6 +378,21 @@ def test_a_design_that_was_served_what_another_one_did_is_not_probed_again() -> 
     assert evaluator.counts.functional_hits == 3 and evaluator.counts.exact_hits == 2
 
 
+def test_a_remembered_probe_is_no_evidence_of_what_probing_costs() -> None:
+    simulator, policy = Counting(), AuditedFingerprints("on", audit_share=0.0)
+    simulator.see = lambda design: _behaviour(design)
+    evaluator = Evaluator(simulator, WORKLOAD, cache=LocalCache(), fingerprints=policy)
+    for latency in (30, 40):  # the first hits are audited
+        evaluator.evaluate([design(latency), *(design(latency - depth, "fancy", depth) for depth in range(1, 8))])
+    before, again = policy.statistics(), design(32, "fancy", 8)
+    assert evaluator.evaluate([again])[0].obtained == "functional hit"
+    probed = policy.statistics()
+    for _ in range(3):
+        evaluator.evaluate([again])
+    assert probed["probes"] == before["probes"] + 1
+    assert (policy.statistics()["probes"], policy.statistics()["probe_s"]) == (probed["probes"], probed["probe_s"])
+
+
 def test_only_so_many_probes_are_remembered() -> None:
     memory = ProbeMemory(limit=2)
     for key in ("a", "b", "a", "c"):
