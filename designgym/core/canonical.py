@@ -62,6 +62,8 @@ class Canonicaliser:
     def __call__(self, design: Mapping[str, Any], traits: frozenset[str]) -> Design:
         """Return the representative of ``design``'s class under a workload with these traits."""
         values = dict(design.items())
+        for name, _ in self._groups:
+            values[name] = tuple(element if isinstance(element, Design) else Design(element) for element in values[name])
         values["traits"] = traits
         parameters = self._space.parameters
         if not self._steps and not self._groups:  # defaults of what is inactive change nothing else: one round is all

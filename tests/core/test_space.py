@@ -301,3 +301,10 @@ def test_neighbours_of_equal_elements_come_once() -> None:
         assert len(near) == len(set(near))
     shorter = {len(design["group"]) for design in space.neighbours(space.validate({"group": [{"k": 0}] * 3}))}
     assert shorter == {2, 3}  # removing one is still among them
+
+
+def test_elements_of_a_group_may_be_plain_mappings() -> None:
+    inner = DesignSpace(kind=Categorical("mlp", "conv"), kernel=Integer(1, 7), conditions=[Condition("kernel", "kind == 'conv'")])
+    space = DesignSpace(layers=Repeated(inner, 0, 3))
+    plain = {"layers": [{"kind": "mlp", "kernel": 5}]}
+    assert space.canonical(plain) == space.canonical(space.validate(plain)) == space.validate({"layers": [{"kind": "mlp"}]})
