@@ -1,0 +1,38 @@
+"""`Network`: the layers of a network, each with how often it occurs; networks that are built in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from designgym.core.errors import InputError
+from designgym.simulators.accelerator.layer import Layer
+
+__all__ = ["Network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in order of execution; layers of the same shape once, with a count.
+
+    Attributes:
+        name: For messages and tables.
+        layers: Pairs of a layer and how often it occurs, at least one pair.
+
+    Raises:
+        InputError: If there is no layer, or a count is not positive.
+    """
+
+    name: str
+    layers: tuple[tuple[Layer, int], ...]
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise InputError(f"network {self.name!r} has no layer")
+        for layer, count in self.layers:
+            if count < 1:
+                raise InputError(f"network {self.name!r}: layer {layer.name!r} must occur at least once, got {count!r} times")
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of all layers."""
+        return sum(count * layer.macs for layer, count in self.layers)
