@@ -1,0 +1,24 @@
+"""One code path for numpy and torch: the functions of the Python array API standard, of whichever library the arrays come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+
+__all__ = ["Array", "namespace", "to_numpy"]
+
+Array = Any
+"""A ``numpy.ndarray`` or a ``torch.Tensor``; shapes and units are in the docstrings."""
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the module of the arrays' library with the standard's functions; raises ``TypeError`` if they are of different ones."""
+    return array_api_compat.array_namespace(*arrays)
+
+
+def to_numpy(array: Array) -> Any:
+    """Return the array as a ``numpy.ndarray`` on the host."""
+    if array_api_compat.is_torch_array(array):
+        return array.detach().cpu().numpy()
+    return array
