@@ -35,7 +35,8 @@ def make_evaluator(
         env: Environment or its id.
         workload: Workload or its name; the environment's default for None.
         cache: Where results are shared: ``local`` (in this process), a cache, or None to measure every design.
-        functional: Whether designs are probed and functional hits served: ``auto`` (where it pays), ``on`` or ``off``. Without
+        functional: Whether designs are probed and functional hits served: ``auto`` (where it pays), ``on`` or ``off``. Functional
+            keys are shared, and reserved, in the cache; ``shared`` is ``on`` and refuses a cache that no other worker can see. Without
             a cache there is nothing to serve and no probe is made.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed of a simulator that is not deterministic.
@@ -56,6 +57,8 @@ def make_evaluator(
     check_mode(functional)
     if isinstance(cache, str) and cache != "local":
         raise InputError(f"cache={shorten(cache)} does not exist: expected 'local', a cache object, or None")
+    if functional == "shared" and (cache is None or isinstance(cache, str)):
+        raise InputError(f"functional='shared' with cache={cache!r} shares with nobody: give cache=SharedCache('name'), or use 'on'")
     simulator = spec.installed_simulator(options)
     if measurements != 1 or forget != 0.0:
         if cache != "local":

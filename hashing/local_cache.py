@@ -27,6 +27,7 @@ class _Reservation:
     deadline: float
     owner: str
     callbacks: list[Callable[[], object]] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)  # held with it
 
 
 class LocalCache:
@@ -75,10 +76,12 @@ class LocalCache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # least recently used first
         self._aliases: OrderedDict[str, str] = OrderedDict()
         self._reservations: OrderedDict[str, _Reservation] = OrderedDict()  # in order of deadline, since all leases are equally long
+        self._holders: dict[str, str] = {}  # aliases that are held: the canonical key with whose reservation
         self._bytes = self._alias_bytes = 0
         self._token_prefix = secrets.token_hex(4)  # a token of an earlier cache under the same name must not fit here
         self._tokens = 0
-        self._counts = dict.fromkeys(("hits", "misses", "busy", "waits", "evictions", "alias_evictions", "expired", "forgotten"), 0)
+        counts = ("hits", "misses", "busy", "waits", "evictions", "alias_busy", "alias_evictions", "expired", "forgotten")
+        self._counts = dict.fromkeys(counts, 0)
 
     # ---- the protocol --------------------------------------------------------------------------------------------------
 
@@ -127,6 +130,9 @@ class LocalCache:
                 entry.add(metrics)
                 means.append(entry.metrics)
                 self._put(key, entry)
+                reservation = self._reservations.get(key)
+                if reservation is not None and reservation.token == token:
+                    self._link(dict.fromkeys(reservation.aliases, key))  # before another asker can find them free
                 self._end(key, token)
             self._evict()
         return means
@@ -142,19 +148,30 @@ class LocalCache:
         with self._lock:
             return [self._entries[key].metrics if self._servable(key) else None for key in keys]
 
+    def claim(self, claims: Sequence[tuple[str, str, str]], *, audit: bool = False) -> list[Lookup]:
+        """Reserve functional keys along with canonical ones: see `EquivalenceCache.claim`."""
+        answers = []
+        with self._lock:
+            self._expire(self._clock())
+            for alias, key, token in claims:
+                known, reservation = self._aliases.get(alias), self._reservations.get(key)
+                if not audit and known is not None and known != key and self._servable(known):
+                    self._aliases.move_to_end(alias)
+                    answers.append(Lookup("hit", self._entries[known].metrics))
+                elif reservation is None or reservation.token != token or self._holders.get(alias, key) != key:
+                    self._counts["alias_busy"] += 1
+                    answers.append(BUSY)
+                else:
+                    if alias not in self._holders:
+                        self._holders[alias] = key
+                        reservation.aliases.append(alias)
+                    answers.append(Lookup("reserved", None, token))
+        return answers
+
     def link(self, aliases: Mapping[str, str]) -> None:
         """Link functional keys to canonical ones; a link whose result is gone is replaced, another one stays."""
         with self._lock:
-            for alias, key in aliases.items():
-                old = self._aliases.get(alias)
-                if old is not None and old not in self._entries:
-                    self._drop_alias(alias)
-                if alias not in self._aliases:
-                    self._aliases[alias] = key
-                    self._alias_bytes += _alias_size(alias, key)
-            while self._alias_bytes > self._max_alias_bytes:
-                self._drop_alias(next(iter(self._aliases)))
-                self._counts["alias_evictions"] += 1
+            self._link(aliases)
 
     def resolve(self, aliases: Sequence[str]) -> list[str | None]:
         """Return the canonical key of each alias, or None where there is no link or its result is not served (any more)."""
@@ -180,7 +197,7 @@ class LocalCache:
             self._expire(self._clock())
             return {
                 "entries": len(self._entries), "bytes": self._bytes, "aliases": len(self._aliases), "alias_bytes": self._alias_bytes,
-                "reservations": len(self._reservations), **self._counts,
+                "reservations": len(self._reservations), "held_aliases": len(self._holders), **self._counts,
             }  # fmt: skip
 
     # ---- beyond the protocol -------------------------------------------------------------------------------------------
@@ -190,7 +207,7 @@ class LocalCache:
         with self._lock:
             now = self._clock()
             self._expire(now)
-            if (reservation := self._reservations.get(key)) is None:
+            if (reservation := self._holder(key)) is None:
                 return 0.0
             self._counts["waits"] += 1
             reservation.callbacks.append(callback)
@@ -201,7 +218,7 @@ class LocalCache:
         with self._lock:
             now = self._clock()
             self._expire(now)
-            return 0.0 if (reservation := self._reservations.get(key)) is None else reservation.deadline - now
+            return 0.0 if (reservation := self._holder(key)) is None else reservation.deadline - now
 
     def renew(self, owner: str) -> int:
         """Let the leases of an owner that is known to live begin anew; return how many. Those that have lapsed stay so."""
@@ -277,6 +294,22 @@ class LocalCache:
 
     # ---- inside: the lock is held --------------------------------------------------------------------------------------
 
+    def _link(self, aliases: Mapping[str, str]) -> None:
+        for alias, key in aliases.items():
+            old = self._aliases.get(alias)
+            if old is not None and old not in self._entries:
+                self._drop_alias(alias)
+            if alias not in self._aliases:
+                self._aliases[alias] = key
+                self._alias_bytes += _alias_size(alias, key)
+        while self._alias_bytes > self._max_alias_bytes:
+            self._drop_alias(next(iter(self._aliases)))
+            self._counts["alias_evictions"] += 1
+
+    def _holder(self, key: str) -> _Reservation | None:
+        """Return the reservation that a canonical or functional key waits for."""
+        return self._reservations.get(self._holders.get(key, key))
+
     def _servable(self, key: str) -> bool:
         entry = self._entries.get(key)
         return entry is not None and entry.count >= self._measurements
@@ -317,6 +350,8 @@ class LocalCache:
         reservation = self._reservations.get(key)
         if reservation is not None and reservation.token == token:
             del self._reservations[key]
+            for alias in reservation.aliases:
+                del self._holders[alias]
             for callback in reservation.callbacks:
                 callback()
 

@@ -95,6 +95,10 @@ class SharedCache:
         found = self._call("peek", list(keys)) if keys else []
         return [None if packed is None else unpack(packed) for packed in found]
 
+    def claim(self, claims: Sequence[tuple[str, str, str]], *, audit: bool = False) -> list[Lookup]:
+        """See `LocalCache.claim`; one call for all claims."""
+        return list(map(unpack_lookup, self._call("claim", list(claims), audit))) if claims else []
+
     def link(self, aliases: Mapping[str, str]) -> None:
         """See `LocalCache.link`."""
         if aliases:
@@ -244,6 +248,9 @@ class _CacheActor:
 
     async def peek(self, keys: list[str]) -> list[PackedMetrics | None]:
         return [None if metrics is None else pack(metrics) for metrics in self._cache.peek(keys)]
+
+    async def claim(self, claims: list[tuple[str, str, str]], audit: bool) -> list[PackedLookup]:
+        return list(map(pack_lookup, self._cache.claim(claims, audit=audit)))
 
     async def link(self, aliases: dict[str, str]) -> None:
         self._cache.link(aliases)

@@ -29,7 +29,7 @@ WORTH = 2.0  # fingerprints are made if they save twice what they cost: less is 
 def fingerprints_pay(definition: Definition, workload: Workload, store: Store) -> bool:
     """Return whether the runs on a workload make functional keys: as the definition says, or as the store noted the first time."""
     if definition.functional != "auto":
-        return definition.functional == "on"
+        return definition.functional != "off"
     question = f"{QUESTION}{workload.name}"
     known = store.decisions(definition.name)
     if question not in known:

@@ -75,7 +75,7 @@ class Definition:
         seeds: One run per searcher, workload and seed.
         batch: Designs asked for at once.
         duplicate_cap: Consecutive duplicates that end a run.
-        functional: ``auto``, ``on`` or ``off``.
+        functional: ``auto``, ``on``, ``off`` or ``shared``.
         fidelity: Fraction of full fidelity.
         simulator_seed: Seed handed to the simulator.
         scheduler: Name of the Tune scheduler, empty without one.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from designgym.core.batch import ProbeMemory
 from designgym.core.design import Design
 from designgym.core.errors import DesignGymError, StoreError
 from designgym.core.evaluator import AGREEMENT, Evaluator
@@ -28,7 +29,7 @@ from designgym.core.trial import Trial
 from designgym.core.workload import Workload
 from designgym.hashing.fingerprints import AuditedFingerprints
 from designgym.hashing.local_cache import LocalCache
-from designgym.studies.measuring import InProcess, Runner, SharedMeasuring
+from designgym.studies.measuring import InProcess, Runner, SharedBehaviours, SharedMeasuring, is_result
 from designgym.studies.processes import new_owner, regularly
 from designgym.studies.records import Record, StoredRun
 from designgym.studies.run_report import RunReport, RunTally
@@ -51,11 +52,12 @@ class RunSetting:
         budget: Behaviours that each run may try.
         batch: Designs asked for at once; part of the definition, never of the machine.
         duplicate_cap: Consecutive duplicates after which a run has converged.
-        functional: Whether functional keys are made (run-local, so that runs do not depend on each other).
+        functional: Whether functional keys are made.
         fidelity: Fraction of full fidelity.
         simulator_seed: Seed handed to the simulator.
         reuse: Whether results that the store holds from other studies are used.
         agreement: Relative difference up to which results of one behaviour may differ.
+        shared: Whether runs share functional keys: then a run may be served what an equivalent design of another one did.
     """
 
     simulator: Simulator
@@ -69,6 +71,7 @@ class RunSetting:
     simulator_seed: int = 0
     reuse: bool = True
     agreement: float = AGREEMENT
+    shared: bool = False
 
 
 class SearchRun:
@@ -101,17 +104,19 @@ class SearchRun:
         self._checkpoint_s, self._began = 0.0, time.perf_counter()
         simulator, workload = setting.simulator, setting.workload
         seed = 0 if simulator.deterministic else setting.simulator_seed
+        self._fingerprints = AuditedFingerprints("on" if setting.functional else "off")
+        self._probed, self._cache = ProbeMemory(), cache
         self._measuring = SharedMeasuring(
             simulator, workload, fidelity=setting.fidelity, seed=seed,
             runner=InProcess(simulator) if runner is None else runner(self._stored), cache=cache, store=store,
             reuse=setting.reuse, run_id=self._stored.id, owner=self._owner,
+            behaviours=SharedBehaviours(self._probed, self._fingerprints, setting.agreement) if setting.shared else None,
         )  # fmt: skip
         # What this run itself has met: kept apart from what others know, so that its course does not depend on them
         self._memory = LocalCache(max_bytes=1 << 50, max_alias_bytes=1 << 50)
-        self._fingerprints = AuditedFingerprints("on" if setting.functional else "off")
         self._evaluator = Evaluator(
             simulator, workload, cache=self._memory, fingerprints=self._fingerprints, fidelity=setting.fidelity, seed=seed,
-            execute=self._measuring, agreement=setting.agreement,
+            execute=self._measuring, agreement=setting.agreement, probed=self._probed,
         )  # fmt: skip
         self._history = store.trials(self._stored, simulator.space)
 
@@ -198,8 +203,10 @@ class SearchRun:
         number = self._tally.trials
         records = []
         for offset, trial in enumerate(trials):
-            if trial.obtained == "measured" and trial.keys.canonical in self._measuring.served:
-                trial = replace(trial, obtained="exact hit", provenance=replace(trial.provenance, wall_s=0.0))
+            how = self._measuring.obtained.get(trial.keys.canonical)
+            if trial.obtained == "measured" and how is not None:
+                wall_s = trial.provenance.wall_s if how == "audited" else 0.0
+                trial = replace(trial, obtained=how, provenance=replace(trial.provenance, wall_s=wall_s))
             trial = replace(trial, number=number + offset)
             trial = replace(trial, duplicate=self._is_duplicate(trial))
             records.append(Record.of(trial, self._setting.objective, self._batches))
@@ -297,10 +304,23 @@ class SearchRun:
         self._end_batch()
 
     def _remember(self, records: Sequence[Record]) -> None:
-        own = [record.trial for record in records if record.trial.obtained != "functional hit"]
-        results = [trial for trial in own if trial.metrics.status in ("ok", "infeasible")]
+        for record in records:
+            if record.trial.keys.functional is not None:
+                self._probed.note(record.trial.keys.canonical, record.trial.keys.functional)
+        # a functional hit is another design's result, unless it is what this run took from another run for that behaviour
+        own = [trial for record in records if (trial := record.trial).obtained != "functional hit" or self._is_first(trial)]
+        results = [trial for trial in own if is_result(trial.metrics)]
         self._memory.preload([(trial.keys.canonical, trial.metrics) for trial in results])
         self._memory.link({trial.keys.functional: trial.keys.canonical for trial in reversed(results) if trial.keys.functional})
+        if (behaviours := self._measuring.behaviours) is not None:
+            measured = [trial for trial in results if trial.obtained in ("measured", "audited")]
+            self._cache.preload([(trial.keys.canonical, trial.metrics) for trial in measured])
+            self._cache.link({trial.keys.functional: trial.keys.canonical for trial in measured if trial.keys.functional})
+            behaviours.note(trial.keys.canonical for trial in results)
         self._evaluator.recall(record.trial for record in records)
         for record in records:
             self._is_duplicate(record.trial)
+
+    def _is_first(self, trial: Trial) -> bool:
+        """Return whether no earlier trial of this run had the functional key."""
+        return trial.keys.functional is not None and self._behaviours.get(trial.keys.functional, (trial.number,))[0] == trial.number

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from designgym.core.batch import ProbeMemory
 from designgym.core.design import Design
 from designgym.core.function_simulator import FunctionSimulator
+from designgym.core.functional_hits import Wanted, sort_hits
 from designgym.core.keys import KeyMaker
-from designgym.core.measuring import checked_results
+from designgym.core.measuring import agree, checked_results
 from designgym.core.metrics import Metrics
-from designgym.core.protocols import EquivalenceCache, Simulator
+from designgym.core.protocols import EquivalenceCache, FingerprintPolicy, Simulator
+from designgym.core.trial import Obtained
 from designgym.core.workload import Workload
 from designgym.studies.store_base import NOBODY, RunStore
 
@@ -26,6 +29,11 @@ CALL_S = 0.01  # simulator time per call: a transaction (0.6 ms) per call stays 
 WAIT_S = 5.0  # longest sleep on another run's measurement before looking again
 
 OnResults = Callable[[Sequence[int], Sequence[Metrics]], None]
+
+
+def is_result(metrics: Metrics) -> bool:
+    """Return whether metrics are what the design does, and not a failure to find out."""
+    return metrics.status in ("ok", "infeasible")
 
 
 class Runner(Protocol):
@@ -57,6 +65,34 @@ class InProcess:
             start += len(part)
 
 
+class SharedBehaviours:
+    """Functional keys that the runs of a study share (``functional="shared"``): what one of them measures stands for its equals in all.
+
+    Args:
+        probed: Functional keys that the run's evaluator has made, by canonical key.
+        policy: The run's own: what it believes, and its evidence.
+        agreement: Relative difference up to which an audit confirms a functional hit.
+
+    Attributes:
+        met: Functional keys of which the run has a result. Its evaluator knows what to do with further designs of these; those that it
+            wants measured are.
+    """
+
+    def __init__(self, probed: ProbeMemory, policy: FingerprintPolicy, agreement: float) -> None:
+        self.probed, self.policy, self.met = probed, policy, set[str]()
+        self._agreement = agreement
+
+    def note(self, keys: Iterable[str]) -> None:
+        """Note of which designs the run has results."""
+        self.met.update(functional for key in keys if (functional := self.probed.recall(key)) is not None)
+
+    def end_audit(self, key: str, claim: Metrics, result: Metrics | None) -> bool:
+        """Tell the policy what an audit found, nothing without a result; return whether that is evidence."""
+        functional = self.probed.recall(key)
+        agreed = None if result is None or not is_result(result) else agree(claim, result, self._agreement)
+        return functional is not None and self.policy.audited(functional, agreed)
+
+
 class SharedMeasuring:
     """Measures what neither the other runs' cache nor the store holds (the ``execute`` of an `Evaluator`).
 
@@ -71,24 +107,25 @@ class SharedMeasuring:
         reuse: Whether results of other studies in the store count.
         run_id: The run that measures; None for a calibration.
         owner: Its writer.
+        behaviours: Functional keys, if they are shared too.
 
     Attributes:
-        served: Canonical keys whose results came from elsewhere, since the last `start_batch`.
+        obtained: How results that were not measured here came, by canonical key, since the last `start_batch`.
     """
 
     def __init__(
         self, simulator: Simulator, workload: Workload, *, fidelity: float, seed: int, runner: Runner, cache: EquivalenceCache,
-        store: RunStore, reuse: bool, run_id: int | None = None, owner: str = "",
+        store: RunStore, reuse: bool, run_id: int | None = None, owner: str = "", behaviours: SharedBehaviours | None = None,
     ) -> None:  # fmt: skip
         self._simulator, self._runner, self._cache, self._store = simulator, runner, cache, store
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=seed)
         self._reuse, self._run_id, self._owner = reuse, run_id, owner
-        self.served: set[str] = set()
+        self.behaviours, self.obtained = behaviours, dict[str, Obtained]()
         self._own: set[str] = set()  # the keys measured here, in the cache from then on like those of others
 
     def start_batch(self) -> None:
         """Forget whose the results of the last batch were."""
-        self.served.clear()
+        self.obtained.clear()
         self._own.clear()
 
     def __call__(self, designs: Sequence[Design], workload: Workload, fidelity: float, seed: int) -> list[Metrics]:
@@ -100,18 +137,46 @@ class SharedMeasuring:
             answers = dict(zip(missing, self._cache.lookup(missing), strict=True))
             hits = {key: answer.metrics for key, answer in answers.items() if answer.metrics is not None}
             known |= hits
-            self.served.update(hits.keys() - self._own)
+            self.obtained.update(dict.fromkeys(hits.keys() - self._own, "exact hit"))
             reserved = {key: answer.token for key, answer in answers.items() if answer.kind == "reserved"}
+            busy = [key for key, answer in answers.items() if answer.kind == "busy"]
+            audits: dict[str, Metrics] = {}
             try:
                 known |= self._from_store(reserved)
-                if new := [key for key in reserved if key not in known]:
+                new = [key for key in reserved if key not in known]
+                if self.behaviours is not None and new:
+                    new = self._without_functional_hits(new, reserved, known, audits, busy)
+                if new:
                     known |= self._measure(new, [todo[key] for key in new], reserved, workload, fidelity, seed)
             finally:
+                self._end_audits(audits, known)
                 self._cache.fail(reserved)
-            busy = [key for key, answer in answers.items() if answer.kind == "busy"]
-            if busy and len(busy) == len(missing):
+            if busy and not any(key in known for key in missing):
                 self._cache.wait(busy[0], WAIT_S)
+        if self.behaviours is not None:
+            self.behaviours.note(key for key in todo if is_result(known[key]))
         return [known[key] for key in keys]
+
+    def _without_functional_hits(
+        self, new: list[str], reserved: dict[str, str], known: dict[str, Metrics], audits: dict[str, Metrics], busy: list[str]
+    ) -> list[str]:
+        """Serve what another run's result stands for, and return what to measure, some of it as audits."""
+        assert self.behaviours is not None
+        recall = self.behaviours.probed.recall
+        wanted = [Wanted(key, reserved[key], recall(key)) for key in new]
+        found = sort_hits(self._cache, self.behaviours.policy, wanted, self.behaviours.met)
+        known |= found.serve
+        audits |= found.audits
+        self.obtained.update(dict.fromkeys(found.serve, "functional hit"))
+        self._cache.fail({key: reserved.pop(key) for key in (*found.serve, *found.leave)})
+        if found.busy:
+            busy.insert(0, found.busy)
+        return found.measure
+
+    def _end_audits(self, audits: dict[str, Metrics], known: dict[str, Metrics]) -> None:
+        for key, claim in audits.items():
+            if self.behaviours is not None and self.behaviours.end_audit(key, claim, known.get(key)):
+                self.obtained[key] = "audited"
 
     def _from_store(self, reserved: dict[str, str]) -> dict[str, Metrics]:
         stored = {
@@ -125,7 +190,7 @@ class SharedMeasuring:
         if free and self._run_id is not None:
             own |= self._store.adopt(free, self._run_id, self._owner)
         self._own.update(own)
-        self.served.update(stored.keys() - own)
+        self.obtained.update(dict.fromkeys(stored.keys() - own, "exact hit"))
         results = {key: metrics for key, (metrics, _) in stored.items()}
         self._share(results, reserved)
         return results
@@ -145,7 +210,7 @@ class SharedMeasuring:
             self._own.update(new)
             if len(results) < len(keys) or seconds > CALL_S or self._run_id is None:
                 self._store.note(new, self._run_id, self._owner)
-            self._share({key: result for key, result in new.items() if result.status in ("ok", "infeasible")}, reserved)
+            self._share({key: result for key, result in new.items() if is_result(result)}, reserved)
 
         self._runner(designs, workload, fidelity, seed, keep)
         return results

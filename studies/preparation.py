@@ -45,7 +45,7 @@ def prepare(definition: Definition, store: Store, *, fresh: bool = False) -> Pre
         workload.name: RunSetting(
             definition.simulator, workload, definition.objective, definition.budget, definition.batch, definition.duplicate_cap,
             fingerprints_pay(definition, workload, store), definition.fidelity, definition.simulator_seed, definition.reuse,
-            definition.agreement,
+            definition.agreement, definition.functional == "shared",
         )
         for workload in definition.workloads
     }  # fmt: skip

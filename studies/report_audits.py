@@ -18,13 +18,18 @@ def audits(meta: StudyMeta) -> str:
     total = Evidence.total(run.fingerprints for run in told)
     stopped = [run for run in told if run.fingerprints.stopped_because]
     lines = [f"In total: {total.words()}."]
+    if doubting := [run for run in told if run.fingerprints.in_doubt and not run.fingerprints.stopped_because]:
+        lines.append(
+            f"In {len(doubting):,} of {len(told):,} runs fingerprints are in doubt: a false merge was found, and every functional hit is "
+            "measured until the bound of their rate is below the limit."
+        )
     if stopped:
         lines.append(
             f"Fingerprints were stopped in {len(stopped):,} of {len(told):,} runs; from then on no result was served on their word."
         )
     head = [
         ("run", "", False), ("probes", "", True), ("functional hits", "", True), ("audits", "", True), ("false merges", "", True),
-        ("rate at most", "(95 % confidence)", True), ("why they were stopped", "", False),
+        ("rate at most", "(95 % confidence)", True), ("why they were stopped, or in doubt", "", False),
     ]  # fmt: skip
     rows = [[run.run, *_cells(run.fingerprints)] for run in told]
     note = f'<p class="note">The first {MAX_RUNS} of {len(rows):,} runs.</p>' if len(rows) > MAX_RUNS else ""
@@ -58,5 +63,5 @@ def _cells(evidence: Evidence) -> list[str]:
     counts = (evidence.probes, evidence.hits, evidence.audits, evidence.false_merges)
     return [
         *(f"{count:,}" for count in counts), f"{100 * evidence.upper_95:.3g} %" if evidence.audits else DASH,
-        evidence.stopped_because or DASH,
+        evidence.remark or DASH,
     ]  # fmt: skip

@@ -40,7 +40,9 @@ class Study:
         duplicate_cap: Consecutive duplicates after which a run has converged; 10 batches, at least 100, unless given.
         functional: Whether designs are fingerprinted, which decides what counts as a duplicate: ``on``, ``off``, or ``auto``; as the
             environment declares unless given. ``auto`` measures once whether probes pay, and keeps to that in this store. It decides by
-            measured times, so another machine may decide otherwise: what must repeat exactly there says ``on`` or ``off``.
+            measured times, so another machine may decide otherwise: what must repeat exactly there says ``on`` or ``off``. ``shared``: on,
+            and functional hits are shared by all runs, so that no two workers ever measure equivalent designs at once. Which of several
+            equivalent designs is measured then depends on timing: metrics repeat only up to the ``agreement``.
         fidelity: Fraction of full fidelity in (0, 1].
         simulator_seed: Seed handed to a simulator that is not deterministic.
         measurements: How often a simulator that is not deterministic measures each behaviour, under other seeds; the mean is the result.
@@ -94,6 +96,8 @@ class Study:
             raise InputError(f"options is {shorten(options)}, expected a mapping of names to values")
         functional = spec.functional if functional is None else functional
         check_mode(functional)
+        if functional == "shared" and not reuse:
+            raise InputError("functional='shared' takes results from other runs, which reuse=False forbids: use functional='on'")
         if scheduler is not None and not hasattr(scheduler, "on_trial_result"):
             raise InputError(
                 f"scheduler is {shorten(scheduler)}, expected one of Ray Tune's such as ASHAScheduler(time_attr='evaluations')"

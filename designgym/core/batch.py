@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from designgym.core.design import Design
+from designgym.core.functional_hits import Wanted, sort_hits
 from designgym.core.keys import KeyMaker
 from designgym.core.measuring import MISUSE, CrashMemory, Measurer, agree
 from designgym.core.metrics import Metrics
@@ -118,6 +119,7 @@ class Batch:
     def __init__(self, context: Context, designs: Sequence[Design]) -> None:
         self._context, self._cache, self._policy = context, context.cache, context.fingerprints
         self._reserved: dict[str, Lookup] = {}
+        self._held_elsewhere = ""  # a functional key that another asker is measuring
         self.items = [_Item(design, context.keys.keys(design), PENDING) for design in designs]
         self.counts = Counts(asked=len(designs))
 
@@ -139,13 +141,18 @@ class Batch:
                 if answer.metrics is not None:
                     self._finish(first[key], answer.metrics, "exact hit")
             if self._reserved:
-                new = self._without_crashes([first[key] for key in self._reserved])
-                self._measure(self._without_functional_hits(new))
+                new, self._held_elsewhere = self._without_crashes([first[key] for key in self._reserved]), ""
+                self._measure(new := self._without_functional_hits(new))
+                if not new and self._held_elsewhere:
+                    self._cache.wait(self._held_elsewhere, WAIT_S)
             elif busy := [key for key, answer in answers.items() if answer.kind == "busy"]:
                 self._cache.wait(busy[0], WAIT_S)  # nothing is reserved here, so two batches never wait for each other
 
     def release(self, items: Iterable[_Item] | None = None) -> None:
-        """End reservations without results: those of some items, or all that are left."""
+        """End reservations without results, and audits without findings: those of some items, or all that are left."""
+        items = None if items is None else list(items)
+        for item in self.items if items is None else items:
+            self._end_audit(item, None)
         keys = list(self._reserved) if items is None else [item.keys.canonical for item in items]
         ended = {key: answer.token for key in keys if (answer := self._reserved.pop(key, None)) is not None}
         if ended and self._cache is not None:
@@ -176,28 +183,26 @@ class Batch:
                 item.keys = replace(item.keys, functional=known_key)
         unprobed = [item for item in items if item.keys.functional is None]
         self._probe(unprobed[: policy.wants_probes(len(unprobed))], policy)
-        probed = {item.keys.canonical: item.keys.functional for item in items if item.keys.functional is not None}
-        if not probed:
+        if not any(item.keys.functional for item in items):
             return items
-        known = dict(zip(probed, cache.resolve(list(probed.values())), strict=True))
-        results = dict(zip(known, cache.peek([key or "" for key in known.values()]), strict=True))
-        measure, leave, seen = [], [], set()
-        for item in items:
-            key, functional = item.keys.canonical, item.keys.functional
-            served = results.get(key) if known.get(key) != key else None
-            verdict = policy.verdict(functional, key) if served is not None and functional is not None else "ignore"
-            if served is not None and verdict == "serve":
-                leave.append(item)
-                self._finish(item, served, "functional hit")
-            elif served is None and functional in seen:
-                leave.append(item)  # its twin is measured in this round
-            else:
-                if functional is not None:
-                    seen.add(functional)
-                item.claim = served if verdict == "audit" else None
-                measure.append(item)
-        self.release(leave)
-        return measure
+        by_key = {item.keys.canonical: item for item in items}
+        found = sort_hits(cache, policy, [Wanted(key, self._reserved[key].token, item.keys.functional) for key, item in by_key.items()])
+        for key, served in found.serve.items():
+            self._finish(by_key[key], served, "functional hit")
+        for key, claim in found.audits.items():
+            by_key[key].claim = claim
+        self._held_elsewhere = found.busy
+        self.release(by_key[key] for key in (*found.serve, *found.leave))
+        return [by_key[key] for key in found.measure]
+
+    def _end_audit(self, item: _Item, result: Metrics | None) -> None:
+        """Tell the policy what an item's audit found, if it is one; nothing without a result."""
+        claim, functional = item.claim, item.keys.functional
+        if claim is not None and functional is not None and self._policy is not None:
+            item.claim = None
+            agreed = None if result is None else agree(claim, result, self._context.agreement)
+            if self._policy.audited(functional, agreed):
+                item.obtained = "audited"
 
     def _probe(self, items: list[_Item], policy: FingerprintPolicy) -> None:
         """Give the items functional keys. A probe that raises does not fail the search: that is logged, and the policy told to stop."""
@@ -243,9 +248,7 @@ class Batch:
             self._context.crashes.note(item.keys.canonical, metrics)
         good = {item.keys.canonical: i for i, item in enumerate(items) if results[i].status in ("ok", "infeasible")}
         for i, item in enumerate(items):
-            if item.claim is not None and item.keys.canonical in good and item.keys.functional and self._policy is not None:
-                item.obtained = "audited"
-                self._policy.audited(item.keys.functional, agree(item.claim, results[i], self._context.agreement))
+            self._end_audit(item, results[i] if item.keys.canonical in good else None)
         if self._cache is not None:
             means = self._cache.fill([(key, self._reserved[key].token, results[i]) for key, i in good.items()])
             for (key, i), mean in zip(good.items(), means, strict=True):

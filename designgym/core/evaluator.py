@@ -28,7 +28,8 @@ class Evaluator:
     Args:
         simulator: What measures.
         workload: What it measures on.
-        cache: Where results are shared; None measures every design.
+        cache: Where results are shared; None measures every design. Functional keys are shared with everybody who shares the cache, and
+            reserved there: no two evaluators measure equivalent designs at once.
         fingerprints: When to probe and what to believe; None never probes.
         fidelity: Fraction of full fidelity in (0, 1].
         seed: Seed handed to the simulator; without effect if it is deterministic.
@@ -36,6 +37,7 @@ class Evaluator:
             ``simulator.evaluate`` in this process by default.
         agreement: Relative difference of metrics up to which an audited measurement confirms a functional hit. The default wants
             equality but for rounding; a noisy simulator needs a few of its relative standard errors.
+        probed: Functional keys of designs probed before, for others to read or to fill; its own unless given.
 
     Raises:
         InputError: If the fidelity, the seed or the agreement is out of range.
@@ -52,6 +54,7 @@ class Evaluator:
         seed: int = 0,
         execute: Execute | None = None,
         agreement: float = AGREEMENT,
+        probed: ProbeMemory | None = None,
     ) -> None:
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be in (0, 1], got {fidelity!r}")
@@ -65,7 +68,7 @@ class Evaluator:
         self._counting = threading.Lock()
         self._keys = KeyMaker(simulator, workload, fidelity=fidelity, seed=self.seed)
         measurer = Measurer(simulator, workload, self.fidelity, self.seed, execute)
-        self._context = Context(simulator, self._keys, measurer, CrashMemory(), ProbeMemory(), cache, fingerprints, agreement)
+        self._context = Context(simulator, self._keys, measurer, CrashMemory(), probed or ProbeMemory(), cache, fingerprints, agreement)
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def keys(self, designs: Sequence[Design], *, probe: bool = False) -> list[Keys]:

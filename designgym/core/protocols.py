@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -144,6 +144,21 @@ class EquivalenceCache(Protocol):
         """Return, for each key, what would be served for it, reserving nothing."""
         ...
 
+    def claim(self, claims: Sequence[tuple[str, str, str]], *, audit: bool = False) -> list[Lookup]:
+        """Reserve functional keys, so that equivalent candidates are never measured at once.
+
+        Args:
+            claims: Functional key, canonical key, and the token of the canonical key's reservation. The functional key is held for as long
+                as that reservation lasts, leads to the canonical key once that is filled, and is free again if it fails.
+            audit: Whether to hold functional keys although their results are known, to measure all the same.
+
+        Returns:
+            A `Lookup` for each: ``hit`` (another canonical key's result stands for it; nothing is held), ``reserved`` (held: go on and
+            measure), or ``busy`` (an equivalent is being measured, or the reservation is over: give the reservation back, wait for the
+            functional key, look again).
+        """
+        ...
+
     def link(self, aliases: Mapping[str, str]) -> None:
         """Let functional keys lead to measured canonical keys; the first link of an alias stays for as long as its result does."""
         ...
@@ -153,7 +168,11 @@ class EquivalenceCache(Protocol):
         ...
 
     def wait(self, key: str, timeout_s: float) -> None:
-        """Return when the key's reservation has ended or the time is over."""
+        """Return when the reservation of a canonical or functional key has ended or the time is over."""
+        ...
+
+    def preload(self, results: Iterable[tuple[str, Metrics]]) -> int:
+        """Take over results measured earlier, to be served at once; return how many new keys they gave."""
         ...
 
     def statistics(self) -> dict[str, float]:
@@ -176,12 +195,16 @@ class FingerprintPolicy(Protocol):
         """Note the time of measuring ``count`` designs."""
         ...
 
-    def verdict(self, functional_key: str, canonical_key: str) -> Literal["serve", "audit", "ignore"]:
-        """Return what to do with a functional hit: serve it, measure it to check, or measure it since this fingerprint is known bad."""
+    def verdict(self, functional_key: str, canonical_key: str) -> Literal["serve", "audit", "wait", "ignore"]:
+        """Return what to do with a functional hit.
+
+        ``serve`` it; ``audit``: measure it to check, and tell `audited`; ``wait``: ask again when audits that are under way are through;
+        ``ignore``: measure it, since this fingerprint is known bad.
+        """
         ...
 
-    def audited(self, functional_key: str, agreed: bool) -> None:
-        """Note whether an audited measurement agreed with what would have been served."""
+    def audited(self, functional_key: str, agreed: bool | None) -> bool:
+        """Note whether an audit agreed with what would have been served, None if it came to no measurement; return whether it counts."""
         ...
 
     def stop(self, reason: str) -> None:

@@ -42,7 +42,7 @@ def search(
         str | None,
         typer.Option(
             "--functional",
-            metavar="auto|on|off",
+            metavar="auto|on|off|shared",
             help="Whether designs are fingerprinted; as the environment declares otherwise. auto finds out once whether that pays, by "
             "measured times: on another machine the same seed may give other trials then.",
         ),

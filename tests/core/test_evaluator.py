@@ -408,7 +408,7 @@ def test_first_functional_hits_are_audited_and_a_false_merge_is_found_out() -> N
     trial = evaluator.evaluate([design(6)])[0]
     assert (trial.obtained, latencies([trial])) == ("audited", [6])
     figures = evaluator.statistics()
-    assert (figures["fingerprint_audits"], figures["fingerprint_false_merges"], figures["fingerprint_trusted"]) == (1, 1, 0)
+    assert (figures["fingerprint_audits"], figures["fingerprint_false_merges"], figures["fingerprint_in_doubt"]) == (1, 1, 1)
     assert evaluator.evaluate([design(7)])[0].obtained == "measured"
 
 

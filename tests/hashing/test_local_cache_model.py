@@ -40,6 +40,7 @@ class CacheModel(RuleBasedStateMachine):
         self.reservations: dict[str, tuple[str, float, str]] = {}  # token, end of the lease, owner
         self.tokens: list[tuple[str, str]] = []  # every token ever handed out
         self.aliases: dict[str, str] = {}
+        self.held: dict[str, str] = {}  # functional keys: the token of the reservation that they are held with
 
     def _touch(self, key: str) -> None:
         self.entries[key] = self.entries.pop(key)
@@ -93,7 +94,11 @@ class CacheModel(RuleBasedStateMachine):
         if (drawn := self._token(data)) is None:
             return
         key, token = drawn
+        own = [alias for alias, holder in self.held.items() if self._live(key) and holder == token == self.reservations[key][0]]
         (mean,) = self.cache.fill([(key, token, Metrics({"x": float(value)}))])
+        for alias in own:
+            if self.aliases.get(alias) not in {*self.entries, key}:
+                self.aliases[alias] = key
         self.entries.setdefault(key, []).append(float(value))
         self.taken[key] = self.taken.get(key, 0) + 1
         values = self.entries[key]
@@ -107,6 +112,27 @@ class CacheModel(RuleBasedStateMachine):
         if (drawn := self._token(data)) is not None:
             self.cache.fail(dict([drawn]))
             self._end(*drawn)
+
+    def _holder(self, alias: str) -> str | None:
+        """Return the canonical key with which a functional one is held."""
+        return next((key for key, (token, _, _) in self.reservations.items() if self._live(key) and token == self.held.get(alias)), None)
+
+    @rule(data=st.data(), alias=ALIASES, audit=st.booleans())
+    def claim_with_any_token(self, data: Any, alias: str, audit: bool) -> None:
+        if (drawn := self._token(data)) is None:
+            return
+        key, token = drawn
+        known, holder = self.aliases.get(alias), self._holder(alias)
+        (answer,) = self.cache.claim([(alias, key, token)], audit=audit)
+        if not audit and known not in (None, key) and len(self.entries.get(known or "", [])) >= self.measurements:
+            assert answer.kind == "hit" and answer.metrics is not None
+            values = self.entries[known or ""]
+            assert abs(answer.metrics["x"] - sum(values) / len(values)) < 1e-9
+        elif not self._live(key) or self.reservations[key][0] != token or holder not in (None, key):
+            assert answer.kind == "busy"
+        else:
+            assert (answer.kind, answer.token) == ("reserved", token)
+            self.held[alias] = token
 
     def _held_by(self, owner: str) -> list[str]:
         return [key for key, (_, _, whose) in self.reservations.items() if whose == owner and self._live(key)]
@@ -145,9 +171,9 @@ class CacheModel(RuleBasedStateMachine):
     def peek(self, keys: list[str]) -> None:
         assert [m is not None for m in self.cache.peek(keys)] == [len(self.entries.get(key, [])) >= self.measurements for key in keys]
 
-    @rule(key=KEYS)
+    @rule(key=KEYS | ALIASES)
     def wait_ends_at_once_where_nothing_is_reserved(self, key: str) -> None:
-        if not self._live(key):
+        if not self._live(self._holder(key) or key):
             self.cache.wait(key, 1000)
 
     @rule()
@@ -162,6 +188,10 @@ class CacheModel(RuleBasedStateMachine):
             figures = self.cache.statistics()
             assert figures["entries"] == len(self.entries)
             assert figures["reservations"] == sum(map(self._live, self.reservations))
+            holders = {alias: holder for alias in "stuv" if (holder := self._holder(alias)) is not None}
+            assert figures["held_aliases"] == len(holders)
+            for alias in "stuv":
+                assert self.cache.lease_left_s(alias) == self.cache.lease_left_s(holders.get(alias, alias))
             for key, (_, end, _) in self.reservations.items():
                 assert self.cache.lease_left_s(key) == max(end - self.now, 0.0)
             assert figures["aliases"] == len(self.aliases)

@@ -90,11 +90,12 @@ def test_nothing_is_told_where_fingerprints_are_off(tmp_path: Path, capsys: pyte
 
 def test_the_total_counts_those_that_were_on_and_names_distrust_first() -> None:
     off, liar, stopped = (AuditedFingerprints(mode) for mode in ("off", "on", "on"))
-    liar.verdict("key", "design")
-    liar.audited("key", agreed=False)
+    for key in ("key", "other"):
+        liar.verdict(key, "design")
+        liar.audited(key, agreed=False)
     stopped.stop("no probe")
     total = Evidence.total(Evidence.of(policy.state()) for policy in (off, stopped, liar))
-    assert (total.hits, total.audits, total.false_merges, total.trusted) == (1, 1, 1, False)
+    assert (total.hits, total.audits, total.false_merges, total.trusted) == (2, 2, 2, False)
     assert total.upper_95 == 1.0 and "not trusted" in total.stopped_because
     assert not Evidence.total([Evidence.of(off.state())]).wanted
     assert Evidence().words() == "0 designs probed, 0 functional hits, none audited"

@@ -56,10 +56,10 @@ def test_what_another_run_was_measuring_is_a_hit_and_the_rest_of_the_batch_is_no
         )
         results = measuring([one, two], WORKLOAD, 1.0, 0)
         assert [result["cost_ns"] for result in results] == [1.0, 4.0]
-        assert measuring.served == {keys[1]}
+        assert measuring.obtained == {keys[1]: "exact hit"}
         measuring.start_batch()
         measuring([one], WORKLOAD, 1.0, 0)
-        assert measuring.served == {keys[0]}  # by now it is known as everybody's
+        assert measuring.obtained == {keys[0]: "exact hit"}  # by now it is known as everybody's
 
 
 def test_an_exception_in_a_batch_makes_no_hits_of_what_was_measured_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
