@@ -1,0 +1,1 @@
+"""Data-centric model of dataflow mappings, after MAESTRO."""
