@@ -134,10 +134,8 @@ class _Parser:
         if mapping is None:
             raise InputError(f"{self._source} line {line}: layer {name!r} has no Dataflow, and there is no layer before it to take it from")
         try:
-            shape = ConvShape(
-                *(sizes.get(d, 1) for d in DIMENSIONS),
-                stride_y=strides.get("Y", 1), stride_x=strides.get("X", 1), depthwise=depthwise,
-            )  # fmt: skip
+            k, c, r, s, y, x = (sizes.get(d, 1) for d in DIMENSIONS)
+            shape = ConvShape(k, c, r, s, y, x, strides.get("Y", 1), strides.get("X", 1), depthwise)
         except InputError as error:
             raise InputError(f"{self._source} line {line}: layer {name!r}: {error}") from None
         return MappedLayer(name, shape, mapping)

@@ -1,0 +1,213 @@
+"""The recursion over levels: runtime and active sub-units of every analysis, and what the outermost level moves in total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+from designgym.simulators.accelerator.arrays import Array, namespace
+from designgym.simulators.accelerator.datacentric.batch import Batch
+from designgym.simulators.accelerator.datacentric.inner import Inner
+from designgym.simulators.accelerator.datacentric.levels import DIMS, Level
+from designgym.simulators.accelerator.datacentric.order import first_computing, offchip_requirement
+from designgym.simulators.accelerator.datacentric.rejection import NO_WORK
+from designgym.simulators.accelerator.datacentric.states import Packed, kinds, states
+from designgym.simulators.accelerator.datacentric.steps import Steps
+from designgym.simulators.accelerator.datacentric.traffic import Edges, Tensors, Traffic
+
+__all__ = ["Outermost", "Result", "analyse"]
+
+TOTALS = ("input", "weight", "output", "macs", "all_macs")
+BUFFERS = ("input", "weight", "output")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of each item: float64 arrays of shape (n,).
+
+    Attributes:
+        runtime: Cycles.
+        active: Average number of active PEs.
+        rejected: Code of why upstream ends with an error, 0 if it does not.
+        visits: Steps of the first analysis of the innermost level up to the first that computes something; 0 if there is no analysis of
+            the innermost level. Nearly always 1; a buffer requirement counts them.
+    """
+
+    runtime: Array
+    active: Array
+    rejected: Array
+    visits: Array
+
+
+@dataclass
+class Outermost:
+    """What is asked of the outermost level only: float64 arrays of shape (n,), filled kind by kind.
+
+    Attributes:
+        offchip_bw: Elements per cycle between L2 and memory.
+        printed: Whether to compute the off-chip requirement as MAESTRO prints it, which takes every step one by one.
+        totals: Elements in and out by tensor, operations of computing steps and of all steps.
+        buffers: Elements of L2's double buffers by tensor.
+        noc_requirement: Elements per cycle.
+        offchip_requirement: Elements per cycle; 0 unless ``printed``.
+    """
+
+    offchip_bw: Array
+    printed: bool
+    totals: dict[str, Array] = field(init=False)
+    buffers: dict[str, Array] = field(init=False)
+    noc_requirement: Array = field(init=False)
+    offchip_requirement: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        xp = namespace(self.offchip_bw)
+        self.totals = {name: xp.zeros_like(self.offchip_bw) for name in TOTALS}
+        self.buffers = {name: xp.zeros_like(self.offchip_bw) for name in BUFFERS}
+        self.noc_requirement, self.offchip_requirement = xp.zeros_like(self.offchip_bw), xp.zeros_like(self.offchip_bw)
+
+
+def analyse(batch: Batch, levels: Sequence[Level], sizes: Array, *, printed: bool) -> tuple[Result, Outermost]:
+    """Return the analysis of whole mappings, all of which upstream accepts as written.
+
+    Args:
+        batch: The mappings.
+        levels: Their levels.
+        sizes: Sizes of the layers as the outermost level sees them, shape (6, n).
+        printed: See `Outermost`.
+    """
+    xp = namespace(sizes)
+    packed = [Packed.of(level, batch.hardware) for level in levels]
+    top = Outermost(batch.hardware[2], printed)
+    return _analyse(packed, Tensors(batch.depthwise), xp.arange(len(batch), device=sizes.device), sizes, top), top
+
+
+def _analyse(packed: Sequence[Packed], tensors: Tensors, owner: Array, sizes: Array, top: Outermost | None) -> Result:
+    """Return the results of items at the first of some levels; ``owner`` is the mapping of each."""
+    xp = namespace(sizes)
+    found = states(packed[0], owner, sizes)
+    result = Result(*(xp.zeros_like(sizes[0]) for _ in fields(Result)))
+    groups = []
+    for kind in kinds(packed[0], owner, found):
+        moving = xp.max(xp.take(found.count, kind.members, axis=1), axis=1) > 0
+        live = [d for d in DIMS if d in kind.edges or bool(moving[d])]
+        traffic = Traffic(packed[0], xp.take(owner, kind.members), kind, found, live, tensors)
+        groups.append((kind.members, Steps(traffic)))
+    inners: list[tuple[Inner, Result] | None] = [None] * len(groups)
+    if len(packed) > 1 and groups:
+        asked = [Inner(steps) for _, steps in groups]
+        owners = [xp.take(owner, xp.take(members, inner.members)) for (members, _), inner in zip(groups, asked, strict=True)]
+        whole = _analyse(packed[1:], tensors, xp.concat(owners), xp.concat([inner.sizes for inner in asked], axis=1), None)
+        start = 0
+        for i, inner in enumerate(asked):
+            end = start + inner.sizes.shape[1]
+            inners[i] = inner, Result(*(getattr(whole, f.name)[start:end] for f in fields(Result)))
+            start = end
+    for (members, steps), inside in zip(groups, inners, strict=True):
+        values = _Evaluation(steps, inside).run(top, members)
+        for f in fields(Result):
+            getattr(result, f.name)[members] = getattr(values, f.name)
+    return result
+
+
+class _Evaluation:
+    """Adds up the steps of items of one kind.
+
+    Args:
+        steps: The steps.
+        inside: The sub-problems with their results; None at the innermost level.
+    """
+
+    def __init__(self, steps: Steps, inside: tuple[Inner, Result] | None) -> None:
+        self._steps, self._traffic = steps, steps.traffic
+        self._xp = xp = steps.traffic.xp
+        self._visits: dict[Edges, Array] | None = None
+        self._rejected = steps.rejected
+        if inside is None:
+            lanes, t = steps.traffic.lanes, steps.traffic
+            self._comp = {edges: xp.ceil(sums / lanes) for edges, sums in steps.sums.items()}
+            short = xp.where(t.short[t.spatial[0]], t.edge_units, t.units)
+            self._active = {edges: t.edge_units if t.spatial[0] in edges else short for edges in steps.sums}
+        else:
+            self._from_inside(*inside)
+
+    def _from_inside(self, inner: Inner, results: Result) -> None:
+        xp = self._xp
+        runtime, active = inner.gather(results.runtime), inner.gather(results.active)
+        rejected, visits = inner.gather(results.rejected), inner.gather(results.visits)
+        self._comp = {edges: xp.maximum(*pair) for edges, pair in runtime.items()}
+        self._active = {edges: lesser + others * inner.others(edges) for edges, (lesser, others) in active.items()}
+        self._visits = {edges: xp.where(lesser > 0, lesser, others) for edges, (lesser, others) in visits.items()}
+        for pair in rejected.values():
+            self._rejected = xp.maximum(self._rejected, xp.maximum(*pair))
+
+    def run(self, top: Outermost | None, members: Array) -> Result:
+        """Return the results; those of the outermost level also go into ``top``."""
+        steps, t, xp = self._steps, self._traffic, self._xp
+        visits, buffers = self._begin()
+        memory = None if top is None else self._memory_cycles(buffers, top.offchip_bw[members])
+        first_in = t.delay(steps.first[0] + steps.first[1])
+        ingress = {d: {e: t.delay(i + w) for e, (i, w) in tables.items()} for d, tables in steps.incoming.items()}
+        first = self._comp[()] + first_in
+        runtime = xp.where(steps.computes[()], first if memory is None else xp.maximum(first, memory), 0.0)
+        busy, count = xp.where(steps.computes[()], self._active[()], 0.0), xp.astype(steps.computes[()], xp.float64)
+        for edges, at_edge in steps.spatial_edges.items():
+            least = xp.maximum(self._comp[edges], t.delay(steps.outgoing[edges]))
+            least = least if memory is None else xp.maximum(least, memory)
+            cycles = times = None
+            for d, table in steps.times.items():
+                if (often := table.get(edges)) is not None:
+                    delay = often * xp.maximum(least, ingress[d][at_edge])
+                    cycles, times = (delay, often) if cycles is None else (cycles + delay, times + often)
+            if cycles is not None:
+                runtime = runtime + xp.where(steps.computes[edges], cycles, 0.0)
+                times = xp.where(steps.computes[edges], times, 0.0)
+                count, busy = count + times, busy + times * self._active[edges]
+        rejected = self._rejected
+        if top is not None:
+            rejected = self._finish(top, members, buffers)
+        return Result(runtime, busy / xp.clip(count, 1.0, None), rejected, visits)
+
+    def _begin(self) -> tuple[Array, dict[str, Array]]:
+        """Return visits and L2 buffers."""
+        steps, xp = self._steps, self._xp
+        visits = xp.ones_like(steps.traffic.units) if self._visits is None else self._visits[()]
+        if not bool(xp.all(steps.computes[()] & (visits > 0))):
+            return first_computing(steps, self._visits)
+        return visits, {"input": 2 * steps.first[0], "weight": 2 * steps.first[1], "output": 2 * steps.outgoing[()]}
+
+    def _memory_cycles(self, buffers: dict[str, Array], offchip_bw: Array) -> Array:
+        xp = self._xp
+        words = xp.floor((buffers["input"] + buffers["weight"]) / offchip_bw)
+        return xp.floor(xp.maximum(words, xp.floor(buffers["output"] / offchip_bw)) / 2)
+
+    def _finish(self, top: Outermost, members: Array, buffers: dict[str, Array]) -> Array:
+        """Add up what the outermost level moves; returns the codes of what upstream ends with."""
+        steps, xp = self._steps, self._xp
+        zeros = xp.zeros_like(steps.traffic.units)
+        totals = dict.fromkeys(TOTALS, zeros)
+        requirement, idle = zeros, zeros > 0
+        every = [((), (), steps.first, xp.ones_like(zeros))]
+        for d, table in steps.times.items():
+            for edges, often in table.items():
+                every.append((edges, steps.spatial_edges[edges], steps.incoming[d][steps.spatial_edges[edges]], often))
+        for edges, _, (inputs, weights), often in every:
+            computes = steps.computes[edges] & (often > 0)
+            counted = xp.where(computes, often, 0.0)
+            totals["input"] = totals["input"] + counted * inputs
+            totals["weight"] = totals["weight"] + counted * weights
+            totals["output"] = totals["output"] + often * steps.outgoing[edges]
+            totals["macs"] = totals["macs"] + counted * steps.operations[edges]
+            totals["all_macs"] = totals["all_macs"] + often * steps.operations[edges]
+            comp = self._comp[edges]
+            idle = idle | (computes & (comp == 0))
+            moved = xp.maximum(inputs + weights, steps.outgoing[edges])
+            needed = xp.floor(moved / xp.clip(comp, 1.0, None))
+            requirement = xp.maximum(requirement, xp.where(computes, needed, 0.0))
+        for name in TOTALS:
+            top.totals[name][members] = totals[name]
+        for name in BUFFERS:
+            top.buffers[name][members] = buffers[name]
+        top.noc_requirement[members] = requirement
+        if top.printed:
+            top.offchip_requirement[members] = offchip_requirement(steps, self._comp, buffers)
+        return xp.where((self._rejected == 0) & idle, float(NO_WORK), self._rejected)

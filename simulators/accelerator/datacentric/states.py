@@ -1,0 +1,147 @@
+"""Which positions the loops of a level take for actual sizes, and items of the same kind brought together.
+
+An item is one analysis: a level of a mapping with the sizes that are handed down to it. Per directive upstream tells three positions
+apart: the first one, the steady ones, the one at the edge. First and steady ones cost the same unless they are the innermost that
+moved, so they are one here, with a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from designgym.simulators.accelerator.arrays import Array, namespace, to_numpy
+from designgym.simulators.accelerator.datacentric.levels import DIMS, Level
+
+__all__ = ["NO_DIM", "Kind", "Packed", "States", "kinds", "states"]
+
+NO_DIM = 6
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A level's numbers in one array, so that an item's are picked in one go.
+
+    Attributes:
+        rows: Shape (49, n): six rows each of place, tile, offset, fresh, edge, edge_fresh, then two each of out, out_fresh, out_edge and
+            out_edge_fresh, then units, edge_units, NoC bandwidth, hop latency, lanes.
+        first: As in `Level`.
+        second: As in `Level`.
+    """
+
+    rows: Array
+    first: Array
+    second: Array
+
+    @classmethod
+    def of(cls, level: Level, hardware: Array) -> Packed:
+        """Pack a level and the hardware, shape (5, n)."""
+        xp = namespace(level.tile)
+        blocks = [level.place, level.tile, level.offset, level.fresh, level.edge, level.edge_fresh]
+        blocks += [level.out, level.out_fresh, level.out_edge, level.out_edge_fresh]
+        rows = xp.concat([*blocks, xp.stack([level.units, level.edge_units, hardware[1], hardware[3], hardware[4]])])
+        return cls(rows, level.first, level.second)
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of all directives of n items, in the order of dimensions.
+
+    Attributes:
+        count: Steady positions, float64, shape (6, n).
+        has_edge: Whether there is an edge position after the first, bool, shape (6, n).
+        short: Whether the first position is an edge already: the actual size is less than a tile, or than the tiles of all sub-units;
+            bool, shape (6, n).
+        part: Per SpatialMap, whether the last active sub-unit of the edge position holds less than a tile; bool, shape (2, n).
+    """
+
+    count: Array
+    has_edge: Array
+    short: Array
+    part: Array
+
+
+def states(packed: Packed, owner: Array, sizes: Array) -> States:
+    """Return the states of items.
+
+    Args:
+        packed: The level.
+        owner: The mapping of each item, integers, shape (n,).
+        sizes: Actual sizes of each item, shape (6, n).
+    """
+    xp = namespace(sizes)
+    numbers = xp.take(packed.rows[6:18], owner, axis=1)
+    tile, offset = numbers[:6], numbers[6:]
+    beyond = sizes - tile
+    count = xp.where(beyond > 0, xp.floor(beyond / offset), 0.0)
+    has_edge = (beyond >= 0) & (count * offset < beyond)
+    short = beyond < 0
+    units = xp.take(packed.rows[44], owner)
+    part = []
+    for spatial in (packed.first, packed.second):
+        dim = xp.take(spatial, owner)
+        there = dim != NO_DIM
+        chosen = _pick(xp, dim, sizes, tile, offset)
+        of_units = _spatial(xp, *chosen, units)
+        for d in DIMS:
+            here = dim == d
+            count[d], has_edge[d] = xp.where(here, of_units[0], count[d]), xp.where(here, of_units[1], has_edge[d])
+            short[d] = xp.where(here, of_units[2], short[d])
+        part.append(of_units[3] & there)
+    return States(count, has_edge, short, xp.stack(part))
+
+
+def _pick(xp: Any, dim: Array, *tables: Array) -> list[Array]:
+    """Return, of each table of shape (6, n), each item's entry of its dimension; that of the last one where there is none."""
+    found = [table[DIMS[-1]] for table in tables]
+    for d in DIMS[:-1]:
+        here = dim == d
+        found = [xp.where(here, table[d], values) for table, values in zip(tables, found, strict=True)]
+    return found
+
+
+def _spatial(xp: Any, size: Array, tile: Array, offset: Array, units: Array) -> tuple[Array, Array, Array, Array]:
+    """Return count, has_edge, short and part of a SpatialMap."""
+    cover = tile + offset * (units - 1)
+    beyond = size > cover
+    rounds = xp.floor((xp.floor((size - tile) / offset) + 1) / units) - 1
+    count = xp.where(beyond, rounds, 0.0)
+    has_edge = beyond & (count * offset * units + cover != size)
+    rest = size - (count + 1) * offset * units
+    active = xp.where(rest < tile, 1.0, xp.floor((rest - tile) / offset) + 1)
+    return count, has_edge, size < cover, has_edge & ((active - 1) * offset + tile < rest)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Items whose directives have edges at the same dimensions, and the same SpatialMaps.
+
+    Attributes:
+        spatial: Dimensions of the SpatialMaps, in list order.
+        edges: Dimensions with an edge position.
+        members: Positions of the items, integers.
+    """
+
+    spatial: tuple[int, ...]
+    edges: tuple[int, ...]
+    members: Array
+
+
+def kinds(packed: Packed, owner: Array, found: States) -> Iterator[Kind]:
+    """Yield the items by kind, in a fixed order."""
+    xp = namespace(found.count)
+    key = xp.take(packed.first, owner) * 7 + xp.take(packed.second, owner)
+    for d in DIMS:
+        key = key * 2 + xp.astype(found.has_edge[d], key.dtype)
+    keys = to_numpy(key)
+    order = np.argsort(keys.astype(np.int16), kind="stable")
+    ordered = keys[order]
+    ends = np.flatnonzero(np.diff(ordered)) + 1
+    for start, end in zip([0, *ends.tolist()], [*ends.tolist(), len(order)], strict=True):
+        code = int(ordered[start])
+        spatial = tuple(d for d in divmod(code >> 6, 7) if d != NO_DIM)
+        edges = tuple(d for d in DIMS if code >> (5 - d) & 1)
+        yield Kind(spatial, edges, xp.asarray(order[start:end], device=key.device))
