@@ -29,10 +29,11 @@ from designgym.core.trial import Trial
 from designgym.core.workload import Workload
 from designgym.hashing.fingerprints import AuditedFingerprints
 from designgym.hashing.local_cache import LocalCache
-from designgym.studies.measuring import InProcess, Runner, SharedBehaviours, SharedMeasuring, is_result
+from designgym.studies.measuring import InProcess, Runner, SharedMeasuring
 from designgym.studies.processes import new_owner, regularly
 from designgym.studies.records import Record, StoredRun
 from designgym.studies.run_report import RunReport, RunTally
+from designgym.studies.shared_behaviours import SharedBehaviours, is_result
 from designgym.studies.store_base import FOREIGN_LEASE_S, RunStore
 
 BEAT_S = FOREIGN_LEASE_S / 4  # how often a run says that it lives, however long the simulator takes
@@ -105,7 +106,7 @@ class SearchRun:
         simulator, workload = setting.simulator, setting.workload
         seed = 0 if simulator.deterministic else setting.simulator_seed
         self._fingerprints = AuditedFingerprints("on" if setting.functional else "off")
-        self._probed, self._cache = ProbeMemory(), cache
+        self._probed = ProbeMemory()
         self._measuring = SharedMeasuring(
             simulator, workload, fidelity=setting.fidelity, seed=seed,
             runner=InProcess(simulator) if runner is None else runner(self._stored), cache=cache, store=store,
@@ -313,9 +314,6 @@ class SearchRun:
         self._memory.preload([(trial.keys.canonical, trial.metrics) for trial in results])
         self._memory.link({trial.keys.functional: trial.keys.canonical for trial in reversed(results) if trial.keys.functional})
         if (behaviours := self._measuring.behaviours) is not None:
-            measured = [trial for trial in results if trial.obtained in ("measured", "audited")]
-            self._cache.preload([(trial.keys.canonical, trial.metrics) for trial in measured])
-            self._cache.link({trial.keys.functional: trial.keys.canonical for trial in measured if trial.keys.functional})
             behaviours.note(trial.keys.canonical for trial in results)
         self._evaluator.recall(record.trial for record in records)
         for record in records:

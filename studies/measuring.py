@@ -9,31 +9,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from designgym.core.batch import ProbeMemory
 from designgym.core.design import Design
 from designgym.core.function_simulator import FunctionSimulator
 from designgym.core.functional_hits import Wanted, sort_hits
 from designgym.core.keys import KeyMaker
-from designgym.core.measuring import agree, checked_results
+from designgym.core.measuring import checked_results
 from designgym.core.metrics import Metrics
-from designgym.core.protocols import EquivalenceCache, FingerprintPolicy, Simulator
+from designgym.core.protocols import EquivalenceCache, Simulator
 from designgym.core.trial import Obtained
 from designgym.core.workload import Workload
+from designgym.studies.shared_behaviours import SharedBehaviours, is_result
 from designgym.studies.store_base import NOBODY, RunStore
 
 CALL_S = 0.01  # simulator time per call: a transaction (0.6 ms) per call stays small beside it
 WAIT_S = 5.0  # longest sleep on another run's measurement before looking again
 
 OnResults = Callable[[Sequence[int], Sequence[Metrics]], None]
-
-
-def is_result(metrics: Metrics) -> bool:
-    """Return whether metrics are what the design does, and not a failure to find out."""
-    return metrics.status in ("ok", "infeasible")
 
 
 class Runner(Protocol):
@@ -63,34 +58,6 @@ class InProcess:
             self._design_s = max((time.perf_counter() - began) / len(part), 1e-6)
             on_results(range(start, start + len(part)), results)
             start += len(part)
-
-
-class SharedBehaviours:
-    """Functional keys that the runs of a study share (``functional="shared"``): what one of them measures stands for its equals in all.
-
-    Args:
-        probed: Functional keys that the run's evaluator has made, by canonical key.
-        policy: The run's own: what it believes, and its evidence.
-        agreement: Relative difference up to which an audit confirms a functional hit.
-
-    Attributes:
-        met: Functional keys of which the run has a result. Its evaluator knows what to do with further designs of these; those that it
-            wants measured are.
-    """
-
-    def __init__(self, probed: ProbeMemory, policy: FingerprintPolicy, agreement: float) -> None:
-        self.probed, self.policy, self.met = probed, policy, set[str]()
-        self._agreement = agreement
-
-    def note(self, keys: Iterable[str]) -> None:
-        """Note of which designs the run has results."""
-        self.met.update(functional for key in keys if (functional := self.probed.recall(key)) is not None)
-
-    def end_audit(self, key: str, claim: Metrics, result: Metrics | None) -> bool:
-        """Tell the policy what an audit found, nothing without a result; return whether that is evidence."""
-        functional = self.probed.recall(key)
-        agreed = None if result is None or not is_result(result) else agree(claim, result, self._agreement)
-        return functional is not None and self.policy.audited(functional, agreed)
 
 
 class SharedMeasuring:

@@ -11,6 +11,7 @@ import copy
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from designgym.studies.preparation import Prepared
 from designgym.studies.ray_session import is_one_host, node_here, pickled_by_value, ray_session
 from designgym.studies.remote_store import RemoteStore, start_keeper
 from designgym.studies.run_report import RunReport
+from designgym.studies.shared_behaviours import recall_behaviours
 from designgym.studies.store import Store
 from designgym.studies.store_opening import MEMORY
 from designgym.studies.tune_trial import Payload, run_trial
@@ -114,21 +116,24 @@ def _run(
     from ray import tune
 
     from designgym.hashing.shared_cache import SharedCache
+    from designgym.studies.placement import Placement, clear
 
-    resources = prepared.definition.simulator.resources
+    resources, sweep_name = prepared.definition.simulator.resources, f"designgym-{uuid.uuid4().hex}"
     cache = SharedCache(payload.cache) if payload.cache else None  # made here, so that it lives as long as the sweep
     try:
-        need: dict[str, float] = {"cpu": resources.cpus, "gpu": resources.gpus}
+        need: dict[str, float] = {"CPU": resources.cpus, "GPU": resources.gpus}
         if resources.memory_bytes:
             need["memory"] = resources.memory_bytes
         room_for(resources)
+        if cache is not None and prepared.definition.functional == "shared":
+            recall_behaviours(cache, prepared.store, prepared.definition.name)
         if _on_pool(prepared, evaluate_on):
             payload = replace(payload, pool=start_pool(payload, resources))
-            need = {"cpu": 0.0, "memory": 1.0}  # the workers have the CPUs; Tune refuses trials that need nothing at all
+            need = {"memory": 1.0}  # the workers have the CPUs; Tune refuses trials that need nothing at all
             workers = workers or 2 * int(ray.cluster_resources().get("CPU", 1))
         with tempfile.TemporaryDirectory(prefix="dg-tune-", dir=session, ignore_cleanup_errors=True) as folder:
             tuner = tune.Tuner(
-                tune.with_resources(tune.with_parameters(run_trial, payload=payload), need),
+                tune.with_resources(tune.with_parameters(run_trial, payload=payload), Placement(sweep_name, need)),
                 param_space={"run": tune.grid_search([run.plan.run for run in prepared.pending])},
                 tune_config=tune.TuneConfig(
                     scheduler=copy.deepcopy(scheduler), max_concurrent_trials=workers, reuse_actors=True, **_goal(scheduler)
@@ -141,6 +146,7 @@ def _run(
             results = tuner.fit()
         _conclude(prepared, results, scheduler)
     finally:
+        clear(sweep_name)  # before what the runs use
         for actor in payload.pool or ():
             ray.kill(actor)
         if cache is not None:
