@@ -115,8 +115,14 @@ class AuditedFingerprints:
             self._measure_s += seconds
             self._judge_economy()
 
-    def verdict(self, functional_key: str, canonical_key: str) -> Verdict:
-        """Return what to do with a functional hit; each ``audit`` is to be answered by `audited`."""
+    def verdict(self, functional_key: str, canonical_key: str, *, patient: bool = True) -> Verdict:
+        """Return what to do with a functional hit; each ``audit`` is to be answered by `audited`.
+
+        Args:
+            functional_key: The key that was hit.
+            canonical_key: That of the design that hit it.
+            patient: Whether the asker may wait for the first audits, where others make them; who may not makes another one.
+        """
         with self._lock:
             if self.mode == "off" or not self._trusted:
                 return "ignore"
@@ -124,7 +130,7 @@ class AuditedFingerprints:
                 self._note_refuted()
                 return "ignore"
             under_way = sum(map(len, self._under_way.values()))
-            if self._audits < self.first_audits <= self._audits + under_way:
+            if patient and self._audits < self.first_audits <= self._audits + under_way:
                 return "wait"  # for the first audits
             self._hits += 1
             self._refuted_in_a_row = 0

@@ -69,9 +69,9 @@ def sort_hits(cache: EquivalenceCache, policy: FingerprintPolicy, wanted: Sequen
             if verdicts[one.key] == "audit":
                 checked.add(functional)
     if not any(verdict in ("audit", "hold", "measure", "ignore") for verdict in verdicts.values()):
-        for one in wanted:
-            if verdicts[one.key] == "wait":  # for audits of other threads: one is measured meanwhile, so that nobody waits for ever
-                verdicts[one.key] = "hold"
+        for one, functional in probed:
+            if verdicts[one.key] == "wait":  # for audits of others, who may themselves wait for this one to come back
+                verdicts[one.key] = policy.verdict(functional, one.key, patient=False)
                 break
     hold = [(functional, one.key, one.token) for one, functional in probed if verdicts[one.key] in ("audit", "hold")]
     for (functional, key, _), answer in zip(hold, cache.claim(hold, audit=True), strict=True):

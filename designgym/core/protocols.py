@@ -195,11 +195,11 @@ class FingerprintPolicy(Protocol):
         """Note the time of measuring ``count`` designs."""
         ...
 
-    def verdict(self, functional_key: str, canonical_key: str) -> Literal["serve", "audit", "wait", "ignore"]:
+    def verdict(self, functional_key: str, canonical_key: str, *, patient: bool = True) -> Literal["serve", "audit", "wait", "ignore"]:
         """Return what to do with a functional hit.
 
-        ``serve`` it; ``audit``: measure it to check, and tell `audited`; ``wait``: ask again when audits that are under way are through;
-        ``ignore``: measure it, since this fingerprint is known bad.
+        ``serve`` it; ``audit``: measure it to check, and tell `audited`; ``wait``: ask again when audits that are under way are through
+        (``patient`` askers only); ``ignore``: measure it, since this fingerprint is known bad.
         """
         ...
 

@@ -58,7 +58,7 @@ def test_runs_share_what_equivalent_designs_did_and_are_otherwise_the_same(tmp_p
     assert len(shared.calls) == len(set(shared.calls)) < len(alone.calls) - 40
     # an audit may find that another run has measured the very design
     assert found["measured"] <= len(shared.calls) <= found["measured"] + found["audited"]
-    # beyond audits and the distrust of the first hits, a behaviour is measured once in all runs
+    # beyond audits a behaviour is measured once in all runs
     counts = Counter(other.loc[other["obtained"] == "measured", "key_functional"])
     assert max(counts.values()) == 1 and found["audited"] >= 40
     by_design = other["design.a"] * other["design.b"] * (1 + other["design.a"] * 1e-14)
@@ -109,4 +109,4 @@ def test_shared_is_refused_where_nothing_is_shared(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"shares with nobody: give cache=SharedCache\('name'\), or use 'on'"):
             dg.envs.make_evaluator("designgym/AutoMLZero-v0", functional="shared", cache=cache)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="'auto', 'on' or 'off', or 'shared'"):
-        Study("s", "designgym/AutoMLZero-v0", functional="share")  # type: ignore[arg-type]
+        Study("s", "designgym/AutoMLZero-v0", functional="share")
