@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -231,10 +231,11 @@ class LocalCache:
                 self._reservations.move_to_end(key)
             return len(held)
 
-    def release(self, owner: str) -> int:
-        """End all reservations of an owner that died; return how many."""
+    def release(self, owner: str, keys: Collection[str] | None = None) -> int:
+        """End all reservations of an owner that died, or those of the ``keys``; return how many."""
         with self._lock:
-            held = [key for key, reservation in self._reservations.items() if reservation.owner == owner]
+            held = [key for key in self._reservations if keys is None or key in keys]
+            held = [key for key in held if self._reservations[key].owner == owner]
             for key in held:
                 self._end(key, self._reservations[key].token)
             return len(held)

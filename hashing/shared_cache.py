@@ -78,7 +78,11 @@ class SharedCache:
 
     def lookup(self, keys: Sequence[str]) -> list[Lookup]:
         """See `LocalCache.lookup`; one call for all keys."""
-        return list(map(unpack_lookup, self._call("lookup", list(keys), self._client))) if keys else []
+        try:
+            return list(map(unpack_lookup, self._call("lookup", list(keys), self._client))) if keys else []
+        except KeyboardInterrupt:  # reserved, perhaps, under tokens that nobody will ever hear of, by a process that lives on
+            self._actor.release.remote(list(keys), self._client)
+            raise
 
     def fill(self, measured: Sequence[tuple[str, str, Metrics]]) -> list[Metrics]:
         """See `LocalCache.fill`; one call for all results."""
@@ -239,6 +243,10 @@ class _CacheActor:
 
     async def lookup(self, keys: list[str], client: str) -> list[PackedLookup]:
         return list(map(pack_lookup, self._cache.lookup(keys, owner=client)))
+
+    async def release(self, keys: list[str], client: str) -> None:
+        """End what a client reserved of the keys."""
+        self._cache.release(client, set(keys))
 
     async def fill(self, measured: list[tuple[str, str, PackedMetrics]]) -> list[PackedMetrics]:
         return list(map(pack, self._cache.fill([(key, token, unpack(packed)) for key, token, packed in measured])))

@@ -169,3 +169,23 @@ def test_several_measurements_are_averaged_whoever_makes_them_and_forgotten(clus
 def test_bad_options_are_refused_by_the_client(cluster: None) -> None:
     with pytest.raises(InputError, match="measurements"):
         SharedCache("never made", measurements=0)
+
+
+def test_a_lookup_that_is_interrupted_before_its_answer_leaves_nothing_reserved(
+    cache: SharedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    answered = ray.get
+
+    def interrupted(*given: Any, **options: Any) -> None:
+        answered(*given, **options)
+        raise KeyboardInterrupt
+
+    assert [found.kind for found in cache.lookup(["held"])] == ["reserved"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ray, "get", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cache.lookup(["lost", "gone"])
+    other = SharedCache(cache.name, owner="another")
+    assert [found.kind for found in other.lookup(["lost", "gone", "held"])] == ["reserved", "reserved", "busy"]
