@@ -129,7 +129,7 @@ def _strided(xp: Any, tile: Array, offset: Array, batch: Batch, *, inner: bool) 
         applies = (stride > 1) & (tiles[d] >= window)
         outputs = xp.floor((tiles[d] + stride - window) / stride)
         strided = outputs * xp.minimum(stride, window) + xp.clip(window - stride, 0.0, None)
-        step = xp.where(window < stride, window, offsets[d] * stride) if inner else offsets[d] * stride
+        step = outputs * (xp.minimum(window, stride) if inner else stride)
         tiles[d], offsets[d] = xp.where(applies, strided, tiles[d]), xp.where(applies, step, offsets[d])
     return xp.stack(tiles), xp.stack(offsets)
 

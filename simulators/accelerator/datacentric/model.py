@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from designgym.simulators.accelerator.arrays import Array, namespace, to_numpy
+from designgym.simulators.accelerator.arrays import Array, namespace
 from designgym.simulators.accelerator.datacentric.analysis import Outermost, Result, analyse
 from designgym.simulators.accelerator.datacentric.batch import ABSENT, Batch
 from designgym.simulators.accelerator.datacentric.levels import DIMS, C, K, Level, R, S, X, Y, complete

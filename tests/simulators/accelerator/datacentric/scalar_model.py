@@ -123,7 +123,7 @@ def build_levels(problem: Problem) -> tuple[list[list[Directive]], list[dict[str
                 if stride > 1 and d.tile >= window:
                     outputs = (d.tile + stride - window) // stride
                     d.tile = outputs * min(stride, window) + max(window - stride, 0)
-                    d.offset = window if number and window < stride else d.offset * stride
+                    d.offset = outputs * (window if number and window < stride else stride)
         if not 1 <= sum(d.spatial for d in level) <= 2:
             raise Rejected("exit 255")
         levels.append(level)
