@@ -74,13 +74,11 @@ def program_answer(design: Design, examples: int, canonical: bool) -> Any:
     """Return what the probe of a program looks at."""
     from designgym.simulators.programs.canonical import canonical_program
     from designgym.simulators.programs.instructions import LISTS, pack
-    from designgym.simulators.programs.runner import run_packed
-    from designgym.simulators.programs.simulator import REPETITIONS
-    from designgym.simulators.programs.tasks import probe_tasks
+    from designgym.simulators.programs.probe import behaviour
 
     packed = pack([design[name] for name in LISTS])
-    tasks = probe_tasks(_PROGRAM_FEATURES, examples, REPETITIONS)
-    return run_packed(canonical_program(packed) if canonical else packed, tasks, n_train=examples, keep_answers=True).answers
+    seen = behaviour(canonical_program(packed) if canonical else packed, _PROGRAM_FEATURES, examples=examples)
+    return seen.answers, seen.stops
 
 
 def expression_answer(design: Design, examples: int, canonical: bool) -> Any:

@@ -167,6 +167,22 @@ def _keep(answers: Array, answer: int, memory: Array, slots: Array, tasks: int, 
 
 
 @compiled
+def _measure(scales: Array, row: int, memory: Array, slots: Array, features: int, tasks: int, running: Array) -> None:
+    """Fills a row with the largest magnitude in each register, of the tasks that still run; NaN does not count."""
+    register = 0
+    for type_ in range(COUNT_OF.size):
+        for i in range(COUNT_OF[type_]):
+            block, largest = slots[_FIRST_SLOT[type_] + i], 0.0
+            for element in range(_size(type_, features)):
+                for task in range(tasks):
+                    magnitude = abs(memory[at(block + element * tasks + task)])
+                    if magnitude > largest and running[task]:
+                        largest = magnitude
+            scales[row, register] = largest
+            register += 1
+
+
+@compiled
 def _run_program(
     code: Array,
     values: Array,
@@ -184,6 +200,7 @@ def _run_program(
     running: Array,
     errors: Array,
     answers: Array,
+    scales: Array,
 ) -> int:
     """See `_compile_run`, whose function has the same arguments and result."""
     tasks = running.size
@@ -197,6 +214,10 @@ def _run_program(
     _lay_out(slots, features, tasks)
     _decode(code, decoded)
     keep = answers.shape[0] == n_train + n_valid
+    halves = scales.shape[0]
+    for row in range(halves):
+        for register in range(scales.shape[1]):
+            scales[row, register] = 0.0
     done = 0
     _execute(decoded, values, bounds[0], bounds[1], memory, slots, features, tasks, seed)
     executed = bounds[1] - bounds[0]
@@ -213,6 +234,8 @@ def _run_program(
             _show(train_x, train_y, done - 1, True, memory, slots, features, tasks)
             _execute(decoded, values, bounds[2], bounds[3], memory, slots, features, tasks, seed)
             executed += bounds[3] - bounds[2]
+            if halves == 2 and (done == n_train // 2 or done == n_train):
+                _measure(scales, 1 if done == n_train else 0, memory, slots, features, tasks, running)
     for task in range(tasks):
         errors[task] = 0.0
     example = 0
@@ -253,6 +276,7 @@ def _compile_run(sources: int) -> Callable[..., int]:
         running: Array,
         errors: Array,
         answers: Array,
+        scales: Array,
     ) -> int:
         """Sets up, trains on one example after another, and validates, on all tasks.
 
@@ -274,6 +298,8 @@ def _compile_run(sources: int) -> Callable[..., int]:
             errors: Filled with the sums of squared errors in validation, of no meaning for a task that stopped, shape ``(tasks,)``.
             answers: Filled with every prediction, shape ``(n_train + validated examples, tasks)``, NaN from where a task stops; or of no
                 rows, where they are not wanted.
+            scales: Filled with the largest magnitude in each register after half of the training examples and after all, of the tasks that
+                still run, 0 where none does, shape ``(2, REGISTERS)``; or of no rows, where they are not wanted.
 
         Returns:
             Instructions executed, an instruction on all tasks counting once.
@@ -297,6 +323,7 @@ def _compile_run(sources: int) -> Callable[..., int]:
             running,
             errors,
             answers,
+            scales,
         )
 
     return run_program

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from designgym.simulators.programs.instructions import Packed, as_arrays
 from designgym.simulators.programs.kernel import BLOCKS, memory_size, run_program
+from designgym.simulators.programs.operations import REGISTERS
 from designgym.simulators.programs.tasks import TaskArrays
 
 MAX_ABS_ERROR = 100.0  # a task stops at a larger error, as in AutoML-Zero
@@ -28,12 +29,15 @@ class Run:
         finished: Whether each task came to its end, shape ``(tasks,)``.
         mean_squared_error: In validation, of no meaning for a task that did not, shape ``(tasks,)``.
         answers: Every prediction if asked for, shape ``(train + valid examples, tasks)``, NaN from where a task stops; else no rows.
+        scales: Largest magnitude in each register after half of the training examples and after all, of the tasks that still run then, if
+            asked for, shape ``(2, REGISTERS)``; else no rows.
         executed: Instructions executed, each once for all tasks.
     """
 
     finished: NDArray[np.bool_]
     mean_squared_error: NDArray[np.float64]
     answers: NDArray[np.float64]
+    scales: NDArray[np.float64]
     executed: int
 
     @cached_property
@@ -77,6 +81,7 @@ def run_packed(
     n_train: int | None = None,
     seed: int = 0,
     keep_answers: bool = False,
+    keep_scales: bool = False,
     limit: float = MAX_ABS_ERROR,
 ) -> Run:
     """Run a packed program, whatever it contains, as it stands.
@@ -87,6 +92,7 @@ def run_packed(
         n_train: Examples to train on, the first ones; all by default.
         seed: Of the random numbers that it draws.
         keep_answers: Whether every prediction is kept.
+        keep_scales: Whether `Run.scales` are.
         limit: A task stops at an error above this, or at one that is NaN; with a limit that is NaN it never does.
     """
     code, bounds = as_arrays(packed)
@@ -97,20 +103,19 @@ def run_packed(
     _scratch.fit(features, n_tasks, len(code))
     running, errors = np.empty(n_tasks, np.int64), np.empty(n_tasks)
     answers = np.empty((n_train + len(tasks.valid_x) if keep_answers else 0, n_tasks))
+    scales = np.empty((2 if keep_scales else 0, REGISTERS))
     executed = run_program(
         code, code.view(np.float64)[:, 4], bounds, *tasks.flat, n_train, limit, np.uint64(seed),
-        _scratch.memory, _scratch.slots, _scratch.decoded, running, errors, answers,
+        _scratch.memory, _scratch.slots, _scratch.decoded, running, errors, answers, scales,
     )  # fmt: skip
-    return Run(running != 0, errors / len(tasks.valid_x), answers, int(executed))
+    return Run(running != 0, errors / len(tasks.valid_x), answers, scales, int(executed))
 
 
-def run_batch(
-    programs: Sequence[Packed], tasks: TaskArrays, *, n_train: int, seed: int, threads: int = 1, keep_answers: bool = False
-) -> list[Run]:
+def run_batch(programs: Sequence[Packed], tasks: TaskArrays, *, n_train: int, seed: int, threads: int = 1) -> list[Run]:
     """Run several programs, ``threads`` at a time; see `run_packed`. Their order and company change nothing."""
 
     def run(packed: Packed) -> Run:
-        return run_packed(packed, tasks, n_train=n_train, seed=seed, keep_answers=keep_answers)
+        return run_packed(packed, tasks, n_train=n_train, seed=seed)
 
     if threads == 1 or len(programs) < 2:
         return [run(packed) for packed in programs]

@@ -10,20 +10,15 @@ import numpy as np
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError
-from designgym.core.fingerprint import fingerprint
 from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.programs.canonical import canonical_program
 from designgym.simulators.programs.instructions import LISTS, RECORD_BYTES, Packed, pack
+from designgym.simulators.programs.probe import behaviour
 from designgym.simulators.programs.runner import MAX_ABS_ERROR, Run, run_batch, run_packed
 from designgym.simulators.programs.space import program_space
 from designgym.simulators.programs.tasks import TaskSet, probe_tasks
-
-PROBED_EXAMPLES = 10  # to train on, and as many to validate on, as in AutoML-Zero's functional equivalence checking
-REPETITIONS = 8  # of the probe, each with other examples and other random numbers; they run side by side, so that few more cost little
-MANTISSA_BITS = 32  # that count of a prediction: less, and slow learners look like those that do not learn
-ATOL = 1e-30  # predictions that are all below this are zeros; smaller ones of a program than its largest are told apart by MANTISSA_BITS
 
 _METRICS = (
     metric("fitness", goal="max", doc="mean over tasks of 1 - 2 arctan(RMS error) / pi, 0 for a stopped task; 1 is perfect"),
@@ -79,15 +74,12 @@ class AutoMLZero:
         return [_measured(run, cost_s) for run in runs]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
-        """Return the digest of what each program predicts on a few fixed examples of as many features, while it learns and after.
-
-        How a task stops makes no difference to its fitness, so it makes none here. What a program does only after more than 10 examples
-        is not seen.
-        """
-        arrays = probe_tasks(_tasks(workload).features, PROBED_EXAMPLES, REPETITIONS)
-        programs = [_canonical(design) for design in designs]
-        runs = run_batch(programs, arrays, n_train=PROBED_EXAMPLES, seed=seed, threads=1, keep_answers=True)
-        return [fingerprint(run.answers, mantissa_bits=MANTISSA_BITS, atol=ATOL).key for run in runs]
+        """Return a digest of each program's `Behaviour` on fixed examples of as many features as the workload's."""
+        tasks = _tasks(workload)
+        return [
+            behaviour(_canonical(design), tasks.features, train_examples=tasks.train_examples, seed=seed).fingerprint().key
+            for design in designs
+        ]
 
 
 def effective_instructions(design: Design) -> int:

@@ -127,14 +127,21 @@ def _teacher(kind: Kind, features: int, rng: np.random.Generator) -> Callable[[F
 
 
 @lru_cache(maxsize=16)
-def probe_tasks(features: int, examples: int, repetitions: int) -> TaskArrays:
+def probe_tasks(features: int, examples: int, repetitions: int, *, train_examples: int | None = None) -> TaskArrays:
     """Return the fixed canonical examples of the functional key: some features and labels that no program is made for.
 
     The labels of the repetitions come from a linear, an affine and a nonlinear teacher in turn, so that the key depends on the number of
     features alone and not on the workload.
+
+    Args:
+        features: Length of the feature vector.
+        examples: To validate on.
+        repetitions: Tasks.
+        train_examples: To train on, ``examples`` by default; fewer of them are the first of more.
     """
+    train_examples = examples if train_examples is None else train_examples
     parts = [
-        TaskSet(KINDS[i % len(KINDS)], features, seed=1_000_003 + i, tasks=1, train_examples=examples, valid_examples=examples).arrays()
+        _generate(TaskSet(KINDS[i % len(KINDS)], features, 1_000_003 + i, 1, train_examples, valid_examples=examples))
         for i in range(repetitions)
     ]
     join = [np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in ("train_x", "train_y", "valid_x", "valid_y")]

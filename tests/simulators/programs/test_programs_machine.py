@@ -14,7 +14,7 @@ from designgym.simulators.programs import Program, TaskSet
 from designgym.simulators.programs.instructions import FIELDS, LISTS, Packed, pack
 from designgym.simulators.programs.kernel import BLOCKS, memory_size, run_program
 from designgym.simulators.programs.known_programs import affine_regressor, linear_regressor, neural_network
-from designgym.simulators.programs.operations import CODES, OPERATIONS
+from designgym.simulators.programs.operations import CODES, OPERATIONS, REGISTERS
 from designgym.simulators.programs.runner import run_packed
 from designgym.simulators.programs.space import program_space
 
@@ -92,14 +92,15 @@ def test_no_code_at_all_makes_the_machine_write_outside_its_memory(data: st.Data
     size = memory_size(features, tasks)
     around, slots, decoded = np.full(size + 2 * guard, 7.0), np.full(BLOCKS + 2 * guard, 7), np.full((n + 2, 8), 7)
     answers, running, errors = np.full((9, tasks), 7.0), np.full((2, tasks), 7), np.full(3 * tasks, 7.0)
+    scales = np.full((4, REGISTERS), 7.0)
     examples = TaskSet("linear", features, tasks=tasks, train_examples=4, valid_examples=3).arrays()
     run_program(
         code, code.view(np.float64)[:, 4], np.array([0, *cuts, n]), *examples.flat, 4, 100.0, np.uint64(0),
-        around[guard:-guard], slots[guard:-guard], decoded[1:-1], running[0], errors[tasks:-tasks], answers[1:-1],
+        around[guard:-guard], slots[guard:-guard], decoded[1:-1], running[0], errors[tasks:-tasks], answers[1:-1], scales[1:-1],
     )  # fmt: skip
     for array in (around[:guard], around[-guard:], slots[:guard], slots[-guard:], decoded[0], decoded[-1], running[1]):
         assert (array == 7).all()
-    for array in (errors[:tasks], errors[-tasks:], answers[0], answers[-1]):
+    for array in (errors[:tasks], errors[-tasks:], answers[0], answers[-1], scales[0], scales[-1]):
         assert (array == 7).all()
     assert set(running[0].tolist()) <= {0, 1}
     assert len(set(slots[guard:-guard].tolist())) == BLOCKS  # still a permutation of the blocks

@@ -13,9 +13,11 @@ from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.workload import Workload
 from designgym.hashing.functional import functional_hash
 from designgym.simulators.programs import AutoMLZero, Program, TaskSet, TaskWorkloads
+from designgym.simulators.programs.instructions import LISTS, pack
 from designgym.simulators.programs.known_programs import affine_regressor, linear_regressor, neural_network
+from designgym.simulators.programs.probe import REPETITIONS, VERSION, behaviour
 from designgym.simulators.programs.simulator import effective_instructions
-from designgym.simulators.programs.tasks import MOST_FEATURES
+from designgym.simulators.programs.tasks import MOST_FEATURES, probe_tasks
 
 SIMULATOR = AutoMLZero()
 WORKLOADS = TaskWorkloads()
@@ -24,6 +26,10 @@ SMALL = Workload("small", TaskSet("linear", 3, tasks=4, train_examples=40, valid
 
 def design(program: dict[str, Any]) -> Any:
     return SIMULATOR.space.validate(program)
+
+
+def packed(program: dict[str, Any]) -> Any:
+    return pack([design(program)[name] for name in LISTS])
 
 
 def measure(program: dict[str, Any], workload: Workload | str, **options: Any) -> Any:
@@ -216,6 +222,47 @@ def test_the_probe_sees_small_predictions_that_will_grow() -> None:
     ]
     doubling = written({"op": "s_add", "in1": 3, "in2": 3, "out": 3}, {"op": "s_add", "in1": 3, "in2": 4, "out": 1}, setup=setup)
     assert SIMULATOR.probe([design(doubling)], SMALL) != SIMULATOR.probe([design(written())], SMALL)
+
+
+DOUBLING = [{"op": "v_add", "in1": 1, "in2": 1, "out": 1}, {"op": "v_add", "in1": 0, "in2": 1, "out": 1}]
+TIMES_ZERO = {"op": "vv_dot", "in1": 1, "in2": 2, "out": 1}
+
+
+def test_the_probe_sees_what_overflows_after_a_thousand_examples() -> None:
+    """Zeros while v1 is finite, then NaN: v1 = 2 v1 + x, and v2 holds zeros."""
+    doubling, summing = written(TIMES_ZERO, learn=DOUBLING), written(TIMES_ZERO, learn=[DOUBLING[1]])
+    late, never, empty = SIMULATOR.probe([design(each) for each in (doubling, summing, written())], WORKLOADS.get("linear-4"))
+    assert late != never == empty
+    assert measure(doubling, "linear-4")["stopped_tasks"] == 32 and measure(summing, "linear-4")["stopped_tasks"] == 0
+    few = Workload("few", WORKLOADS.get("linear-4").data.head(500))
+    assert len(set(SIMULATOR.probe([design(each) for each in (doubling, summing, written())], few))) == 1  # 500 are too few to stop
+    assert measure(doubling, few)["stopped_tasks"] == 0
+
+
+def test_a_program_is_run_on_only_if_a_register_grows() -> None:
+    """Then the probe knows after how many predictions each task stops; those that stopped at once are not counted again."""
+    double = {"op": "s_add", "in1": 2, "in2": 2, "out": 2}
+    setup, zero = [{"op": "s_const", "out": 2, "value": 1.0}], {"op": "s_mul", "in1": 2, "in2": 3, "out": 1}
+    doubling = behaviour(packed(written(zero, setup=setup, learn=[double])), 1)
+    assert doubling.stops.tolist() == [1024] * REPETITIONS and not doubling.answers.any()
+    for still in (linear_regressor(), neural_network(), written(zero, setup=setup)):
+        assert not behaviour(packed(still), 4).stops.any()
+    at_once = behaviour(packed(written({"op": "s_div", "in1": 3, "in2": 4, "out": 1}, setup=setup, learn=[double])), 1)
+    assert np.isnan(at_once.answers).all() and not at_once.stops.any()
+
+
+def test_more_canonical_examples_begin_with_the_fewer() -> None:
+    few, many = probe_tasks(3, 10, 4), probe_tasks(3, 10, 4, train_examples=50)
+    np.testing.assert_array_equal(few.train_x, many.train_x[:10])
+    np.testing.assert_array_equal(few.train_y, many.train_y[:10])
+    np.testing.assert_array_equal(few.valid_x, many.valid_x)
+
+
+def test_functional_keys_change_only_with_the_version_of_the_probe() -> None:
+    """Whoever has to change this raises `probe.VERSION`: a store's functional keys would be taken for the new ones."""
+    assert VERSION == 2
+    designs = SIMULATOR.space.sample(np.random.default_rng(0), 100)
+    assert blake3(b"".join(SIMULATOR.probe(designs, SMALL))).hexdigest(length=8) == "e7eaa779a92f6f6f"
 
 
 def test_a_program_is_a_candidate_of_the_functional_hash() -> None:
