@@ -36,7 +36,7 @@ def nest(row: dict[str, str]) -> ScalarNest:
         loops = next(entry for entry in of if entry["type"] == "temporal")
         kept = next(entry for entry in of if entry["type"] == "datatype")["keep"]
         block = 4 if name in ("shared_glb", "DRAM") else 1
-        buffer = architecture[key] if key else {"rbw": math.inf, "wbw": math.inf}
+        buffer: dict[str, Any] = architecture[key] if key else {"rbw": math.inf, "wbw": math.inf}
         energy = sram_pj(buffer["depth"], 16 * block) if key else 200.0 * block
         levels.append(
             ScalarLevel(

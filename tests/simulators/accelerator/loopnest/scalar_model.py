@@ -174,7 +174,8 @@ def evaluate(nest: ScalarNest, *, links: bool = True) -> ScalarCounts:
     n = math.prod(nest.spatial.values())
     c0 = math.prod(level.factors[dim] for level in nest.levels for dim in DIMS)
     result = ScalarCounts(macs=c0 * n, instances=[n if c < array else 1 for c in range(n_levels)])
-    result.reads, result.updates, result.fills, result.level_pj = ([{} for _ in nest.levels] for _ in range(4))
+    result.reads, result.updates, result.fills = ([dict[str, int]() for _ in nest.levels] for _ in range(3))
+    result.level_pj = [{} for _ in nest.levels]
     fan = [n if c == array else 1 for c in range(n_levels)]
     for tensor in TENSORS:
         over_links = 0
