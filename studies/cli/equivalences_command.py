@@ -28,12 +28,19 @@ if TYPE_CHECKING:
 SamplesOption = Annotated[
     int, typer.Option("--samples", metavar="N", min=1, help="Random designs that are varied; fewer if the budget ends.")
 ]
-BudgetOption = Annotated[int, typer.Option("--budget", metavar="N", min=1, help="Most designs to measure.")]
+BudgetOption = Annotated[int, typer.Option("--budget", metavar="N", min=1, help="Most evaluations.")]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random designs.")]
 ToleranceOption = Annotated[
-    float, typer.Option("--tolerance", metavar="X", min=0.0, help="Relative difference of metrics up to which they are equal.")
+    float | None,
+    typer.Option(
+        "--tolerance", metavar="X", min=0.0,
+        help="Relative difference of metrics up to which they are equal; else 1e-9, or what the simulator's noise explains.",
+    ),
+]  # fmt: skip
+MeasurementsOption = Annotated[
+    int, typer.Option("--measurements", metavar="N", min=1, help="Evaluations of each design, for a noisy simulator.")
 ]
-DeclaredOption = Annotated[bool, typer.Option("--include-declared", help="Print the rule lines of what is declared already, too.")]
+DeclaredOption = Annotated[bool, typer.Option("--include-declared", help="Print the rules of what is declared already, too.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,16 +56,18 @@ def equivalences(
     budget: BudgetOption = 10_000,
     seed: SeedOption = 0,
     fidelity: FidelityOption = 1.0,
-    tolerance: ToleranceOption = 1e-9,
+    tolerance: ToleranceOption = None,
+    measurements: MeasurementsOption = 4,
     option: AssignmentsOption = None,
     include_declared: DeclaredOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Find out by measuring what makes no difference, and suggest rules for it.
 
-    Parameters without effect, values that act alike, parameters that may be swapped, groups in any order, bounds: always, or where
-    another parameter has one value. Nothing is adopted: a suggestion holds on the share of designs stated, for this workload, and wants
-    a reason before you declare it. Rules that are declared already are checked on the way; exit code 1 means that one is wrong.
+    Parameters without effect, values that act alike, bounds, sums and products that say all, parameters that may be swapped, one by one
+    or several together, groups in any order: always, or where another parameter has some values. Nothing is adopted: a suggestion holds
+    on the share of designs stated, for this workload, and wants a reason before you declare it. Rules that are declared already are
+    checked on the way; exit code 1 means that one is wrong.
     """
     from designgym.hashing.symmetry import find_equivalences
 
@@ -67,8 +76,9 @@ def equivalences(
     chosen, simulator = spec.workload(workload), spec.installed_simulator(parse_assignments(option))
     with Progress("evaluations at most", budget) as progress, users_code():
         found = find_equivalences(
-            simulator, chosen, samples=samples, budget=budget, seed=seed, fidelity=fidelity, tolerance=tolerance, progress=progress.advance
-        )
+            simulator, chosen, samples=samples, budget=budget, seed=seed, fidelity=fidelity, tolerance=tolerance,
+            measurements=measurements, progress=progress.advance,
+        )  # fmt: skip
     if as_json:
         print(json.dumps({"env": spec.id, "workload": chosen.name} | found.to_json(), indent=2, allow_nan=False))
     else:
@@ -84,12 +94,11 @@ def _print(title: str, found: Findings, include_declared: bool) -> None:
         print_table(title, ("finding", "status", "designs without a difference", "wrong on at most (95 %)"), rows)
     else:
         print(f"{title}: everything makes a difference")
-    lines = [one.rule for one in found.findings if one.rule and (include_declared or not one.declared)]
-    if lines:
+    if script := found.script(declared=include_declared):
         traits = f"workloads that are {' and '.join(found.traits)}" if found.traits else "this workload"
-        print(f"\nRules to consider, each of which says that it holds for all designs, on {traits}:")
-        for line in lines:
-            print(f"  {line}")
+        print(f"\nRules to consider, each of which says that it holds for all designs, on {traits}. As Python:\n\n{script}")
+    if unwritten := [one.words for one in found.findings if not one.rule and not one.declared]:
+        print(f"\nNo rule says, or none that goes together with those above: {'; '.join(unwritten)}.")
     if found.undecided:
         print("\nNot decided, for want of evaluations or designs (raise --budget):")
         for words in found.undecided:
@@ -100,7 +109,13 @@ def _print(title: str, found: Findings, include_declared: bool) -> None:
         "Each bound holds for itself: of many, about one in twenty is exceeded."
     )
     if found.failed:
-        print(f"{format_number(found.failed)} evaluations failed; their designs were left out.")
+        print(
+            f"{format_number(found.failed)} evaluations failed: two designs that fail tell nothing about each other; "
+            "one that fails again and again is not like one that works."
+        )
+    if found.noise:
+        scatter = ", ".join(f"{name} {100 * share:.2g} %" for name, share in found.noise.items())
+        print(f"Differences of means that the noise explains were taken for none: {scatter}. Smaller effects are not seen.")
     wrong = len(found.contradictions)
     print(
         f"The declared rules were checked on {format_number(found.declared_pairs)} pairs of designs: {wrong or 'none'} contradicted them."

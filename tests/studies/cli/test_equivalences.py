@@ -17,6 +17,10 @@ def test_what_is_declared_is_marked_and_what_is_new_is_suggested(run: Run) -> No
     assert "new" in lines["prefetcher makes no difference"] and "new" in lines["degree makes no difference"]
     assert "  Rewrite('prefetcher', to=\"'none'\")" in text and "Rewrite('policy'" not in text
     assert "pairs of designs: none contradicted them" in text
+    start, end = text.index("from designgym import"), text.index("# DesignSpace(..., ")
+    pasted: dict[str, object] = {}
+    exec(text[start:end], pasted)
+    assert pasted["symmetries"]
     assert "evaluations failed" in text, "thirteen ways crash"
 
 
