@@ -45,7 +45,13 @@ class Behaviour:
 
     def fingerprint(self, *, mantissa_bits: int = MANTISSA_BITS, atol: float = ATOL) -> Fingerprint:
         """Return the digest, by default that of the functional key."""
-        return fingerprint((VERSION, self.answers, self.stops), mantissa_bits=mantissa_bits, atol=atol)
+        seen = (self.answers, self.stops) if self.stops.any() else self.answers
+        return fingerprint(seen, mantissa_bits=mantissa_bits, atol=atol)
+
+    @property
+    def key(self) -> bytes:
+        """What `AutoMLZero.probe` answers."""
+        return bytes([VERSION]) + self.fingerprint().key
 
 
 def behaviour(packed: Packed, features: int, *, examples: int = EXAMPLES, train_examples: int = TRAIN_EXAMPLES, seed: int = 0) -> Behaviour:

@@ -76,10 +76,7 @@ class AutoMLZero:
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return a digest of each program's `Behaviour` on fixed examples of as many features as the workload's."""
         tasks = _tasks(workload)
-        return [
-            behaviour(_canonical(design), tasks.features, train_examples=tasks.train_examples, seed=seed).fingerprint().key
-            for design in designs
-        ]
+        return [behaviour(_canonical(design), tasks.features, train_examples=tasks.train_examples, seed=seed).key for design in designs]
 
 
 def effective_instructions(design: Design) -> int:
