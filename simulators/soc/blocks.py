@@ -64,8 +64,6 @@ class Blocks:
         energy_scale: From the technology of the accelerators' energies to the one built in.
         area_scale: The same, for areas.
         largest_power_of_two: The largest unrolling of an accelerator that is not the number of its task's iterations.
-        clocks_hz: Of accelerators, memories and buses.
-        widths_bytes: Per cycle, of memories and buses.
         memory_table: By kind, in the order of `MEMORY_KINDS`: rows of size in bytes, J per byte read and written, and m2, by size.
         source: Where the figures come from.
     """
@@ -78,8 +76,6 @@ class Blocks:
     energy_scale: float
     area_scale: float
     largest_power_of_two: int
-    clocks_hz: tuple[float, ...]
-    widths_bytes: tuple[float, ...]
     memory_table: tuple[tuple[tuple[float, float, float, float], ...], ...]
     source: str = ""
 
@@ -149,7 +145,7 @@ def _default() -> Blocks:
 
 
 def _from_json(data: Mapping[str, Any], where: str) -> Blocks:
-    known = ("source", "processor", "accelerators", "clocks_hz", "widths_bytes", "memory_table", "units")
+    known = ("source", "processor", "accelerators", "memory_table", "units")
     for name in data:
         if name not in known:
             raise UnknownNameError(f"entry of {where}:", name, known)
@@ -171,8 +167,6 @@ def _from_json(data: Mapping[str, Any], where: str) -> Blocks:
         number(scales, "energy_scale", "accelerators"),
         number(scales, "area_scale", "accelerators"),
         int(number(scales, "largest_power_of_two", "accelerators")),
-        _numbers(data["clocks_hz"], f"{where}: clocks_hz"),
-        _numbers(data["widths_bytes"], f"{where}: widths_bytes"),
         tuple(_table(tables.get(kind), f"{where}: memory_table: {kind}") for kind in MEMORY_KINDS),
         str(data.get("source", "")),
     )
@@ -190,12 +184,6 @@ def _table(rows: Any, where: str) -> tuple[tuple[float, float, float, float], ..
     if np.any(np.diff([row[0] for row in table]) <= 0):
         raise InputError(f"{where}: sizes must grow from row to row")
     return tuple(table)
-
-
-def _numbers(values: Any, where: str) -> tuple[float, ...]:
-    if not isinstance(values, list) or not values:
-        raise InputError(f"{where} is {shorten(values)}, expected a list of numbers")
-    return tuple(_positive(value, where) for value in values)
 
 
 def _positive(value: Any, where: str) -> float:
