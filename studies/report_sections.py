@@ -25,6 +25,7 @@ MAX_REASONS = 8
 MAX_HEADLINES = 6
 PADDED = 3  # metrics shown where the objective names only one
 MAX_SETTINGS = 40  # of the best design, in the header
+WIDE = 60  # letters in a line of what a design amounts to, beyond which there is no room for two beside each other
 
 GLOSSARY = (
     ("Design", "one point of the design space: a value for each parameter"),
@@ -63,7 +64,11 @@ def header(parts: Sequence[StudyData], meta: StudyMeta) -> str:
     for data in parts[:MAX_HEADLINES]:
         lines.append(f'<p class="lead">{_headline(data)}</p>')
         if len(data.best):
-            texts = list(data.texts(data.best.iloc[0].to_dict()).items())
+            first = data.best.iloc[0].to_dict()
+            if description := data.description(first):
+                lines.append(f'<pre class="meaning" aria-label="The best design">{escape(description)}</pre>')
+                continue
+            texts = list(data.texts(first).items())
             items = "".join(f"<li><span>{escape(name)}</span> {escape(text)}</li>" for name, text in texts[:MAX_SETTINGS])
             more = len(data.parameters) - MAX_SETTINGS
             items += f"<li>… and {more} more</li>" if more > 0 else ""
@@ -179,12 +184,16 @@ def best_designs(data: StudyData) -> str:
     rows = [
         (q.label, f"({q.scale.unit})" if q.scale.unit else "", column(q.values[positions] * q.scale.factor)) for q in key_quantities(data)
     ]
-    for name in data.parameters:
-        if name not in same:
-            unit = data.unit(f"design.{name}")
-            rows.append((name, f"({unit})" if unit != "1" else "", [text[name] for text in texts]))
+    literal = [
+        (name, f"({unit})" if (unit := data.unit(f"design.{name}")) != "1" else "", [text[name] for text in texts])
+        for name in data.parameters
+        if name not in same
+    ]
+    meanings = [data.description(row) for row in top.to_dict("records")]
+    rows += [] if all(meanings) else literal
     rows += [("searcher", "", [str(data.label[i]) for i in positions]), ("alike", "(proposals)", [f"{n:,}" for n in top["alike"]])]
-    text = side_by_side([str(i + 1) for i in range(len(top))], rows, label="The best designs")
+    heads = [str(i + 1) for i in range(len(top))]
+    text = side_by_side(heads, rows, label="The best designs")
     notes = [
         f"One column per distinct behaviour, best by {data.target.label} ({better(data.target.goal)}) first; "
         "“alike” counts the proposals that behaved the same."
@@ -195,8 +204,25 @@ def best_designs(data: StudyData) -> str:
         notes.append(f"{DASH}: without effect in this design.")
     groups = [(name, group) for name in data.parameters if (group := group_space(data.meta.space, name)) is not None]
     notes += [f"{words[0].upper()}{words[1:]}." for name, group in groups if (words := legend(name, group))]
+    folded = ""
+    if all(meanings):
+        text += _meanings(heads, meanings)
+        words = "".join(f'<p class="note">{escape(note)}</p>' for note in notes[1:])
+        proposed = side_by_side(heads, literal, label="The best designs as they were proposed")
+        folded = f"<details><summary>The designs as they were proposed</summary>{proposed}{words}</details>"
+        notes = [notes[0], "Shown is what has an effect, as the simulator writes it."]
     paper = f'<p class="note printed">On paper: the first {PRINTED} of these {len(top)} designs.</p>' if len(top) > PRINTED else ""
-    return text + paper + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+    return text + paper + "".join(f'<p class="note">{escape(note)}</p>' for note in notes) + folded
+
+
+def _meanings(heads: Sequence[str], meanings: Sequence[str]) -> str:
+    """Return what the designs amount to: beside each other where lines are short, else below each other."""
+    long = max(len(line) for text in meanings for line in text.splitlines()) > WIDE
+    cells = "".join(
+        f"<figure><figcaption>{escape(head)}</figcaption><pre>{escape(text)}</pre></figure>"
+        for head, text in zip(heads, meanings, strict=True)
+    )
+    return f'<div class="meanings{" long" if long else ""}">{cells}</div>'
 
 
 def runs(data: StudyData) -> str:

@@ -36,6 +36,13 @@ nav a { text-decoration:none; } nav a:hover, nav a:focus { text-decoration:under
 .design { display:flex; flex-wrap:wrap; gap:6px 8px; margin:12px 0 0; padding:0; list-style:none; font-size:14px; }
 .design li { border:1px solid var(--line); border-radius:5px; padding:2px 9px; max-width:100%; overflow-wrap:anywhere; }
 .design span { color:var(--soft); }
+pre.meaning { display:inline-block; max-width:100%; margin:12px 0 0; }
+.meanings { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr)); gap:12px; margin:14px 0; }
+.meanings.long { grid-template-columns:1fr; } .meanings figure { margin:0; min-width:0; display:flex; gap:10px; align-items:baseline; }
+.meanings figcaption { margin:0; min-width:1.2em; }
+.meanings pre { margin:0; flex:1; min-width:0; white-space:pre-wrap; overflow-wrap:anywhere; }
+.meanings figure:first-child figcaption { font-weight:600; color:var(--star); }
+details { margin:10px 0; } summary { cursor:pointer; color:var(--accent); font-size:14px; }
 .scroll { overflow-x:auto; margin:12px 0 4px; }
 .scroll:focus-visible { outline:2px solid var(--accent); }
 table { border-collapse:collapse; width:100%; font-size:14px; font-variant-numeric:tabular-nums; }

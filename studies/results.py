@@ -19,6 +19,7 @@ from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
 from designgym.core.space import DesignSpace
 from designgym.hashing.evidence import Evidence
+from designgym.studies.describing import Describing
 from designgym.studies.frames import study_frame
 from designgym.studies.objective_json import objective_from_json
 from designgym.studies.records import StoredRun
@@ -47,6 +48,7 @@ class BestTrial:
         run: The run that found it first.
         number: Its number there.
         workload: What it was evaluated on.
+        description: What the design amounts to, where the simulator says so: a formula, a program; the whole design is ``design``.
     """
 
     design: Design
@@ -59,6 +61,7 @@ class BestTrial:
     run: str
     number: int
     workload: str
+    description: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything about it as JSON data."""
@@ -72,12 +75,15 @@ class BestTrial:
         from designgym.studies.figures.design_texts import plain_value
 
         values = self.design.to_dict().items()  # numbers with all digits, groups and orderings in short
-        design = ", ".join(f"{name}={plain_value(value) if isinstance(value, list) else value}" for name, value in values)
+        design = "   " + ", ".join(f"{name}={plain_value(value) if isinstance(value, list) else value}" for name, value in values)
         metrics = ", ".join(f"{name} = {value:.6g} {shown_unit(self.units.get(name, ''))}".rstrip() for name, value in self.metrics.items())
         goal = ", ".join(f"{label} = {value:.6g}" for label, value in self.shown.items())
+        if self.description:
+            lines = self.description.splitlines()
+            design = f"   {lines[0]}" if len(lines) == 1 else "".join(f"\n    {line}" for line in lines)
         note = "" if self.feasible else ", breaks a constraint"
         found = f"{self.run} on {self.workload}, trial {self.number}, {self.obtained}"
-        return f"{goal}{note}\n  design   {design}\n  metrics  {metrics}\n  found by {found}"
+        return f"{goal}{note}\n  design{design}\n  metrics  {metrics}\n  found by {found}"
 
 
 class BestTrials(tuple[BestTrial, ...]):
@@ -139,6 +145,11 @@ class StudyResult:
     def space(self) -> DesignSpace:
         """Where it searches."""
         return DesignSpace.from_json(self.definition["space"])
+
+    @cached_property
+    def describe(self) -> Describing:
+        """Called with a design and a workload's name, returns what the design amounts to; nothing if the simulator does not say."""
+        return Describing(self.definition)
 
     @property
     def finished(self) -> bool:
@@ -277,7 +288,7 @@ class StudyResult:
             self.name, definition["env"], ", ".join(name for name, _ in definition["workloads"]), self.objective,
             [MetricSpec(**spec) for spec in definition["metrics"]], space=self.space, runs=runs, budget=definition["budget"],
             gpus=self.gpus, workload_digest=", ".join(digest for _, digest in definition["workloads"]),
-            commands=commands_of(definition), versions=versions(),
+            commands=commands_of(definition), versions=versions(), describe=self.describe,
         )  # fmt: skip
 
     @property
@@ -300,8 +311,9 @@ class StudyResult:
         shown = {term.label: float(term.expression(metrics)) for term in self.objective.terms}
         units = {spec["name"]: spec["unit"] for spec in specs}
         return BestTrial(
-            design, metrics, units, row["score"], shown, row["feasible"], row["obtained"], row["run"], row["number"], row["workload"]
-        )
+            design, metrics, units, row["score"], shown, row["feasible"], row["obtained"], row["run"], row["number"], row["workload"],
+            self.describe(design, row["workload"]),
+        )  # fmt: skip
 
     def _report(self, run: StoredRun) -> RunReport:
         frame = self.frame[self.frame["run"] == run.plan.run]

@@ -131,6 +131,11 @@ class Study:
         return self._definition.name
 
     @property
+    def store(self) -> str | os.PathLike[str] | None:
+        """Where its trials are kept, as it was given."""
+        return self._store
+
+    @property
     def definition(self) -> Definition:
         """Everything that the study's results depend on."""
         return self._definition

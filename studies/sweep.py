@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ from designgym.studies.preparation import Prepared
 from designgym.studies.ray_session import is_one_host, node_here, pickled_by_value, ray_session
 from designgym.studies.remote_store import RemoteStore, start_keeper
 from designgym.studies.run_report import RunReport
+from designgym.studies.run_warnings import SaidOnce
 from designgym.studies.shared_behaviours import recall_behaviours
 from designgym.studies.store import Store
 from designgym.studies.store_opening import MEMORY
@@ -87,7 +88,9 @@ def _keeper(store: Store) -> Iterator[RemoteStore | None]:
 
 def _payload(prepared: Prepared, spec: EnvironmentSpec, *, retell: bool) -> Payload:
     definition, where = prepared.definition, prepared.store.where
-    cache = f"designgym-{hashlib.blake2b(f'{where} {definition.name} {os.getpid()}'.encode(), digest_size=8).hexdigest()}"
+    # drivers of one cluster that use the same store measure nothing twice; the same path on another host is another file
+    place = where if "://" in where else f"{socket.gethostname()} {where}"
+    cache = f"designgym-{hashlib.blake2b(place.encode(), digest_size=8).hexdigest()}"
     return Payload(
         definition.name, where, cache if definition.reuse else "", spec.id if spec.id in BUILT_IN else _portable(spec),
         dict(definition.env_options),
@@ -150,7 +153,7 @@ def _run(
         for actor in payload.pool or ():
             ray.kill(actor)
         if cache is not None:
-            cache.shut_down()
+            cache.leave()
 
 
 def _on_pool(prepared: Prepared, evaluate_on: str) -> bool:
@@ -176,10 +179,13 @@ def _goal(scheduler: Any) -> dict[str, Any]:
 def _callback(progress: Callable[[RunReport], None] | None) -> Any:
     from ray import tune
 
+    say = SaidOnce()
+
     class Progress(tune.Callback):
-        """Hands reports on."""
+        """Hands reports and warnings on."""
 
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+            say(result.get("warnings", ()))
             if progress is not None and (data := result.get("report")) is not None:
                 score = data["best_score"]
                 progress(RunReport(**{**data, "best_score": float("-inf") if score is None else score}))

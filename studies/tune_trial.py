@@ -22,6 +22,7 @@ from designgym.studies.pool import OnPool, hide_gpus
 from designgym.studies.records import StoredRun
 from designgym.studies.remote_store import RemoteStore
 from designgym.studies.run_report import RunReport
+from designgym.studies.run_warnings import Warnings, kept_warnings
 from designgym.studies.store_base import RunStore
 
 WORST = -sys.float_info.max  # stands for "no result yet": Tune's schedulers want finite numbers
@@ -74,15 +75,27 @@ class Payload:
 
 def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
     """Run the search run named in ``config``; how far it got, and what went wrong, is in its reports and in the store."""
+    with kept_warnings() as warnings:
+        _run(config["run"], payload, warnings)
+
+
+def _run(name: str, payload: Payload, warnings: Warnings) -> None:
+    """Run a search run; the warnings that were kept go with its reports."""
     from ray import tune
+
+    last: dict[str, Any] = {}
+
+    def send(values: dict[str, Any]) -> None:
+        last.update(values)
+        tune.report({**values, "warnings": warnings[:]})
+        warnings.clear()
 
     def report(progress: RunReport) -> None:
         data = progress.to_json()
         score = data["best_score"]
         numbers = {name: value for name, value in data.items() if isinstance(value, int | float) and name not in ("run", "budget")}
-        tune.report({**numbers, "best_score": WORST if score is None else score, "report": data})
+        send({**numbers, "best_score": WORST if score is None else score, "report": data})
 
-    name = config["run"]
     if payload.pool is not None:
         hide_gpus()
     try:
@@ -95,10 +108,12 @@ def run_trial(config: Mapping[str, Any], payload: Payload) -> None:
                     store, payload.study, name, setting, lambda: choice.make(setting.simulator.space, setting.objective, seed),
                     cache=_cache(payload, name), runner=lambda stored: _runner(payload, setting.simulator, stored, isolated),
                 ).run(report, retell=payload.retell)  # fmt: skip
+        if warnings and last:
+            send(dict(last))
     except Exception as error:  # Tune would only try again: that is for workers that die
         kind = "" if isinstance(error, DesignGymError) else f"{type(error).__name__}: "
         whose = next((base.__name__ for base in (StoreError, InputError) if isinstance(error, base)), "")
-        tune.report({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": whose})
+        send({"best_score": WORST, "evaluations": 0, "error": f"{kind}{error}", "error_type": whose})
 
 
 def _store(payload: Payload) -> AbstractContextManager[RunStore]:
@@ -111,7 +126,7 @@ def _cache(payload: Payload, run: str) -> EquivalenceCache:
     from designgym.hashing.local_cache import LocalCache
     from designgym.hashing.shared_cache import SharedCache
 
-    return SharedCache(payload.cache, owner=run) if payload.cache else LocalCache()
+    return SharedCache(payload.cache, owner=f"{payload.study}/{run}") if payload.cache else LocalCache()
 
 
 def _runner(payload: Payload, simulator: Simulator, stored: StoredRun, isolated: Isolated) -> Runner:

@@ -43,7 +43,7 @@ def expression_pairs(space: DesignSpace, rng: np.random.Generator) -> Iterator[t
     from designgym.simulators.symbolic.space import NODES
 
     formula = BY_ID[FORMULA]
-    inputs, constants = probed_points(formula)
+    inputs, constants = probed_points(formula.id, formula.ranges)
     while True:
         graph = read_graph(space.sample(rng)[0][NODES], len(formula.variables))
         other = _rewritten(graph, rng)

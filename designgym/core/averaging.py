@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from designgym.core.describing import described
 from designgym.core.design import Design
 from designgym.core.errors import InputError
 from designgym.core.measuring import checked_results
@@ -62,6 +63,10 @@ class Averaged:
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
         """Return what a single measurement's probe does."""
         return self._simulator.probe(designs, workload, seed=seed)
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return what the simulator says of a design."""
+        return described(self._simulator, design, workload)
 
 
 def _seed(seed: int, number: int) -> int:

@@ -26,9 +26,9 @@ class FunctionSimulator:
 
     def __init__(
         self, function: Callable[..., Mapping[str, float] | Metrics], space: DesignSpace, metrics: Sequence[MetricSpec], version: str,
-        deterministic: bool, resources: Resources, name: str,
+        deterministic: bool, resources: Resources, name: str, describe: Callable[[Design], str] | None = None,
     ) -> None:  # fmt: skip
-        self._function = function
+        self._function, self._describe = function, describe
         self.space, self.metrics, self.version = space, tuple(metrics), version
         self.deterministic, self.resources, self.name = deterministic, resources, name
         self.__doc__ = function.__doc__
@@ -45,6 +45,10 @@ class FunctionSimulator:
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> None:
         """Return None: a plain function has no cheap probe."""
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return what the design amounts to, if the author of the function has said how to tell."""
+        return self._describe(design) if self._describe is not None else ""
 
     def _one(self, design: Design, workload: Workload, seed: int) -> Metrics:
         started = time.perf_counter()
@@ -78,6 +82,7 @@ def simulator(
     deterministic: bool = True,
     resources: Resources | None = None,
     name: str | None = None,
+    describe: Callable[[Design], str] | None = None,
 ) -> Callable[[Callable[..., Mapping[str, float] | Metrics]], FunctionSimulator]:
     """Decorate ``function(design, workload, *, seed) -> {metric: value}`` into a simulator.
 
@@ -88,7 +93,10 @@ def simulator(
         deterministic: Whether the seed has no effect.
         resources: What one call occupies; one CPU unless said.
         name: The function's name unless given.
+        describe: Returns what a design amounts to, as people write it: shown instead of the values in tables and reports.
     """
+    if describe is not None and not callable(describe):
+        raise InputError(f"describe is {shorten(describe)}, expected a function that takes a design and returns text")
     if not isinstance(space, DesignSpace):
         raise InputError(f"space is {shorten(space)}, expected a DesignSpace")
     if isinstance(metrics, str | MetricSpec):
@@ -100,7 +108,7 @@ def simulator(
     def decorate(function: Callable[..., Mapping[str, float] | Metrics]) -> FunctionSimulator:
         _check_signature(function)
         title = name or str(getattr(function, "__name__", "simulator"))
-        return FunctionSimulator(function, space, specs, str(version), deterministic, resources or Resources(), title)
+        return FunctionSimulator(function, space, specs, str(version), deterministic, resources or Resources(), title, describe)
 
     return decorate
 

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from designgym.simulators.nas.space import cell_space as cell_space
     from designgym.simulators.nas.tasks import Task as Task
     from designgym.simulators.nas.tasks import TaskLibrary as TaskLibrary
+    from designgym.simulators.nas.tasks import image_task as image_task
 
-_HOMES = {"Cell": "cell", "CellTraining": "simulator", "Task": "tasks", "TaskLibrary": "tasks", "cell_space": "space"}
+_HOMES = {
+    "Cell": "cell", "CellTraining": "simulator", "Task": "tasks", "TaskLibrary": "tasks", "cell_space": "space", "image_task": "tasks",
+}  # fmt: skip
 
-__all__ = ["Cell", "CellTraining", "Task", "TaskLibrary", "cell_space"]
+__all__ = ["Cell", "CellTraining", "Task", "TaskLibrary", "cell_space", "image_task"]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

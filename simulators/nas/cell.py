@@ -60,6 +60,16 @@ class Cell:
             tuple(tuple(s for s, t in edges if number[t] == vertex) for vertex in range(1, interior + 2)),
         )
 
+    def __str__(self) -> str:
+        """A line per vertex: ``v2 = conv3x3(input + v1)``; the output joins channels with ``&`` and adds an edge from the input."""
+        lines = [f"v{vertex} = {self.operation(vertex)}({' + '.join(map(_named, self.sources_of(vertex)))})" for vertex in self.interior]
+        joined = " & ".join(_named(vertex) for vertex in self.output_sources if vertex != INPUT)
+        parts = [joined, "input"] if joined and INPUT in self.output_sources else [joined or "input"]
+        lines.append(f"output = {' + '.join(f'({part})' if ' & ' in part and len(parts) > 1 else part for part in parts)}")
+        edges = sum(map(len, self.sources))
+        lines.append(f"{len(self.operations)} operation{'' if len(self.operations) == 1 else 's'}, {edges} edge{'' if edges == 1 else 's'}")
+        return "\n".join(lines)
+
     @property
     def interior(self) -> range:
         """The vertices that have an operation."""
@@ -91,3 +101,7 @@ class Cell:
             if vertex not in channels:
                 channels[vertex] = max(channels[target] for target in self.interior if vertex in self.sources_of(target))
         return channels
+
+
+def _named(vertex: int) -> str:
+    return f"v{vertex}" if vertex != INPUT else "input"

@@ -19,7 +19,6 @@ from designgym.simulators.nas.cell import Cell
 from designgym.simulators.nas.roles import Roles, roles_of
 
 WIDTHS = (12, 24)  # output channels of the cells; the second works at half the resolution. 12 divides evenly among up to four vertices
-IMAGE_CHANNELS = 1
 KERNEL_SIZES = {"conv1x1": 1, "conv3x3": 3}
 EPSILON = 1e-5  # that batch normalisation adds to variances
 MOMENTUM_ALL = 1.0  # of running statistics: those of the last batch alone
@@ -32,12 +31,12 @@ class Convolution:
     Attributes:
         roles: The names that its weights are drawn by, and output channels of each; names are different in all of a network.
         shape: Of the kernel, ``(out, in, size, size)``.
-        side: Height and width of its images.
+        pixels: Of its images, height times width.
     """
 
     roles: tuple[tuple[str, int], ...]
     shape: tuple[int, int, int, int]
-    side: int
+    pixels: int
 
     @property
     def parameters(self) -> int:
@@ -49,7 +48,7 @@ class Convolution:
     def macs(self) -> int:
         """Multiply-accumulate operations of the kernel on an image."""
         out, inward, size, _ = self.shape
-        return out * inward * size * size * self.side * self.side
+        return out * inward * size * size * self.pixels
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class CellNetwork:
 
     Args:
         cell: The cell.
-        side: Height and width of the images, even.
+        shape: Of an image: channels, height and width, these at least `SMALLEST`.
         classes: Classes.
 
     Attributes:
@@ -103,15 +102,17 @@ class CellNetwork:
         features: Inputs of the dense layer.
     """
 
-    def __init__(self, cell: Cell, side: int, classes: int) -> None:
+    def __init__(self, cell: Cell, shape: tuple[int, int, int], classes: int) -> None:
+        channels, height, width = shape
         self.classes = classes
         self.convolutions: list[Convolution] = []
-        self._stem = self._add({"stem": WIDTHS[0]}, IMAGE_CHANNELS, 3, side)
+        self._stem = self._add({"stem": WIDTHS[0]}, channels, 3, height * width)
         self._stages: list[_Stage] = []
         inward = WIDTHS[0]
-        for number, width in enumerate(WIDTHS):
-            self._stages.append(self._stage(f"cell {number}", roles_of(cell, width), inward, side >> number))
-            inward = width
+        for number, out in enumerate(WIDTHS):
+            pixels = (height >> number) * (width >> number)
+            self._stages.append(self._stage(f"cell {number}", roles_of(cell, out), inward, pixels))
+            inward = out
         self.features = inward
 
     @property
@@ -124,15 +125,15 @@ class CellNetwork:
         """Multiply-accumulate operations of convolutions and the dense layer on an image."""
         return sum(conv.macs for conv in self.convolutions) + self.features * self.classes
 
-    def _add(self, roles: Mapping[str, int], inward: int, size: int, side: int) -> int:
+    def _add(self, roles: Mapping[str, int], inward: int, size: int, pixels: int) -> int:
         shape = (sum(roles.values()), inward, size, size)
-        self.convolutions.append(Convolution(tuple(roles.items()), shape, side))
+        self.convolutions.append(Convolution(tuple(roles.items()), shape, pixels))
         return len(self.convolutions) - 1
 
-    def _stage(self, place: str, roles: Roles, inward: int, side: int) -> _Stage:
-        projection = self._add({f"{place} {name}": n for name, n in roles.projections.items()}, inward, 1, side)
+    def _stage(self, place: str, roles: Roles, inward: int, pixels: int) -> _Stage:
+        projection = self._add({f"{place} {name}": n for name, n in roles.projections.items()}, inward, 1, pixels)
         convolutions = {
-            name: self._add({f"{place} {name}": step.channels}, step.channels, KERNEL_SIZES[step.operation], side)
+            name: self._add({f"{place} {name}": step.channels}, step.channels, KERNEL_SIZES[step.operation], pixels)
             for name, step in roles.steps.items()
             if step.operation in KERNEL_SIZES
         }
@@ -142,7 +143,7 @@ class CellNetwork:
         """Return the logits, shape ``(n, classes)``.
 
         Args:
-            images: Shape ``(n, 1, side, side)``.
+            images: Shape ``(n, channels, height, width)``.
             weights: The weights.
             fixed: Whether batch normalisation uses the running statistics; else it uses the batch's, and notes them if there is room.
         """

@@ -28,7 +28,7 @@ def answer(network: CellNetwork, task: Task, seed: int) -> torch.Tensor:
 
     The dense layer, scales and shifts, which training starts at constants, are drawn as well: constants would hide channels.
     """
-    images = torch.from_numpy(task.images[: min(EXAMPLES, task.train)].astype(np.float64))[:, None]
+    images = torch.from_numpy(task.planes()[: min(EXAMPLES, task.train)].astype(np.float64))
     weights = Weights(
         kernels=[torch.from_numpy(kernel) for kernel in drawn_kernels(network, seed)],
         scales=[torch.from_numpy(0.5 + _uniform("scale", conv.roles, seed)) for conv in network.convolutions],

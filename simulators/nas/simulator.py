@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
@@ -13,11 +14,11 @@ from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.nas.cell import Cell
-from designgym.simulators.nas.network import CellNetwork
-from designgym.simulators.nas.probing import probed
 from designgym.simulators.nas.space import cell_space
 from designgym.simulators.nas.tasks import Task
-from designgym.simulators.nas.training import train
+
+if TYPE_CHECKING:
+    from designgym.simulators.nas.network import CellNetwork
 
 __all__ = ["CellTraining"]
 
@@ -64,6 +65,8 @@ class CellTraining:
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return the functional key of each cell; see `designgym.simulators.nas.probing`. That of an illegal design is of its reasons."""
+        from designgym.simulators.nas.probing import probed
+
         task = _task(workload)
         reasons = [self.space.violations(design) for design in designs]
         return [
@@ -71,21 +74,32 @@ class CellTraining:
             for design, why in zip(designs, reasons, strict=True)
         ]
 
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return the cell without dead vertices, a line per vertex."""
+        return str(self._cell(design))
+
     def _cell(self, design: Design) -> Cell:
         return Cell.of_design(self.space.canonical(design))
 
 
 def _task(workload: Workload) -> Task:
     if not isinstance(workload.data, Task):
-        raise InputError(f"workload {workload.name!r} of a cell's training must be a Task, got {type(workload.data).__name__}")
+        raise InputError(
+            f"workload {workload.name!r} of a cell's training holds {type(workload.data).__name__}, expected one made by "
+            "image_task(images, labels) of designgym.simulators.nas"
+        )
     return workload.data
 
 
 def _network(cell: Cell, task: Task) -> CellNetwork:
-    return CellNetwork(cell, task.images.shape[-1], task.classes)
+    from designgym.simulators.nas.network import CellNetwork  # torch takes seconds, and who only looks at designs needs none
+
+    return CellNetwork(cell, task.shape, task.classes)
 
 
 def _trained(cell: Cell, task: Task, epochs: int, seed: int) -> Metrics:
+    from designgym.simulators.nas.training import train
+
     started = time.perf_counter()
     network = _network(cell, task)
     result = train(network, task, epochs=epochs, seed=seed)

@@ -66,7 +66,7 @@ def train(network: CellNetwork, task: Task, *, epochs: int, seed: int) -> Traine
         seed: Seed of the weights and of the order of the images, which is the same for all networks.
     """
     with one_thread():
-        images = torch.from_numpy(task.images)[:, None]
+        images = torch.from_numpy(task.planes())
         labels = torch.from_numpy(task.labels)
         flat = FlatWeights(network, seed)
         _descend(network, flat, images[: task.train], labels[: task.train], epochs, seed)

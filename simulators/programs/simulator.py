@@ -15,6 +15,7 @@ from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.programs.canonical import canonical_program
 from designgym.simulators.programs.instructions import LISTS, RECORD_BYTES, Packed, pack
+from designgym.simulators.programs.listing import listing
 from designgym.simulators.programs.probe import behaviour
 from designgym.simulators.programs.runner import MAX_ABS_ERROR, Run, run_batch, run_packed
 from designgym.simulators.programs.space import program_space
@@ -77,6 +78,10 @@ class AutoMLZero:
         """Return a digest of each program's `Behaviour` on fixed examples of as many features as the workload's."""
         tasks = _tasks(workload)
         return [behaviour(_canonical(design), tasks.features, train_examples=tasks.train_examples, seed=seed).key for design in designs]
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return the instructions that have an effect, numbered, as people write them."""
+        return listing(design)
 
 
 def effective_instructions(design: Design) -> int:

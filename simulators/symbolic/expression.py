@@ -124,12 +124,16 @@ class Expression:
         )
 
     def __str__(self) -> str:
-        return render(self.graph, self._leaf)
+        return format(self)
+
+    def __format__(self, spec: str) -> str:
+        """Return the text; constants to six digits unless the specification says otherwise, ``f"{expression:.17g}"`` all of them."""
+        return render(self.graph, lambda leaf: self._leaf(leaf, spec or ".6g"))
 
     def __repr__(self) -> str:
         return f"Expression({str(self)!r})"
 
-    def _leaf(self, reference: int) -> str:
+    def _leaf(self, reference: int, spec: str) -> str:
         if reference < FIRST_CONSTANT:
             return self.names[reference] if reference < len(self.names) else INPUTS[reference]
-        return LITERAL if reference == ONE else f"{self.constants[CONSTANTS[reference - FIRST_CONSTANT]]:.6g}"
+        return LITERAL if reference == ONE else format(self.constants[CONSTANTS[reference - FIRST_CONSTANT]], spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
@@ -12,6 +12,7 @@ from designgym.simulators.symbolic.graph import NONE, Graph, Node
 from designgym.simulators.symbolic.operations import CODES, FIRST_CONSTANT, FIRST_NODE, MOST_CONSTANTS, MOST_INPUTS, MOST_NODES, ONE
 
 _BINARY: Final[dict[type[ast.operator], str]] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+WHERE: Final = ", where "
 _FUNCTIONS: Final = ("sqrt", "exp", "log", "sin", "cos", "tanh")
 
 
@@ -19,7 +20,8 @@ def parse(text: str, inputs: Sequence[str]) -> tuple[Graph, tuple[float, ...]]:
     """Return the graph of a text, and the values of its constants.
 
     Numbers other than 1 become constants, equal ones the same; what is computed of numbers alone becomes one number. Besides ``+ - * /``,
-    powers with exponents 2, 3 and 4, ``pi`` and the functions of the space are known.
+    powers with exponents 2, 3 and 4, ``pi`` and the functions of the space are known; and what is printed for long expressions,
+    ``t1 + exp(t1), where t1 = x0 * x1``.
 
     Raises:
         InputError: If the text is no such expression, or too large for a design.
@@ -29,13 +31,21 @@ def parse(text: str, inputs: Sequence[str]) -> tuple[Graph, tuple[float, ...]]:
         raise InputError(f"an expression is {shorten(text)}, expected text such as 'm * x**2 / 2'")
     if len(inputs) > MOST_INPUTS:
         raise InputError(f"an expression has at most {MOST_INPUTS} inputs, got {len(inputs)}: {', '.join(inputs)}")
-    try:
-        tree = ast.parse(text, mode="eval")
-    except SyntaxError as error:
-        raise InputError(f"expression {shorten(text)} cannot be read: {error.msg}") from None
     reader = _Reader(text, inputs)
-    root = reader.reference(reader.read(tree.body))
+    whole, _, definitions = text.partition(WHERE)
+    for definition in definitions.split(",") if definitions else ():  # no function has two arguments
+        name, _, meaning = definition.partition("=")
+        reader.parts[name.strip()] = reader.read(_tree(text, meaning))
+    root = reader.reference(reader.read(_tree(text, whole)))
     return Graph(tuple(reader.nodes), root), tuple(reader.constants)
+
+
+def _tree(text: str, part: str) -> ast.expr:
+    try:
+        return ast.parse(part.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        why = error.msg if isinstance(error, SyntaxError) else error
+        raise InputError(f"expression {shorten(text)} cannot be read: {why}") from None
 
 
 class _Reader:
@@ -46,6 +56,7 @@ class _Reader:
         self.inputs = list(inputs)
         self.nodes: list[Node] = []
         self.constants: list[float] = []
+        self.parts: dict[str, int | float] = {}
 
     def read(self, tree: ast.expr) -> int | float:
         match tree:
@@ -54,6 +65,8 @@ class _Reader:
             case ast.Name(id=name):
                 if name in self.inputs:
                     return self.inputs.index(name)
+                if name in self.parts:
+                    return self.parts[name]
                 if name == "pi":
                     return math.pi
                 raise UnknownNameError(f"name in {self.text!r}", name, [*self.inputs, "pi"])
@@ -66,7 +79,9 @@ class _Reader:
                 return self._binary(_BINARY[type(operator)], self.read(left), self.read(right))
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
                 value = self.read(argument)
-                return float(getattr(math, name)(value)) if isinstance(value, float) else self._node(name, value)
+                return (
+                    self._number(f"{name}({value:g})", getattr(math, name), value) if isinstance(value, float) else self._node(name, value)
+                )
         raise InputError(
             f"{ast.unparse(tree)!r} in expression {shorten(self.text)} is none of + - * /, a power of 2, 3 or 4, "
             f"or one of {', '.join(_FUNCTIONS)} of one argument"
@@ -86,11 +101,18 @@ class _Reader:
 
     def _power(self, value: int | float, exponent: int) -> int | float:
         if isinstance(value, float):
-            return value**exponent
+            return self._number(f"{value:g}**{exponent}", pow, value, exponent)
         square = self._node("square", value)
         if exponent == 2:
             return square
         return self._node("mul", square, value) if exponent == 3 else self._node("square", square)
+
+    def _number(self, text: str, function: Callable[..., float], *arguments: float) -> float:
+        """Return what is computed of numbers alone."""
+        try:
+            return float(function(*arguments))
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"expression {shorten(self.text)} has no value: {text}: {error}") from None
 
     def _binary(self, name: str, a: int | float, b: int | float) -> int | float:
         if isinstance(a, float) and isinstance(b, float):

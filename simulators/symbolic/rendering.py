@@ -11,6 +11,8 @@ from designgym.simulators.symbolic.operations import FIRST_NODE, OPERATIONS
 
 LONGEST: Final = 60  # operations in a line; an expression that would be longer gets names for what it uses more than once
 
+LETTERS: Final = ("t", "u", "w", "z", "p", "q", "r")  # there are six inputs at most, so one is free
+
 
 def render(graph: Graph, leaf: Callable[[int], str]) -> str:
     """Return a graph as infix text that evaluates in the same order; a long one as ``..., where t1 = ...``.
@@ -25,7 +27,8 @@ def render(graph: Graph, leaf: Callable[[int], str]) -> str:
     named: dict[int, str] = {}
     if sizes[graph.root] > LONGEST:
         uses = Counter(reference for node in graph.nodes for reference in node[1:] if reference >= FIRST_NODE)
-        named = {reference: f"t{k}" for k, reference in enumerate((each for each in sorted(uses) if uses[each] > 1), 1)}
+        letter = _free_letter(graph, leaf)
+        named = {reference: f"{letter}{k}" for k, reference in enumerate((each for each in sorted(uses) if uses[each] > 1), 1)}
 
     def write(reference: int, precedence: int) -> str:
         """Return a part, in parentheses if it binds less than ``precedence``."""
@@ -50,3 +53,9 @@ def render(graph: Graph, leaf: Callable[[int], str]) -> str:
     result = write(graph.root, 0)
     where = [f"{name} = {define(reference, 0)}" for reference, name in named.items()]
     return f"{result}, where {', '.join(where)}" if where else result
+
+
+def _free_letter(graph: Graph, leaf: Callable[[int], str]) -> str:
+    """Return a letter for names of parts, one that no leaf's name begins with in such a way."""
+    leaves = [leaf(reference) for node in graph.nodes for reference in node[1:] if 0 <= reference < FIRST_NODE]
+    return next(letter for letter in LETTERS if not any(name.removeprefix(letter).isdigit() for name in leaves))

@@ -19,11 +19,14 @@ from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.symbolic.canonical import Canonical, canonical_graph
 from designgym.simulators.symbolic.fitting import fit_constants
-from designgym.simulators.symbolic.formulas import Formula
+from designgym.simulators.symbolic.formulas import Range
 from designgym.simulators.symbolic.graph import Graph, read_graph, values_of
-from designgym.simulators.symbolic.operations import MOST_CONSTANTS
-from designgym.simulators.symbolic.samples import FEWEST_POINTS, Points, Samples
+from designgym.simulators.symbolic.operations import CONSTANTS, INPUTS, LITERAL, MOST_CONSTANTS, MOST_INPUTS
+from designgym.simulators.symbolic.points import FEWEST_POINTS, Points, Source
+from designgym.simulators.symbolic.rendering import render
+from designgym.simulators.symbolic.samples import Samples
 from designgym.simulators.symbolic.space import NODES, expression_space
+from designgym.simulators.symbolic.tables import Table
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +78,7 @@ class SymbolicRegression:
         """Fit every expression, equal ones in the batch once.
 
         Raises:
-            InputError: If the workload is not a `Samples`, or the fidelity not in (0, 1].
+            InputError: If the workload is neither a `Samples` nor a `Table`, or the fidelity not in (0, 1].
         """
         samples = _samples(workload)
         if not 0 < fidelity <= 1:
@@ -94,10 +97,22 @@ class SymbolicRegression:
         finite is alike only to itself.
         """
         samples = _samples(workload)
-        inputs, constants = probed_points(samples.formula)
+        inputs, constants = probed_points(samples.identity, samples.ranges)
         graphs = [_form(design, samples).graph for design in designs]
         shown = [(len(graph.nodes) if self.complexity else 0, _shown(graph, inputs, constants)) for graph in graphs]
         return [fingerprint(each, mantissa_bits=MANTISSA_BITS).key for each in shown]
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return the formula: canonical, with the names of the inputs and fitted constants (to all points) where the workload is known."""
+        if workload is None:
+            graph = canonical_graph(read_graph(design[NODES], MOST_INPUTS)).graph
+            return render(graph, lambda leaf: (*INPUTS, *CONSTANTS, LITERAL)[leaf])
+        samples = _samples(workload)
+        form, points = _form(design, samples), samples.arrays()
+        fit = fit_constants(form.graph, len(form.sources), points.train, points.train_y, starts=samples.starts)
+        shown = [*samples.names, *INPUTS[samples.inputs :], *(f"{value:.6g}" for value in fit.constants)]
+        shown += [*CONSTANTS[len(fit.constants) :], LITERAL]
+        return render(form.graph, lambda leaf: shown[leaf])
 
     def _measured(self, form: Canonical, points: Points, starts: int) -> Metrics:
         started = time.perf_counter()
@@ -108,13 +123,16 @@ class SymbolicRegression:
         return Metrics(values, cost_s=time.perf_counter() - started)
 
 
-def _form(design: Design, samples: Samples) -> Canonical:
+def _form(design: Design, samples: Source) -> Canonical:
     return canonical_graph(read_graph(design[NODES], samples.inputs))
 
 
-def _samples(workload: Workload) -> Samples:
-    if not isinstance(workload.data, Samples):
-        raise InputError(f"workload {workload.name!r} of symbolic regression must be a Samples, got {type(workload.data).__name__}")
+def _samples(workload: Workload) -> Source:
+    if not isinstance(workload.data, Samples | Table):
+        raise InputError(
+            f"workload {workload.name!r} of symbolic regression holds {type(workload.data).__name__}, expected one made by "
+            "table(x, y), table('FILE.csv') or formula('k * x', k=(1, 5), x=(1, 5)) of designgym.simulators.symbolic"
+        )
     return workload.data
 
 
@@ -131,15 +149,15 @@ def _judged(form: Canonical, points: Points, starts: int) -> tuple[float, float]
 
 
 @lru_cache(maxsize=64)
-def probed_points(formula: Formula) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+def probed_points(identity: str, ranges: tuple[Range, ...]) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
     """Return a column per input and one per constant, each of shape ``(PROBED_POINTS,)``; magnitudes of constants run from 0.01 to 30.
 
     Points are spread so that each input visits all parts of its range; the last ones lie near corners, where what is saturated or drowned
     elsewhere shows itself.
     """
-    rng = np.random.default_rng([20200420, *formula.id.encode()])
+    rng = np.random.default_rng([20200420, *identity.encode()])
     inputs = []
-    for low, high in formula.ranges:
+    for low, high in ranges:
         spread = (rng.permutation(SPREAD_POINTS) + rng.random(SPREAD_POINTS)) / SPREAD_POINTS
         corner = np.abs(rng.integers(2, size=CORNER_POINTS) - 0.02 * rng.random(CORNER_POINTS))
         inputs.append(low + (high - low) * np.append(spread, corner))

@@ -51,7 +51,7 @@ def evaluate(given: OfDesigns, no_cache: NoCacheOption = False, jsonl: JsonLines
     else:
         finished = list(trials)
         failed = sum(trial.metrics.status in ("failed", "timeout") for trial in finished)
-        print_results(f"{given.env_id} on {evaluator.workload.name}", finished, evaluator.simulator.metrics, evaluator.simulator.space)
+        print_results(f"{given.env_id} on {evaluator.workload.name}", finished, evaluator.simulator, evaluator.workload)
     return FAILED if failed else 0
 
 

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from designgym.core.describing import described
 from designgym.core.metrics import shown_unit
-from designgym.studies.cli.tables import design_value, format_cell, note, print_table, with_unit
+from designgym.studies.cli.tables import design_value, format_cell, note, print_descriptions, print_table, with_unit
 
 if TYPE_CHECKING:
     from designgym.core.metrics import MetricSpec
-    from designgym.core.space import DesignSpace
+    from designgym.core.parameter_base import Parameter
+    from designgym.core.protocols import Simulator
     from designgym.core.trial import Trial
+    from designgym.core.workload import Workload
 
 SIDE_BY_SIDE = 3  # designs that are shown as columns, with everything about them
 
 
-def print_results(title: str, trials: Sequence[Trial], metrics: Sequence[MetricSpec], space: DesignSpace) -> None:
-    """Print trials with units; reasons and errors follow the table of many."""
+def print_results(title: str, trials: Sequence[Trial], simulator: Simulator, workload: Workload) -> None:
+    """Print trials with units, and what designs amount to if the simulator says so; reasons and errors follow the table of many."""
+    metrics = simulator.metrics
     if len(trials) <= SIDE_BY_SIDE:
-        _print_side_by_side(title, trials, metrics, space)
+        meanings = [described(simulator, trial.design, workload) for trial in trials]
+        _print_side_by_side(title, trials, metrics, {} if all(meanings) else simulator.space.parameters)
+        if all(meanings):
+            print_descriptions(meanings, "design ")
     else:
         _print_rows(title, trials, metrics)
 
 
-def _print_side_by_side(title: str, trials: Sequence[Trial], metrics: Sequence[MetricSpec], space: DesignSpace) -> None:
+def _print_side_by_side(title: str, trials: Sequence[Trial], metrics: Sequence[MetricSpec], parameters: Mapping[str, Parameter]) -> None:
     rows: list[list[Any]] = [
-        [name, p.unit, *(design_value(trial.design.to_dict()[name]) for trial in trials)] for name, p in space.parameters.items()
+        [name, p.unit, *(design_value(trial.design.to_dict()[name]) for trial in trials)] for name, p in parameters.items()
     ]
     rows.append(["status", "", *(trial.metrics.status for trial in trials)])
     if any(trial.metrics.reasons or trial.metrics.error for trial in trials):

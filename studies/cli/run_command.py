@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from designgym.core.errors import InputError, UnknownNameError
-from designgym.studies.cli.errors import DONE, FAILED
+from designgym.studies.cli.errors import DONE, FAILED, Interrupted
 from designgym.studies.cli.options import StoreOption, WorkloadsOption, use_workload_folders
 from designgym.studies.cli.tables import users_code
 
@@ -39,12 +39,18 @@ def run(
     Exit code 1 means that nothing came of a study: every evaluation failed, or the objective has no value for any result.
     """
     from designgym.studies.cli.study_tables import all_failed, print_best, print_summary
+    from designgym.studies.store_opening import MEMORY, default_place
 
     use_workload_folders(workloads)
     code = DONE
     for chosen in _studies(file, study):
-        with users_code():
-            result = chosen.run(backend="local" if local else "ray", address=address, fresh=fresh, workers=workers, store=store)
+        try:
+            with users_code():
+                result = chosen.run(backend="local" if local else "ray", address=address, fresh=fresh, workers=workers, store=store)
+        except KeyboardInterrupt:
+            if (store or chosen.store or default_place()) != MEMORY:
+                raise
+            raise Interrupted(f"nothing is kept of {chosen.name}, whose store is in memory: --store FILE keeps it") from None
         print_summary(result)
         print()
         print_best(result)

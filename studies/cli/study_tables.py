@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 from designgym.core.metrics import MetricSpec, shown_unit
 from designgym.hashing.evidence import Evidence
 from designgym.studies.calibration import calibration_words
-from designgym.studies.cli.tables import counted, design_value, format_cell, format_quantity, print_pairs, print_table, with_unit
+from designgym.studies.cli.tables import (
+    counted,
+    design_value,
+    format_cell,
+    format_quantity,
+    note,
+    print_descriptions,
+    print_pairs,
+    print_table,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +51,8 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
         return
     shown = best[:count]
     rows: list[list[object]] = []
-    for name, parameter in result.space.parameters.items():
+    told = all(trial.description for trial in shown)
+    for name, parameter in () if told else result.space.parameters.items():
         rows.append([name, parameter.unit, *(_in_cell(design_value(trial.design.to_dict()[name])) for trial in shown)])
     known = [spec["name"] for spec in result.definition["metrics"]]
     rows += [[label, "objective", *(trial.shown[label] for trial in shown)] for label in shown[0].shown if label not in known]
@@ -56,7 +67,11 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
         ["", "unit", *map(str, range(1, len(shown) + 1))],
         [[format_cell(cell) if i > 1 else cell for i, cell in enumerate(row)] for row in rows],
     )
-    _print_long_values(result, shown[0].design.to_dict())
+    if told:
+        print_descriptions([trial.description for trial in shown])
+        note(f"shown is what has an effect; the designs as they were proposed: designgym show {result.name!r} --json")
+    else:
+        _print_long_values(result, shown[0].design.to_dict())
 
 
 def _in_cell(value: object) -> object:
@@ -141,7 +156,9 @@ def _stops(result: StudyResult) -> str | None:
 
 
 def _why(evidence: Evidence) -> str:
-    return evidence.stopped_because or "-" if evidence.trusted else "false merges"  # the counts stand beside it
+    if not evidence.trusted:
+        return "false merges"  # the counts stand beside it
+    return evidence.stopped_because or ("not stopped, in doubt: all hits are measured" if evidence.in_doubt else "-")
 
 
 def _print_audits(result: StudyResult) -> None:

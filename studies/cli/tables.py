@@ -108,6 +108,14 @@ def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
             print(f"{'' if number else name:<{width}}  {line}")
 
 
+def print_descriptions(texts: Sequence[str], what: str = "") -> None:
+    """Print what designs amount to below their table, by their number there; several lines are indented."""
+    for number, text in enumerate(texts, 1):
+        lines = text.splitlines()
+        head = f"{what}{number}:"
+        print(f"{head} {lines[0]}" if len(lines) == 1 else "\n".join([head, *(f"    {line}" for line in lines)]))
+
+
 def note(message: str) -> None:
     """Print a remark for people on standard error, so that standard output holds results only."""
     print(message, file=sys.stderr, flush=True)

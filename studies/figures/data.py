@@ -226,6 +226,13 @@ class StudyData:
         """Return the design of a row in one line, plain text."""
         return separator.join(f"{name} = {text}" for name, text in self.texts(row).items())
 
+    def description(self, row: Mapping[Any, Any]) -> str:
+        """Return what the design of a row amounts to, in the words of its simulator; nothing if it does not say."""
+        if self.meta.describe is None or self.meta.space is None:
+            return ""
+        design = self.meta.space.validate({name: row[f"design.{name}"] for name in self.parameters})
+        return self.meta.describe(design, str(row.get("workload", self.meta.workload)))
+
     def texts(self, row: Mapping[Any, Any]) -> dict[str, str]:
         """Return the design of a row as texts by parameter; a dash for those without effect in it."""
         return design_texts(row, self.parameters, self.meta.space)

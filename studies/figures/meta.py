@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from designgym.core.design import Design
 from designgym.core.metrics import Goal, MetricSpec
 from designgym.core.objectives import Objective
 from designgym.core.parameters import DiscreteParameter
@@ -85,6 +86,7 @@ class StudyMeta:
         versions: Versions of what took part (designgym, Python, libraries).
         description: One line on the environment.
         contradictions: Terms whose direction is not the one declared for their metric, in words.
+        describe: Returns what a design amounts to on a workload, given by its name; nothing if the simulator does not say.
     """
 
     name: str
@@ -108,6 +110,7 @@ class StudyMeta:
     versions: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     contradictions: tuple[str, ...] = ()
+    describe: Callable[[Design, str], str] | None = None
 
     @classmethod
     def of(

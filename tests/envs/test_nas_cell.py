@@ -40,10 +40,10 @@ def test_objectives_prefer_what_is_right_more_often_and_what_is_smaller() -> Non
 
 
 def test_the_largest_cell_lies_inside_the_reference_box() -> None:
-    chain = CellNetwork(Cell(("conv3x3",) * 5, ((0,), (1,), (2,), (3,), (4,), (5,))), 8, 10)
+    chain = CellNetwork(Cell(("conv3x3",) * 5, ((0,), (1,), (2,), (3,), (4,), (5,))), (1, 8, 8), 10)
     space = environment(ID).simulator().space
     drawn = [Cell.of_design(space.canonical(design)) for design in space.sample(np.random.default_rng(0), 300)]
-    assert max(CellNetwork(cell, 8, 10).parameters for cell in drawn) <= chain.parameters < REFERENCE["parameters"]
+    assert max(CellNetwork(cell, (1, 8, 8), 10).parameters for cell in drawn) <= chain.parameters < REFERENCE["parameters"]
 
 
 def test_equal_cells_are_trained_once() -> None:

@@ -85,7 +85,7 @@ def test_the_network_computes_what_nas_bench_101_defines(cells: list[Cell], digi
     cells = [*cells, *(Cell(*parts) for parts in (*MERGED, *APART))]
     images = torch.from_numpy(digits.images[:7].astype(np.float64))[:, None]
     for cell in cells:
-        network = CellNetwork(cell, 8, 10)
+        network = CellNetwork(cell, (1, 8, 8), 10)
         weights = random_weights(network)
         expected = plain_network(cell, network, weights, images)
         torch.testing.assert_close(network(images, weights), expected, rtol=1e-9, atol=1e-9)
@@ -93,7 +93,7 @@ def test_the_network_computes_what_nas_bench_101_defines(cells: list[Cell], digi
 
 def test_parameters_and_macs_are_what_torch_counts(cells: list[Cell]) -> None:
     for cell in cells:
-        network = CellNetwork(cell, 8, 10)
+        network = CellNetwork(cell, (1, 8, 8), 10)
         flat = FlatWeights(network, 0)
         assert network.parameters == len(flat.vector)
         with FlopCounterMode(display=False) as counter:
@@ -112,15 +112,15 @@ def test_channels_are_divided_as_in_nas_bench_101() -> None:
 
 def test_weights_depend_on_role_and_seed_alone() -> None:
     """Pooling twice and adding up is pooling once and doubling, which a convolution does not see."""
-    once = CellNetwork(Cell(("conv1x1", "maxpool3x3", "conv3x3"), ((0,), (1,), (2,), (3,))), 8, 10)
-    twice = CellNetwork(Cell(("conv1x1", "maxpool3x3", "maxpool3x3", "conv3x3"), ((0,), (1,), (1,), (2, 3), (4,))), 8, 10)
+    once = CellNetwork(Cell(("conv1x1", "maxpool3x3", "conv3x3"), ((0,), (1,), (2,), (3,))), (1, 8, 8), 10)
+    twice = CellNetwork(Cell(("conv1x1", "maxpool3x3", "maxpool3x3", "conv3x3"), ((0,), (1,), (1,), (2, 3), (4,))), (1, 8, 8), 10)
     assert torch.equal(FlatWeights(once, 1).vector, FlatWeights(twice, 1).vector)
     assert not torch.equal(FlatWeights(once, 1).vector, FlatWeights(once, 2).vector)
     assert len({role for conv in twice.convolutions for role, _ in conv.roles}) == sum(len(conv.roles) for conv in twice.convolutions)
 
 
 def test_the_probe_merges_equal_functions_and_no_others(digits: Task) -> None:
-    keys = [[probed(CellNetwork(Cell(*parts), 8, 10), digits, seed) for parts in (*MERGED, *APART)] for seed in (0, 1)]
+    keys = [[probed(CellNetwork(Cell(*parts), (1, 8, 8), 10), digits, seed) for parts in (*MERGED, *APART)] for seed in (0, 1)]
     for of_seed in keys:
         merged, apart = of_seed[: len(MERGED)], of_seed[len(MERGED) :]
         assert len(set(merged)) == 1 and len({*apart, merged[0]}) == len(APART) + 1
@@ -129,9 +129,9 @@ def test_the_probe_merges_equal_functions_and_no_others(digits: Task) -> None:
 
 def test_merged_cells_train_alike_to_the_last_bit(digits: Task) -> None:
     """Not only in theory: what is computed for them is the same, so an audit of a functional hit finds equal metrics."""
-    results = [train(CellNetwork(Cell(*parts), 8, 10), digits.head(600), epochs=1, seed=0) for parts in MERGED]
+    results = [train(CellNetwork(Cell(*parts), (1, 8, 8), 10), digits.head(600), epochs=1, seed=0) for parts in MERGED]
     assert results == [results[0]] * len(MERGED)
-    answers = [answer(CellNetwork(Cell(*parts), 8, 10), digits, 0) for parts in MERGED]
+    answers = [answer(CellNetwork(Cell(*parts), (1, 8, 8), 10), digits, 0) for parts in MERGED]
     assert all(torch.equal(other, answers[0]) for other in answers)
     assert answers[0].shape == (10, 10) and answers[0].dtype == torch.float64 and answers[0].std() > 0.1
 

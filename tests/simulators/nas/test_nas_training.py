@@ -36,9 +36,9 @@ print(json.dumps([dict(result.values) for result in simulator.evaluate(designs[:
 def test_a_training_learns(digits: Task) -> None:
     """At full length, a residual cell tells ten digits apart far better than chance, and much better than no cell."""
     residual = Cell(("conv3x3", "conv1x1", "conv3x3"), ((0,), (1,), (0, 2), (0, 3)))
-    learned = train(CellNetwork(residual, 8, 10), digits, epochs=digits.epochs, seed=0)
+    learned = train(CellNetwork(residual, (1, 8, 8), 10), digits, epochs=digits.epochs, seed=0)
     assert learned.validation_accuracy > 0.8 and learned.test_accuracy > 0.8 and learned.train_loss < 0.3
-    untrained = train(CellNetwork(residual, 8, 10), digits, epochs=0, seed=0)
+    untrained = train(CellNetwork(residual, (1, 8, 8), 10), digits, epochs=0, seed=0)
     assert untrained.train_loss == pytest.approx(math.log(10)) and untrained.validation_accuracy < 0.2
 
 
@@ -99,5 +99,5 @@ def test_what_cannot_be_trained_is_refused_in_words(little: Workload) -> None:
     assert len({*simulator.probe([design, cut], little)}) == 2
     with pytest.raises(InputError, match=r"fidelity, the share of the epochs, must be in \(0, 1\], got 0"):
         simulator.evaluate([design], little, fidelity=0)
-    with pytest.raises(InputError, match="workload 'w' of a cell's training must be a Task, got int"):
+    with pytest.raises(InputError, match="workload 'w' of a cell's training holds int, expected one made by image_task"):
         simulator.evaluate([design], Workload("w", 1))

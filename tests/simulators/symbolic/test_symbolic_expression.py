@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, UnknownNameError
@@ -164,3 +165,28 @@ def test_unknown_names_and_wrong_shapes_are_refused() -> None:
     for target in (np.zeros(3), np.ones(2), np.array([1.0, np.nan, 2.0])):
         with pytest.raises(InputError, match="y must hold 3"):
             expression.fitted(np.zeros((3, 2)), target)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=200, deadline=None)
+def test_what_is_printed_with_all_digits_is_read_as_the_same_function(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    design = expression_space().sample(rng, 1)[0]
+    constants = {f"c{i}": float(value) for i, value in enumerate(rng.uniform(0.1, 3, 4))}
+    expression = Expression(design, constants)
+    x = rng.uniform(0.5, 3, (10, 6))
+    try:
+        again = Expression.parse(f"{expression:.17g}")
+    except InputError as error:  # parts of numbers alone are computed at once: log(0.5 - 2) has no value
+        assert "has no value" in str(error) or "divides by 0" in str(error) or "more than 4 constants" in str(error)
+        return
+    np.testing.assert_allclose(again(x), expression(x), rtol=1e-9, equal_nan=True)
+
+
+def test_long_expressions_are_read_with_their_parts_whatever_inputs_are_called() -> None:
+    text = "t1"
+    for _ in range(6):
+        text = f"({text}) * ({text} + t2)"
+    expression = Expression.parse(text, ["t1", "t2"])
+    assert ", where u1 = " in str(expression)
+    assert Expression.parse(str(expression), ["t1", "t2"]).graph == expression.graph

@@ -148,7 +148,7 @@ def test_fidelity_is_the_share_of_points_and_starts() -> None:
     for fidelity in (0.0, 1.5):
         with pytest.raises(InputError, match="fidelity"):
             measure("k", fidelity=fidelity)
-    with pytest.raises(InputError, match="Samples"):
+    with pytest.raises(InputError, match="holds list, expected one made by table"):
         SIMULATOR.evaluate([design("k")], Workload("trace", [1, 2]))
 
 
