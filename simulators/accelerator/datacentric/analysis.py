@@ -87,9 +87,10 @@ def _analyse(packed: Sequence[Packed], tensors: Tensors, owner: Array, sizes: Ar
     found = states(packed[0], owner, sizes)
     result = Result(*(xp.zeros_like(sizes[0]) for _ in fields(Result)))
     groups = []
+    moving = xp.any(found.count > 0, axis=1)
+    moves = [d for d in DIMS if bool(moving[d])]
     for kind in kinds(packed[0], owner, found):
-        moving = xp.max(xp.take(found.count, kind.members, axis=1), axis=1) > 0
-        live = [d for d in DIMS if d in kind.edges or bool(moving[d])]
+        live = [d for d in DIMS if d in kind.edges or d in moves]
         traffic = Traffic(packed[0], xp.take(owner, kind.members), kind, found, live, tensors)
         groups.append((kind.members, Steps(traffic)))
     inners: list[tuple[Inner, Result] | None] = [None] * len(groups)
@@ -123,54 +124,54 @@ class _Evaluation:
         self._visits: dict[Edges, Array] | None = None
         self._rejected = steps.rejected
         if inside is None:
-            lanes, t = steps.traffic.lanes, steps.traffic
-            self._comp = {edges: xp.ceil(sums / lanes) for edges, sums in steps.sums.items()}
-            short = xp.where(t.short[t.spatial[0]], t.edge_units, t.units)
-            self._active = {edges: t.edge_units if t.spatial[0] in edges else short for edges in steps.sums}
+            t = steps.traffic
+            single = bool(xp.all(t.lanes == 1))
+            self._comp = steps.sums if single else {edges: xp.ceil(sums / t.lanes) for edges, sums in steps.sums.items()}
+            self._active = {edges: t.units_of(at_edge) for edges, at_edge in steps.spatial_edges.items()}
         else:
             self._from_inside(*inside)
 
     def _from_inside(self, inner: Inner, results: Result) -> None:
         xp = self._xp
-        runtime, active = inner.gather(results.runtime), inner.gather(results.active)
-        rejected, visits = inner.gather(results.rejected), inner.gather(results.visits)
-        self._comp = {edges: xp.maximum(*pair) for edges, pair in runtime.items()}
-        self._active = {edges: lesser + others * inner.others(edges) for edges, (lesser, others) in active.items()}
-        self._visits = {edges: xp.where(lesser > 0, lesser, others) for edges, (lesser, others) in visits.items()}
-        for pair in rejected.values():
-            self._rejected = xp.maximum(self._rejected, xp.maximum(*pair))
+        self._comp, self._active, self._visits = {}, {}, {}
+        odd = bool(xp.any((results.rejected != 0) | (results.visits != 1)))
+        rows = [results.runtime, results.active, *([results.rejected, results.visits] if odd else [])]
+        for edges, (lesser, others) in inner.gather(xp.stack(rows)).items():
+            count, units = inner.units(edges)
+            self._comp[edges] = xp.maximum(lesser[0], others[0])
+            active = lesser[1] + others[1] * count
+            self._active[edges] = xp.where(active == 0, units, active)  # quirk
+            if odd:
+                self._rejected = xp.maximum(self._rejected, xp.maximum(lesser[2], others[2]))
+                self._visits[edges] = xp.where(lesser[3] > 0, lesser[3], others[3])
+            else:
+                self._visits[edges] = xp.astype(self._steps.computes[edges], xp.float64)
 
     def run(self, top: Outermost | None, members: Array) -> Result:
         """Return the results; those of the outermost level also go into ``top``."""
         steps, t, xp = self._steps, self._traffic, self._xp
         visits, buffers = self._begin()
         memory = None if top is None else self._memory_cycles(buffers, top.offchip_bw[members])
-        first_in = t.delay(steps.first[0] + steps.first[1])
         ingress = {d: {e: t.delay(i + w) for e, (i, w) in tables.items()} for d, tables in steps.incoming.items()}
-        first = self._comp[()] + first_in
-        runtime = xp.where(steps.computes[()], first if memory is None else xp.maximum(first, memory), 0.0)
-        busy, count = xp.where(steps.computes[()], self._active[()], 0.0), xp.astype(steps.computes[()], xp.float64)
+        first = self._comp[()] + t.delay(steps.first[0] + steps.first[1])
+        runtime = (first if memory is None else xp.maximum(first, memory)) * steps.computes[()]
+        busy, count = t.zeros, t.zeros
         for edges, at_edge in steps.spatial_edges.items():
             least = xp.maximum(self._comp[edges], t.delay(steps.outgoing[edges]))
             least = least if memory is None else xp.maximum(least, memory)
-            cycles = times = None
+            cycles = t.zeros
             for d, table in steps.times.items():
-                if (often := table.get(edges)) is not None:
-                    delay = often * xp.maximum(least, ingress[d][at_edge])
-                    cycles, times = (delay, often) if cycles is None else (cycles + delay, times + often)
-            if cycles is not None:
-                runtime = runtime + xp.where(steps.computes[edges], cycles, 0.0)
-                times = xp.where(steps.computes[edges], times, 0.0)
-                count, busy = count + times, busy + times * self._active[edges]
-        rejected = self._rejected
-        if top is not None:
-            rejected = self._finish(top, members, buffers)
-        return Result(runtime, busy / xp.clip(count, 1.0, None), rejected, visits)
+                cycles = cycles + table[edges] * xp.maximum(least, ingress[d][at_edge])
+            runtime = runtime + cycles * steps.computes[edges]
+            times = t.all_occurrences[edges] * steps.computes[edges]
+            count, busy = count + times, busy + times * self._active[edges]
+        rejected = self._rejected if top is None else self._finish(top, members, buffers)
+        return Result(runtime, busy / xp.maximum(count, 1.0), rejected, visits)
 
     def _begin(self) -> tuple[Array, dict[str, Array]]:
         """Return visits and L2 buffers."""
         steps, xp = self._steps, self._xp
-        visits = xp.ones_like(steps.traffic.units) if self._visits is None else self._visits[()]
+        visits = steps.traffic.ones if self._visits is None else self._visits[()]
         if not bool(xp.all(steps.computes[()] & (visits > 0))):
             return first_computing(steps, self._visits)
         return visits, {"input": 2 * steps.first[0], "weight": 2 * steps.first[1], "output": 2 * steps.outgoing[()]}
@@ -182,27 +183,31 @@ class _Evaluation:
 
     def _finish(self, top: Outermost, members: Array, buffers: dict[str, Array]) -> Array:
         """Add up what the outermost level moves; returns the codes of what upstream ends with."""
-        steps, xp = self._steps, self._xp
-        zeros = xp.zeros_like(steps.traffic.units)
-        totals = dict.fromkeys(TOTALS, zeros)
-        requirement, idle = zeros, zeros > 0
-        every = [((), (), steps.first, xp.ones_like(zeros))]
-        for d, table in steps.times.items():
-            for edges, often in table.items():
-                every.append((edges, steps.spatial_edges[edges], steps.incoming[d][steps.spatial_edges[edges]], often))
-        for edges, _, (inputs, weights), often in every:
-            computes = steps.computes[edges] & (often > 0)
-            counted = xp.where(computes, often, 0.0)
-            totals["input"] = totals["input"] + counted * inputs
-            totals["weight"] = totals["weight"] + counted * weights
-            totals["output"] = totals["output"] + often * steps.outgoing[edges]
-            totals["macs"] = totals["macs"] + counted * steps.operations[edges]
-            totals["all_macs"] = totals["all_macs"] + often * steps.operations[edges]
+        steps, xp, t = self._steps, self._xp, self._traffic
+        totals = dict.fromkeys(TOTALS, t.zeros)
+        totals["input"], totals["weight"] = (elements * steps.computes[()] for elements in steps.first)
+        requirement, idle = t.zeros, t.zeros > 0
+        counted = {d: dict.fromkeys(t.spatial_edges, t.zeros) for d in t.live}
+        for edges, at_edge in steps.spatial_edges.items():
+            computes, all_times = steps.computes[edges], t.all_occurrences[edges]
+            moved = (steps.first[0] + steps.first[1]) if not edges else t.zeros
+            for d, tables in steps.incoming.items():
+                times = steps.times[d][edges] * computes
+                counted[d][at_edge] = counted[d][at_edge] + times
+                inputs, weights = tables[at_edge]
+                moved = xp.maximum(moved, (inputs + weights) * (times > 0))
+            operations = all_times * steps.operations[edges]
+            totals["output"] = totals["output"] + all_times * steps.outgoing[edges]
+            totals["macs"] = totals["macs"] + operations * computes
+            totals["all_macs"] = totals["all_macs"] + operations
             comp = self._comp[edges]
             idle = idle | (computes & (comp == 0))
-            moved = xp.maximum(inputs + weights, steps.outgoing[edges])
-            needed = xp.floor(moved / xp.clip(comp, 1.0, None))
-            requirement = xp.maximum(requirement, xp.where(computes, needed, 0.0))
+            needed = xp.floor(xp.maximum(moved, steps.outgoing[edges]) / xp.maximum(comp, 1.0))
+            requirement = xp.maximum(requirement, needed * computes)
+        for d, tables in steps.incoming.items():
+            for at_edge, (inputs, weights) in tables.items():
+                totals["input"] = totals["input"] + counted[d][at_edge] * inputs
+                totals["weight"] = totals["weight"] + counted[d][at_edge] * weights
         for name in TOTALS:
             top.totals[name][members] = totals[name]
         for name in BUFFERS:

@@ -63,7 +63,7 @@ def complete(batch: Batch) -> tuple[list[Level], Array]:
         refuse(_any(named), K_IN_DEPTHWISE)
     product = xp.prod(batch.clusters, axis=0) if len(batch.levels) > 1 else xp.ones_like(rejected)
     refuse(product > batch.hardware[0], TOO_FEW_PES)
-    units = [xp.clip(xp.floor(batch.hardware[0] / product), 1.0, None), *(batch.clusters[i] for i in range(len(batch.levels) - 1))]
+    units = [xp.maximum(xp.floor(batch.hardware[0] / product), 1.0), *(batch.clusters[i] for i in range(len(batch.levels) - 1))]
     nominal = batch.sizes
     if batch.depthwise:  # K is no dimension of it, unless a directive says so
         unnamed = batch.levels[0].place[K] == ABSENT
@@ -128,7 +128,7 @@ def _strided(xp: Any, tile: Array, offset: Array, batch: Batch, *, inner: bool) 
         stride, window = batch.strides[d - Y], batch.sizes[w]
         applies = (stride > 1) & (tiles[d] >= window)
         outputs = xp.floor((tiles[d] + stride - window) / stride)
-        strided = outputs * xp.minimum(stride, window) + xp.clip(window - stride, 0.0, None)
+        strided = outputs * xp.minimum(stride, window) + xp.maximum(window - stride, 0.0)
         step = outputs * (xp.minimum(window, stride) if inner else stride)
         tiles[d], offsets[d] = xp.where(applies, strided, tiles[d]), xp.where(applies, step, offsets[d])
     return xp.stack(tiles), xp.stack(offsets)
@@ -142,7 +142,7 @@ def _constants(xp: Any, place: Array, tile: Array, offset: Array, nominal: Array
     rest = xp.where(rest < 0, nominal, rest)
     fresh = xp.where(~spatial & (beyond <= 0), 0.0, xp.minimum(tile, offset))
     edge = xp.where(partial, rest, tile)
-    edge_fresh = xp.clip(offset - (tile - rest), 0.0, None)
+    edge_fresh = xp.maximum(offset - (tile - rest), 0.0)
     windows = xp.stack([tile[R], tile[S]])
     out_edge = edge[Y:] - xp.stack([edge[R], edge[S]]) + 1
     # places of SpatialMaps, of others beyond all of them

@@ -22,7 +22,7 @@ class _Order:
         xp = self._xp = t.xp
         ones = xp.ones_like(t.units)
         self._steady = {d: t.count[d] > 0 for d in t.live}
-        positions = {d: ones + xp.astype(self._steady[d], xp.float64) + (1.0 if d in t.edges else 0.0) for d in t.live}
+        positions = {d: ones + xp.astype(self._steady[d], xp.float64) + xp.astype(t.has_edge[d], xp.float64) for d in t.live}
         inside = {d: ones for d in t.live}
         for d in t.live:
             for other in t.live:
@@ -77,9 +77,10 @@ def first_computing(steps: Steps, inner: Mapping[Edges, Array] | None) -> tuple[
     visits, inputs, weights, outputs = zeros, zeros, zeros, zeros
     done = zeros > 0
     computes = {edges: xp.astype(mask, xp.float64) for edges, mask in steps.computes.items()}
+    by_moved: dict[int, Mapping[Edges, tuple[Array, Array]]] = {-1: {(): steps.first}, **steps.incoming}
     for exists, moved, code in order:
         waiting = exists & ~done
-        for d, tables in ((-1, {(): steps.first}), *steps.incoming.items()):
+        for d, tables in by_moved.items():
             for at_edge, (i, w) in tables.items():
                 here = waiting & (moved == d) & order.at_spatial_edges(code, at_edge)
                 inputs, weights = xp.where(here, inputs + 2 * i, inputs), xp.where(here, weights + 2 * w, weights)
@@ -100,7 +101,7 @@ def offchip_requirement(steps: Steps, comp: Mapping[Edges, Array], buffers: Mapp
     required = xp.zeros_like(words)
     computes = {edges: xp.astype(mask, xp.float64) for edges, mask in steps.computes.items()}
     for exists, _, code in order:
-        cycles = xp.clip(order.by_edges(comp, code), 1.0, None)
+        cycles = xp.maximum(order.by_edges(comp, code), 1.0)
         most = xp.maximum(required, xp.maximum(xp.floor(out / cycles), xp.floor(words / cycles)))
         required = xp.where(exists & (order.by_edges(computes, code) > 0), xp.floor(most / 2), required)
     return required

@@ -7,8 +7,9 @@ moved, so they are one here, with a count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from designgym.simulators.accelerator.datacentric.levels import DIMS, Level
 __all__ = ["NO_DIM", "Kind", "Packed", "States", "kinds", "states"]
 
 NO_DIM = 6
+
+FEW = 1500
+"""Items of a kind below which kinds are not told apart by their edges."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,12 @@ class States:
     short: Array
     part: Array
 
+    @cached_property
+    def short_somewhere(self) -> tuple[bool, ...]:
+        """Whether the first position of a dimension is an edge for some item."""
+        some = namespace(self.short).any(self.short, axis=1)
+        return tuple(bool(some[d]) for d in DIMS)
+
 
 def states(packed: Packed, owner: Array, sizes: Array) -> States:
     """Return the states of items.
@@ -80,24 +90,26 @@ def states(packed: Packed, owner: Array, sizes: Array) -> States:
     has_edge = (beyond >= 0) & (count * offset < beyond)
     short = beyond < 0
     units = xp.take(packed.rows[44], owner)
-    part = []
-    for spatial in (packed.first, packed.second):
+    part = [has_edge[0] & False, has_edge[0] & False]
+    for i, spatial in enumerate((packed.first, packed.second)):
+        named = [d for d in DIMS if bool(xp.any(spatial == d))]
+        if not named:
+            continue
         dim = xp.take(spatial, owner)
-        there = dim != NO_DIM
-        chosen = _pick(xp, dim, sizes, tile, offset)
-        of_units = _spatial(xp, *chosen, units)
-        for d in DIMS:
+        size, of_tile, of_offset = _pick(xp, dim, named, sizes, tile, offset)
+        of_units = _spatial(xp, size, of_tile, of_offset, units)
+        for d in named:
             here = dim == d
             count[d], has_edge[d] = xp.where(here, of_units[0], count[d]), xp.where(here, of_units[1], has_edge[d])
             short[d] = xp.where(here, of_units[2], short[d])
-        part.append(of_units[3] & there)
+        part[i] = of_units[3] & (dim != NO_DIM)
     return States(count, has_edge, short, xp.stack(part))
 
 
-def _pick(xp: Any, dim: Array, *tables: Array) -> list[Array]:
-    """Return, of each table of shape (6, n), each item's entry of its dimension; that of the last one where there is none."""
-    found = [table[DIMS[-1]] for table in tables]
-    for d in DIMS[:-1]:
+def _pick(xp: Any, dim: Array, named: Sequence[int], *tables: Array) -> list[Array]:
+    """Return, of each table of shape (6, n), each item's entry of its dimension, which is one of ``named``, or of any if it has none."""
+    found = [table[named[-1]] for table in tables]
+    for d in named[:-1]:
         here = dim == d
         found = [xp.where(here, table[d], values) for table, values in zip(tables, found, strict=True)]
     return found
@@ -117,11 +129,11 @@ def _spatial(xp: Any, size: Array, tile: Array, offset: Array, units: Array) -> 
 
 @dataclass(frozen=True)
 class Kind:
-    """Items whose directives have edges at the same dimensions, and the same SpatialMaps.
+    """Items with the same SpatialMaps, and much the same edges.
 
     Attributes:
         spatial: Dimensions of the SpatialMaps, in list order.
-        edges: Dimensions with an edge position.
+        edges: Dimensions with an edge position in some item.
         members: Positions of the items, integers.
     """
 
@@ -131,17 +143,20 @@ class Kind:
 
 
 def kinds(packed: Packed, owner: Array, found: States) -> Iterator[Kind]:
-    """Yield the items by kind, in a fixed order."""
+    """Yield the items by kind, in a fixed order; results do not depend on how finely they are told apart."""
     xp = namespace(found.count)
     key = xp.take(packed.first, owner) * 7 + xp.take(packed.second, owner)
     for d in DIMS:
         key = key * 2 + xp.astype(found.has_edge[d], key.dtype)
-    keys = to_numpy(key)
-    order = np.argsort(keys.astype(np.int16), kind="stable")
+    keys = to_numpy(key).astype(np.int16)
+    order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    ends = np.flatnonzero(np.diff(ordered)) + 1
-    for start, end in zip([0, *ends.tolist()], [*ends.tolist(), len(order)], strict=True):
-        code = int(ordered[start])
-        spatial = tuple(d for d in divmod(code >> 6, 7) if d != NO_DIM)
-        edges = tuple(d for d in DIMS if code >> (5 - d) & 1)
-        yield Kind(spatial, edges, xp.asarray(order[start:end], device=key.device))
+    if len(ordered) and len(np.unique(ordered)) * FEW > len(ordered):
+        ordered = ordered >> 6  # arrays of few items cost as much as larger ones: do without the edges
+    ends = (np.flatnonzero(np.diff(ordered)) + 1).tolist()
+    for start, end in zip([0, *ends], [*ends, len(order)], strict=True):
+        members = order[start:end]
+        edges = int(np.bitwise_or.reduce(keys[members], initial=0)) & 63
+        spatial = tuple(d for d in divmod(int(keys[members[0]]) >> 6, 7) if d != NO_DIM) if len(members) else ()
+        if len(members):
+            yield Kind(spatial, tuple(d for d in DIMS if edges >> (5 - d) & 1), xp.asarray(members, device=key.device))

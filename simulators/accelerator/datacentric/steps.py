@@ -17,7 +17,7 @@ class Steps:
     Attributes:
         outgoing: Elements that go out, by edges.
         sums: Partial sums of the sub-unit that has most to do, by edges; a step without any is skipped.
-        computes: Whether a step is not skipped, by edges.
+        computes: Whether a step exists and is not skipped, by edges.
         first: Elements of input and weights that come in with the first step.
         incoming: Elements of input and weights that come in, by the innermost loop that moved and edges of SpatialMaps.
         times: How often steps occur, by the innermost loop that moved and edges.
@@ -36,8 +36,11 @@ class Steps:
                 self.spatial_edges[edges] = at_edge
                 self.outgoing[edges] = out if out_factor is None else out * out_factor
                 self.sums[edges] = psum * sum_factor
-        self.computes = {edges: sums > 0 for edges, sums in self.sums.items()}
-        self.rejected = traffic.xp.zeros_like(traffic.units)
+        self.computes: dict[Edges, Array] = {}
+        for edges, sums in self.sums.items():
+            exists = traffic.exists(edges)
+            self.computes[edges] = sums > 0 if exists is None else (sums > 0) & exists
+        self.rejected = traffic.zeros
         self.first = self._incoming(None, ())
         self.incoming = {d: {at_edge: self._incoming(d, at_edge) for at_edge in traffic.spatial_edges} for d in traffic.live}
         self.times = {d: traffic.occurrences(d) for d in traffic.live}

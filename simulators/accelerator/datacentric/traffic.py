@@ -6,7 +6,9 @@ SpatialMaps' edges and on what moved; elements that go out, partial sums and ope
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -30,6 +32,18 @@ class Tensors:
         self.input, self.weight, self.output = (tuple(sorted(map(DIMENSIONS.index, names[t]))) for t in ("input", "weight", "output"))
 
 
+class _Picked:
+    """Rows of a table for some columns, picked when they are first asked for."""
+
+    def __init__(self, rows: Array, columns: Array) -> None:
+        self._rows, self._columns, self._found = rows, columns, dict[int, Array]()
+
+    def __getitem__(self, row: int) -> Array:
+        if row not in self._found:
+            self._found[row] = namespace(self._rows).take(self._rows[row], self._columns)
+        return self._found[row]
+
+
 class Traffic:
     """Tables of one kind of items; all arrays have shape (n,), n the items of the kind.
 
@@ -45,19 +59,25 @@ class Traffic:
     def __init__(self, packed: Packed, owner: Array, kind: Kind, found: States, live: Sequence[int], tensors: Tensors) -> None:
         self.xp = xp = namespace(packed.rows)
         self.spatial, self.edges, self.live, self.tensors = kind.spatial, kind.edges, tuple(live), tensors
-        rows = xp.take(packed.rows, owner, axis=1)
-        self.place, self.tile, self.fresh = rows[0:6], rows[6:12], rows[18:24]
-        self.edge, self.edge_fresh = rows[24:30], rows[30:36]
-        self._out, self._out_fresh, self._out_edge, self._out_edge_fresh = rows[36:38], rows[38:40], rows[40:42], rows[42:44]
-        self.units, self.edge_units, self.noc_bw, self.hop_latency, self.lanes = (rows[i] for i in range(44, 49))
-        self.count = xp.take(found.count, kind.members, axis=1)
-        self.short = xp.take(found.short, kind.members, axis=1)
-        self.part = dict(zip(self.spatial, xp.take(found.part, kind.members, axis=1), strict=False))
+        self.place, self.tile, self.fresh, self.edge, self.edge_fresh = (
+            _Picked(packed.rows[start : start + 6], owner) for start in (0, 6, 18, 24, 30)
+        )
+        self._out, self._out_fresh, self._out_edge, self._out_edge_fresh = (
+            _Picked(packed.rows[start : start + 2], owner) for start in (36, 38, 40, 42)
+        )
+        self.units, self.edge_units, self.noc_bw, self.hop_latency, self.lanes = (xp.take(packed.rows[i], owner) for i in range(44, 49))
+        self.count, self.short = _Picked(found.count, kind.members), _Picked(found.short, kind.members)
+        self.has_edge = _Picked(found.has_edge, kind.members)
+        self.zeros, self.ones = xp.zeros_like(self.units), xp.ones_like(self.units)
+        self.part = {d: xp.take(found.part[i], kind.members) for i, d in enumerate(self.spatial)}
         self.alone = self.edge_units == 1
         self.temporal = tuple(d for d in DIMS if d not in self.spatial)
-        self.some_short = bool(xp.any(xp.stack([self.short[d] for d in self.spatial])))
         # a temporal tile is incomplete in the only position it has, or has its full size wherever nothing else is said
-        self.held = {d: xp.where(self.short[d], self.edge[d], self.tile[d]) for d in self.temporal}
+        self._short_somewhere = {d: found.short_somewhere[d] and bool(xp.any(self.short[d])) for d in DIMS}
+        self.held = {
+            d: xp.where(self.short[d], self.edge[d], self.tile[d]) if self._short_somewhere[d] else self.tile[d] for d in self.temporal
+        }
+        self.some_short = any(self._short_somewhere[d] for d in self.spatial)
         self.spatial_edges: list[Edges] = _subsets(tuple(d for d in self.edges if d in self.spatial))
 
     def delay(self, elements: Array) -> Array:
@@ -68,39 +88,58 @@ class Traffic:
 
     def inside(self, d: int, other: int) -> Array:
         """Return whether the loop over ``d`` is inside the one over ``other``."""
-        return self.place[d] > self.place[other]
+        return self._inside[d, other]
 
     def moves(self, d: int) -> Array:
         """Return whether a loop has more than one position."""
-        return self.count[d] >= 0 if d in self.edges else self.count[d] > 0
+        return (self.count[d] > 0) | self.has_edge[d]
 
     def restarted(self, d: int, tensor: Sequence[int]) -> Array:
         """Return whether loops of the tensor inside the one over ``d`` begin anew when it moves."""
-        found = self.count[d] < 0  # of none
+        found = None
         for other in tensor:
             if other != d and other in self.live:
-                found = found | (self.moves(other) & self.inside(other, d))
-        return found
+                again = self._moving[other] & self.inside(other, d)
+                found = again if found is None else found | again
+        return self._never if found is None else found
+
+    @cached_property
+    def _moving(self) -> dict[int, Array]:
+        return {d: self.moves(d) for d in self.live}
+
+    @cached_property
+    def _never(self) -> Array:
+        return self.units < 0
+
+    @cached_property
+    def _inside(self) -> dict[tuple[int, int], Array]:
+        return {(d, other): self.place[d] > self.place[other] for d in DIMS for other in self.live if other != d}
+
+    def units_of(self, at_edge: Edges) -> Array:
+        """Return how many sub-units have work, with these SpatialMaps at their edge."""
+        first = self.spatial[0]
+        if first in at_edge:
+            return self.edge_units
+        return self.xp.where(self.short[first], self.edge_units, self.units) if self._short_somewhere[first] else self.units
 
     # ---- sums over sub-units ---------------------------------------------------------------------------------------------------
 
-    def over_units(self, dims: Sequence[int], at_edge: Edges, volume: Callable[[bool, bool], Array], *, last: int | None = None) -> Array:
+    def over_units(self, dims: Sequence[int], at_edge: Edges, volume: Callable[[bool, bool], Array]) -> Array:
         """Return the sum over the sub-units of ``volume(first, part)``, with what neighbours share counted once.
 
         Args:
             dims: SpatialMaps of the tensor, not none.
             at_edge: SpatialMaps at their edge position.
             volume: Elements of the first sub-unit or a further one, whole or part.
-            last: The SpatialMap whose last sub-unit decides; the last of ``dims`` by default.
         """
         xp, n, edge_units = self.xp, self.units, self.edge_units
         whole = any(d in at_edge for d in dims)
         usual = None if whole else volume(True, False) + (n - 1) * volume(False, False)
         if usual is not None and not self.some_short:
             return usual
-        part = self.part_of(dims[-1] if last is None else last, at_edge)
-        rest = xp.where(part, volume(False, True) + xp.clip(edge_units - 2, 0.0, None) * volume(False, False),
-                        (edge_units - 1) * volume(False, False))  # fmt: skip
+        part = self.part_of(dims[-1], at_edge)
+        further = volume(False, False)
+        rest = xp.where(part, volume(False, True) + xp.maximum(edge_units - 2, 0.0) * further, (edge_units - 1) * further)
         total = xp.where(self.alone & part, volume(True, True), volume(True, False)) + xp.where(self.alone, 0.0, rest)
         return total if usual is None else xp.where(self.short_of(dims), total, usual)
 
@@ -125,14 +164,14 @@ class Traffic:
         """
         xp = self.xp
         if moved is not None and moved not in tensor:
-            return xp.zeros_like(self.units), None
-        total, error = xp.ones_like(self.units), None
+            return self.zeros, None
+        total, error = self.ones, None
         restarted = None if moved is None else self.restarted(moved, tensor)
         for d in tensor:
             if d in self.held:
                 if d == moved:
                     assert restarted is not None
-                    error = (self.fresh[d] == 0) & ~restarted & self.moves(d)
+                    error = (self.fresh[d] == 0) & ~restarted & self._moving[d]
                     total = total * xp.where(restarted, self.tile[d], self.fresh[d])
                 else:
                     total = total * self.held[d]
@@ -146,10 +185,10 @@ class Traffic:
     def _first_step(self, d: int) -> dict[tuple[bool, bool], Array]:
         """Return a SpatialMap's elements by (first, part). Quirk: no overlap between neighbours is discounted in the first step."""
         if not self.some_short:
-            return dict.fromkeys(itertools.product((True, False), repeat=2), self.tile[d])
+            return {(first, part): self.tile[d] for first in (True, False) for part in (True, False)}
         whole = self.xp.where(self.short[d] & self.alone, self.edge[d], self.tile[d])
         part = self.xp.where(self.short[d], self.edge[d], self.tile[d])
-        return {(first, is_part): part if is_part else whole for first, is_part in itertools.product((True, False), repeat=2)}
+        return {(first, is_part): part if is_part else whole for first in (True, False) for is_part in (True, False)}
 
     def _later_step(self, d: int, moved: int, restarted: Array | None) -> dict[tuple[bool, bool], Array]:
         assert restarted is not None
@@ -170,6 +209,8 @@ class Traffic:
             return self.edge[d] if edge else self.held[d]
         if edge:
             return self._out_edge[d - Y]
+        if not self._short_somewhere[d]:
+            return self._out[d - Y]
         return self.xp.where(self.short[d], self._out_edge[d - Y], self._out[d - Y])
 
     def _unit_factor(self, d: int, first: bool, part: bool, at_edge: Edges, keep: bool) -> Array:
@@ -180,7 +221,7 @@ class Traffic:
         fresh, edge_fresh = (self._out_fresh[d - Y], self._out_edge_fresh[d - Y]) if in_outputs else (self.fresh[d], self.edge_fresh[d])
         usual = tile if first else fresh
         if d in at_edge:
-            only = self.edge[d] if first or part else self.xp.ones_like(tile)  # quirk: in input coordinates
+            only = self.edge[d] if first or part else self.ones  # quirk: in input coordinates
             return where(self.alone, only, edge_fresh if part else usual)
         if part and self.some_short:
             return where(self.short[d], where(self.alone, edge, edge_fresh) if inner and not keep else edge, usual)
@@ -217,33 +258,57 @@ class Traffic:
     # ---- how often -----------------------------------------------------------------------------------------------------------------
 
     def occurrences(self, moved: int) -> dict[Edges, Array]:
-        """Return how often each set of edges occurs when ``moved`` is the innermost loop that moved; sets that never do are left out."""
-        start, branches = None, dict[Edges, Array]()
+        """Return how often each set of edges occurs when ``moved`` is the innermost loop that moved."""
+        times = self.ones
         for d in self.live:
-            if d == moved or d in self.edges:
-                continue
-            outside = self.xp.where(self.inside(moved, d), self.count[d] + 1, 1.0)
-            start = outside if start is None else start * outside
-        branches = {(): self.xp.ones_like(self.units) if start is None else start}
+            if d != moved and d not in self.edges:
+                times = times * (self._outside[moved, d] * self.count[d] + 1)
+        if moved not in self.edges:
+            times = times * self.count[moved]
+        branches: dict[Edges, Array] = {(): times}
         for d in self.edges:
             if d == moved:
-                usual, edge = self.count[d], None
+                usual, edge = self.count[d], self._edge_times[d]
             else:
-                edge = self.xp.astype(self.inside(moved, d), self.xp.float64)
-                usual = 1 + edge * self.count[d]
-            grown = {}
-            for edges, times in branches.items():
-                grown[edges] = times * usual
-                grown[(*edges, d)] = times if edge is None else times * edge
-            branches = grown
-        if moved not in self.edges:
-            branches = {edges: times * self.count[moved] for edges, times in branches.items()}
+                usual, edge = self._outside[moved, d] * self.count[d] + 1, self._outside[moved, d] * self._edge_times[d]
+            branches = _grown(branches, d, usual, edge)
         return branches
+
+    @cached_property
+    def all_occurrences(self) -> dict[Edges, Array]:
+        """How often each set of edges occurs, the first step included."""
+        times = self.ones
+        for d in self.live:
+            if d not in self.edges:
+                times = times * (self.count[d] + 1)
+        branches: dict[Edges, Array] = {(): times}
+        for d in self.edges:
+            branches = _grown(branches, d, self.count[d] + 1, self._edge_times[d])
+        return branches
+
+    @cached_property
+    def _outside(self) -> dict[tuple[int, int], Array]:
+        """Whether the loop over the second dimension is outside the one over the first, as 0 or 1."""
+        pairs = itertools.permutations(self.live, 2)
+        return {(moved, d): self.xp.astype(self.inside(moved, d), self.xp.float64) for moved, d in pairs}
+
+    @cached_property
+    def _edge_times(self) -> dict[int, Array]:
+        return {d: self.xp.astype(self.has_edge[d], self.xp.float64) for d in self.edges}
+
+    def exists(self, edges: Edges) -> Array | None:
+        """Return whether a step with these edges exists; None for everywhere."""
+        masks = [self.has_edge[d] for d in edges if not self._edge_everywhere[d]]
+        return functools.reduce(operator.and_, masks) if masks else None
+
+    @cached_property
+    def _edge_everywhere(self) -> dict[int, bool]:
+        return {d: bool(self.xp.all(self.has_edge[d])) for d in self.edges}
 
     @cached_property
     def products(self) -> dict[Edges, tuple[Array, Array]]:
         """By edges of TemporalMaps: their factor in the outputs, and that in partial sums."""
-        ones = self.xp.ones_like(self.units)
+        ones = self.ones
         out, other = ones, ones
         for d in self.temporal:
             if d not in self.edges:
@@ -251,19 +316,25 @@ class Traffic:
                     out = out * self.factor(d, False)
                 else:
                     other = other * self.factor(d, False)
-        branches = {(): (out, other)}
+        outs: dict[Edges, Array] = {(): out}
+        others: dict[Edges, Array] = {(): other}
         for d in self.edges:
             if d in self.spatial:
                 continue
-            which = 0 if d in self.tensors.output else 1
-            grown = {}
-            for edges, pair in branches.items():
-                for edge in (False, True):
-                    values = list(pair)
-                    values[which] = values[which] * self.factor(d, edge)
-                    grown[(*edges, d) if edge else edges] = (values[0], values[1])
-            branches = grown
-        return {edges: (out, out * other) for edges, (out, other) in branches.items()}
+            if d in self.tensors.output:
+                outs = _grown(outs, d, self.factor(d, False), self.factor(d, True))
+            else:
+                others = _grown(others, d, self.factor(d, False), self.factor(d, True))
+        return {tuple(sorted(a + b)): (x, x * y) for a, x in outs.items() for b, y in others.items()}
+
+
+def _grown(branches: dict[Edges, Array], d: int, usual: Array, edge: Array) -> dict[Edges, Array]:
+    """Return products by edges with one dimension more: a factor without its edge, and one with it."""
+    grown = dict[Edges, Array]()
+    for edges, product in branches.items():
+        grown[edges] = product * usual
+        grown[(*edges, d)] = product * edge
+    return grown
 
 
 def _product(factors: Iterable[Any]) -> Any:

@@ -420,7 +420,7 @@ class Model:
             found = self.analyse(number + 1, sizes)
             comp = max(comp, found.runtime)
             active += found.active * weight
-        return comp, active
+        return comp, active or (ne if at_edge else n)
 
 
 def evaluate(problem: Problem) -> dict[str, float]:

@@ -1,0 +1,133 @@
+"""From counts to energy, area and power: as MAESTRO prints them, and with everything that takes energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from designgym.simulators.accelerator.arrays import Array, namespace
+from designgym.simulators.accelerator.datacentric.batch import Batch
+from designgym.simulators.accelerator.datacentric.levels import C, K
+from designgym.simulators.accelerator.datacentric.traffic import Tensors
+
+__all__ = ["ENERGY", "EnergyTable", "area_and_power", "compulsory_energy_nj", "full", "printed_energy_nj"]
+
+_MAC_NJ, _L1, _L2 = 0.00023, 1.68, 18.61  # MAESTRO's unit of energy, and an access to L1 and L2 in it
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """Energy of one operation, or of one access to one element of a byte, in pJ.
+
+    The defaults are MAESTRO's (commit 4eb08d1) where it has one: 0.23 pJ for a MAC, 1.68 and 18.61 times as much for an access to L1 and
+    L2. A transfer through the network and an access to DRAM are 2 and 200 times a MAC (Chen et al., Eyeriss, ISCA 2016, figure 22).
+
+    Attributes:
+        mac_pj: Multiply-accumulate.
+        l1_pj: Access to a PE's buffer.
+        l2_pj: Access to the shared buffer.
+        noc_pj: Transfer between L2 and a PE.
+        dram_pj: Access to the memory.
+    """
+
+    mac_pj: float = 1000 * _MAC_NJ
+    l1_pj: float = 1000 * _MAC_NJ * _L1
+    l2_pj: float = 1000 * _MAC_NJ * _L2
+    noc_pj: float = 1000 * _MAC_NJ * 2
+    dram_pj: float = 1000 * _MAC_NJ * 200
+
+
+ENERGY = EnergyTable()
+
+
+def printed_energy_nj(counts: Mapping[str, Array], levels: int) -> Array:
+    """Return the energy as MAESTRO prints it, in nJ.
+
+    Quirks: MACs, reads of outputs from L2, network and DRAM never count, L1 only for mappings of one level.
+    """
+    energy = _MAC_NJ * _L2 * _sum(counts, "l2_in_rd", "l2_in_wr", "l2_w_rd", "l2_w_wr", "l2_out_wr")
+    if levels > 1:
+        return energy
+    return energy + _MAC_NJ * _L1 * _sum(counts, "l1_in_rd", "l1_in_wr", "l1_w_rd", "l1_w_wr", "l1_out_rd", "l1_out_wr")
+
+
+def area_and_power(counts: Mapping[str, Array], hardware: Array) -> tuple[Array, Array]:
+    """Return area in um^2 and power in mW as MAESTRO prints them, of the buffers that the mapping requires.
+
+    Args:
+        counts: Of `model.evaluate`.
+        hardware: As in `Batch`, shape (5, n).
+    """
+    xp = namespace(hardware)
+    pes, noc_bw, lanes = hardware[0], hardware[1], hardware[4]
+    l1, l2 = xp.maximum(counts["l1_bytes_req"], 1.0), xp.maximum(counts["l2_bytes_req"], 1.0)
+    bus = (14.662 * pes + 28.895) * noc_bw
+    arbiter = 1.2886 * pes * pes + 5.5814 * pes - 23.711
+    area = pes * (283 * lanes + 0.104 * l1) + 0.104 * l2 + 101.7938 * bus + 395.473 * xp.maximum(arbiter, 1.0)
+    power = pes * (1.2223 * lanes + 0.00345 * l1) + 0.00345 * l2 + 0.0008 * bus + 0.34 * xp.maximum(arbiter / 1000, 1.0)
+    return area, power
+
+
+def full(batch: Batch, counts: Mapping[str, Array], energy: EnergyTable = ENERGY) -> dict[str, Array]:
+    """Return energy by place, in nJ, with accesses by memory: MAC, L1, L2, network and DRAM.
+
+    - MACs are those of the layer, which MAESTRO's own count misses at some edges.
+    - L1: each MAC reads an input, a weight and a partial sum and writes one; what comes from L2 is written, what goes there is read.
+      Copies of an element that the network hands to several PEs count once, as in MAESTRO.
+    - A tensor stays in L2 if its part of the buffer that the mapping requires holds all of it, and then comes from DRAM once. Otherwise
+      every element that L2 hands on has come from DRAM before, and every partial sum that leaves the array goes there.
+    - Partial sums that leave the array before they are complete come back the same way.
+
+    Args:
+        batch: The mappings.
+        counts: Of `model.evaluate` on them.
+        energy: The table.
+    """
+    xp, tensors = namespace(batch.sizes), Tensors(batch.depthwise)
+    macs, outputs = layer_work(batch)
+    words = {name: xp.prod(xp.stack([batch.sizes[d] for d in getattr(tensors, name)]), axis=0) for name in ("input", "weight")}
+    fetched = [_from_dram(words["input"], counts["l2_in_rd"], counts["l2_in_bytes_req"]),
+               _from_dram(words["weight"], counts["l2_w_rd"], counts["l2_w_bytes_req"])]  # fmt: skip
+    written = xp.maximum(counts["l2_out_wr"], outputs)
+    returned = written - outputs
+    kept = counts["l2_out_bytes_req"] >= outputs
+    handed = counts["l2_in_rd"] + counts["l2_w_rd"]
+    dram = fetched[0] + fetched[1] + xp.where(kept, outputs, written + returned)
+    l2 = fetched[0] + fetched[1] + handed + written + returned + xp.where(kept, outputs, written + returned)
+    l1 = 4 * macs + handed + written + returned
+    noc = handed + written + returned
+    places = {
+        "mac": macs * energy.mac_pj, "l1": l1 * energy.l1_pj, "l2": l2 * energy.l2_pj, "noc": noc * energy.noc_pj,
+        "dram": dram * energy.dram_pj,
+    }  # fmt: skip
+    found = {f"energy_{name}_nj": picojoules / 1000 for name, picojoules in places.items()}
+    return {**found, "dram_accesses": dram, "l2_accesses": l2, "l1_accesses": l1, "noc_transfers": noc}
+
+
+def compulsory_energy_nj(batch: Batch, energy: EnergyTable = ENERGY) -> Array:
+    """Return the energy that no mapping can do without, in nJ: each MAC with its L1 accesses; each element through all levels once."""
+    xp, tensors = namespace(batch.sizes), Tensors(batch.depthwise)
+    macs, outputs = layer_work(batch)
+    words = sum(xp.prod(xp.stack([batch.sizes[d] for d in dims]), axis=0) for dims in (tensors.input, tensors.weight))
+    return (macs * (energy.mac_pj + 4 * energy.l1_pj) + (words + outputs) * energy.dram_pj) / 1000
+
+
+def layer_work(batch: Batch) -> tuple[Array, Array]:
+    """Return multiply-accumulate operations and output elements of the layers."""
+    xp = namespace(batch.sizes)
+    _, _, r, s, y, x = (batch.sizes[d] for d in range(6))
+    pixels = (xp.floor((y - r) / batch.strides[0]) + 1) * (xp.floor((x - s) / batch.strides[1]) + 1)
+    outputs = pixels * (batch.sizes[C] if batch.depthwise else batch.sizes[K])
+    return outputs * r * s * (1.0 if batch.depthwise else batch.sizes[C]), outputs
+
+
+def _from_dram(words: Array, handed: Array, room: Array) -> Array:
+    xp = namespace(words)
+    return xp.where(room >= words, words, xp.maximum(handed, words))
+
+
+def _sum(counts: Mapping[str, Array], *names: str) -> Array:
+    total = counts[names[0]]
+    for name in names[1:]:
+        total = total + counts[name]
+    return total
