@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import re
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from designgym.core.errors import InputError, shorten, shorten_list
 from designgym.core.validation import TableComparison
+from designgym.envs.reference_tables import number_in, read_table
 
 if TYPE_CHECKING:
     from designgym.simulators.dram.trace import Trace
@@ -41,7 +41,7 @@ class DramValidator:
         from designgym.simulators.dram.controller import PARAMETER_NAMES
         from designgym.simulators.dram.validation import COMPARED_COLUMNS, compare_with_reference
 
-        header, rows = _read(reference)
+        header, rows = read_table(reference)
         required = (*PARAMETER_NAMES, "trace")
         if missing := [name for name in required if name not in header]:
             raise InputError(f"{reference} lacks the columns {', '.join(missing)}: it needs the ten parameters and the name of the trace")
@@ -64,34 +64,6 @@ class DramValidator:
             for number, value in zip(records, result.table[f"ours_{name}"], strict=True):
                 ours[name][number] = None if math.isnan(value) else float(value)
         return TableComparison(result.errors, ours, result.equal_rows, len(records))
-
-
-def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return the header and, for each row, the number of its line and its cells by column."""
-    line = 0
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if not header:
-                raise InputError(f"{path} is empty: expected a table (CSV) whose first line names the columns")
-            if repeated := sorted({name for name in header if header.count(name) > 1}):
-                raise InputError(f"{path} line 1: column {repeated[0]!r} is there twice")
-            rows: list[tuple[int, dict[str, str]]] = []
-            for cells in reader:
-                line = reader.line_num
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise InputError(f"{path} row {len(rows) + 1} (line {line}): {len(cells)} cells, expected {len(header)}")
-                rows.append((line, dict(zip(header, map(str.strip, cells), strict=True))))
-    except OSError as error:
-        raise InputError(f"cannot read the reference table {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text: expected a table (CSV)") from None
-    except csv.Error as error:
-        raise InputError(f"{path} after line {line}: not CSV: {error}") from None
-    return header, rows
 
 
 def _require_traces(
@@ -135,25 +107,12 @@ def _checked(place: str, row: dict[str, str], compared: Sequence[str], find: Cal
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     for name in compared:
-        values[name] = _number(f"{place}, column {name}", row[name])
+        values[name] = number_in(f"{place}, column {name}", row[name])
     try:
         find(row["trace"])
     except InputError as error:
         raise InputError(f"{place}, column trace: {error}") from None
     return values
-
-
-def _number(place: str, text: str) -> float:
-    """Return a cell's number, NaN for an empty cell."""
-    if not text:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{place}: got {shorten(text, 40)}, expected a finite number, or nothing where the reference has none")
-    return value
 
 
 def _find(name: str, *, folders: Sequence[Path]) -> Trace:

@@ -79,7 +79,7 @@ class Chains:
     def starts(self, length: int) -> Array:
         """Return how many elements have at least ``length - 1`` more behind them."""
         xp = namespace(self.r)
-        return xp.clip(self.r - (length - 1) * self.alpha, 0.0) * xp.clip(self.p - (length - 1) * self.beta, 0.0)
+        return xp.maximum(self.r - (length - 1) * self.alpha, 0.0) * xp.maximum(self.p - (length - 1) * self.beta, 0.0)
 
     def number(self, at_least: int) -> Array:
         """Return the number of chains with that many elements or more."""

@@ -134,7 +134,7 @@ def moved_words(batch: MappingBatch, array: int, found: Tiles, loops: LoopsOutsi
         start = (b - 1) * len(DIMS)
         size, extents = found.sizes[b - 1], found.extents[b - 1]
         same = vectors[:, start:] == (first[b - 1] - loops.before[:, start])[:, None]
-        kept = xp.clip(extents - xp.abs(first[b - 1]), 0.0)
+        kept = xp.maximum(extents - xp.abs(first[b - 1]), 0.0)
         overlap = xp.stack([_product(kept[k] for k in COORDINATES[t]) for t in range(len(TENSORS))])
         alike = xp.stack([_every(same[k] for k in COORDINATES[t]) for t in range(len(TENSORS))])
         repeated = xp.sum(xp.where(alike, loops.weights[start:], 0.0), axis=1)
