@@ -20,6 +20,7 @@ __all__ = ["Example", "functional_hash"]
 
 VERSION = 1  # part of every digest: raise it with any change of what is observed
 TIME_LIMIT_S = 10.0
+MEMORY_LIMIT_BYTES = 4 * 2**30
 
 
 def functional_hash(
@@ -32,6 +33,7 @@ def functional_hash(
     atol: float = ATOL,
     time_limit_s: float | None = TIME_LIMIT_S,
     isolate: bool = False,
+    memory_limit_bytes: int | None = MEMORY_LIMIT_BYTES,
     read: Callable[[Any], Any] | None = None,
     fresh: bool = True,
     in_place: bool = True,
@@ -43,7 +45,7 @@ def functional_hash(
     call and put back at the end. Whatever happens is a behaviour: an answer (NaN, infinities and None too), an exception (its type's
     name, not its message; ``sys.exit`` and a recursion deeper than 1000 frames among them), text on standard output (exactly; standard
     error is dropped), changes of the arguments. After a call that runs out of time, or whose process died, no more are made, and that
-    is the behaviour. Ctrl-C interrupts as ever.
+    is the behaviour. An iterator counts by its first 10,000 elements, a coroutine by what it returns. Ctrl-C interrupts as ever.
 
     The same candidate has the same fingerprint in every process and on every machine, but for what the candidate itself takes from
     there: the time, files, the order of a set, a generator that it seeds from the system, memory. Near the time limit a fingerprint
@@ -61,9 +63,12 @@ def functional_hash(
             ``BaseException`` for ever; a call into C ends when it returns.
         isolate: Run the candidate in a process of its own, which is killed if it does not end: safe whatever it does. A process that
             dies is a behaviour. The candidate travels by cloudpickle.
+        memory_limit_bytes: What an isolated candidate may allocate; more is a `MemoryError`. None for no limit. Linux alone keeps it; a
+            candidate that is not isolated has what the system gives.
         read: Turns an answer into numbers, texts, arrays, tensors, or nested lists and mappings of them, where it is something else.
         fresh: Whether each call meets the candidate as it was given: a deep copy, or a torch module put back into its state (buffers,
-            training flags, gradients). A function cannot be copied: its closure and globals remain. Without, state carries over.
+            training flags, gradients). A function cannot be copied: the generators of random numbers in its closure, defaults and globals
+            are put back, other things there remain. Without, state carries over.
         in_place: Whether what the candidate leaves in its arguments is part of its behaviour; arguments of types that have no
             fingerprint are never looked at.
         gradients: Whether torch records gradients.
@@ -84,6 +89,8 @@ def functional_hash(
         raise InputError(f"seeds are {shorten(seeds)}, expected one or more whole numbers of 0 or more")
     if time_limit_s is not None and not (isinstance(time_limit_s, int | float) and 0 < time_limit_s < threading.TIMEOUT_MAX):
         raise InputError(f"time_limit_s is {shorten(time_limit_s)}, expected a number of seconds above 0, or None for no limit")
+    if memory_limit_bytes is not None and (type(memory_limit_bytes) is not int or memory_limit_bytes < 1):
+        raise InputError(f"memory_limit_bytes is {shorten(memory_limit_bytes)}, expected a number of bytes above 0, or None for no limit")
     given = _examples(examples)
     plan = Plan(candidate, given, tuple(seeds), mantissa_bits, atol, time_limit_s, read, fresh, in_place, gradients)
     plan.fingerprint(None)  # refuses its options before anything runs
@@ -91,7 +98,7 @@ def functional_hash(
     if isolate:
         from designgym.hashing.isolation import observe_isolated
 
-        observe_isolated(plan, calls.append)
+        observe_isolated(plan, calls.append, memory_limit_bytes)
     else:
         observe(plan, calls.append)
     return Fingerprint(*(_joined(digests) for digests in zip(*((call.key, call.alternate) for call in calls), strict=True)))

@@ -54,8 +54,8 @@ class _Server:
         self.channel.close()
 
 
-def observe_isolated(plan: Plan, report: Callable[[Fingerprint], None]) -> None:
-    """Do as `designgym.hashing.observation.observe`, in another process.
+def observe_isolated(plan: Plan, report: Callable[[Fingerprint], None], memory_limit_bytes: int | None) -> None:
+    """Do as `designgym.hashing.observation.observe`, in another process, which may allocate so much.
 
     Raises:
         InputError: Also if the candidate or an example cannot be sent, or the system cannot fork.
@@ -64,7 +64,7 @@ def observe_isolated(plan: Plan, report: Callable[[Fingerprint], None]) -> None:
     if not hasattr(os, "fork"):
         raise InputError("isolate=True needs a system that can fork (Linux, macOS): pass isolate=False")
     try:
-        request = cloudpickle.dumps((sys.path, _modules(plan), cloudpickle.dumps(plan)))
+        request = cloudpickle.dumps((sys.path, _modules(plan), memory_limit_bytes, cloudpickle.dumps(plan)))
     except Exception as error:
         raise InputError(
             f"{shorten(plan.candidate)} or its examples cannot be sent to another process ({type(error).__name__}: {error}): "

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import pickle
+import resource
 import signal
 import socket
 import sys
@@ -23,7 +24,7 @@ def serve(file_descriptor: int) -> None:
     channel = socket.socket(fileno=file_descriptor)
     send(channel, b"up  ")
     while (message := receive(channel, None))[0] == b"plan":
-        path, modules, plan = pickle.loads(message[1])
+        path, modules, memory_limit_bytes, plan = pickle.loads(message[1])
         sys.path[:] = path
         for module in modules:
             with contextlib.suppress(Exception):  # whatever it is, the candidate's process will meet it again
@@ -31,6 +32,7 @@ def serve(file_descriptor: int) -> None:
         child = os.fork()
         if not child:
             os.setpgid(0, 0)
+            _limit_memory(memory_limit_bytes)
             _run(channel, plan)
         if not _attend(channel, child):
             return
@@ -56,6 +58,17 @@ def _attend(channel: socket.socket, child: int) -> bool:
             os.killpg(child, signal.SIGKILL)  # and what it has started
         if not ended:
             os.waitpid(child, 0)
+
+
+def _limit_memory(memory_limit_bytes: int | None) -> None:
+    """Let this process allocate so much more than it has."""
+    if memory_limit_bytes is None or sys.platform != "linux":
+        return
+    with open("/proc/self/statm") as file:
+        data_pages = int(file.read().split()[5])
+    wanted = data_pages * resource.getpagesize() + memory_limit_bytes
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 def _run(channel: socket.socket, pickled: bytes) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from designgym.core.errors import InputError, shorten
 from designgym.core.fingerprint import Fingerprint, NestedTooDeepError, fingerprint
 from designgym.core.measuring import ends_process
-from designgym.hashing.surroundings import Printed, generators_restored, module_of, same_everywhere, seed_generators, state_keeper
+from designgym.hashing.generators import generators_restored, generators_rewound, seed_generators
+from designgym.hashing.surroundings import Printed, module_of, same_everywhere, state_keeper
 from designgym.hashing.time_limit import TimeIsUp, TimeLimit
+from designgym.hashing.unrolling import unrolled
 
 BEHAVIOURS = (Exception, SystemExit, GeneratorExit)  # every other exception is meant for the program around: Ctrl-C, a cancellation
 FIXED = (int, float, complex, str, bytes, range, type(None))  # arguments that nobody can change
@@ -57,6 +59,7 @@ def observe(plan: Plan, report: Callable[[Fingerprint], None]) -> None:
     module = module_of(plan.candidate) if plan.fresh else None
     restore = state_keeper(module) if module is not None else lambda: None
     copied = plan.fresh and module is None
+    rewind = generators_rewound(plan.candidate) if plan.fresh else lambda: None
     changeable = [_changeable(plan, example) for example in plan.examples]
     with (
         _one_at_a_time, generators_restored(), same_everywhere(gradients=plan.gradients),
@@ -66,6 +69,7 @@ def observe(plan: Plan, report: Callable[[Fingerprint], None]) -> None:
             for seed in plan.seeds:
                 for i, example in enumerate(plan.examples):
                     restore()
+                    rewind()
                     candidate = _copy(plan.candidate, "the candidate", "pass fresh=False") if copied else plan.candidate
                     args, kwargs = _copy((example.args, example.kwargs), f"example {i}", "give arguments that can")
                     left = [kwargs[name] if isinstance(name, str) else args[name] for name in changeable[i]]
@@ -80,6 +84,7 @@ def observe(plan: Plan, report: Callable[[Fingerprint], None]) -> None:
                         raise InputError(f"example {i} of {shorten(plan.candidate)}: {error}") from None
         finally:
             restore()
+            rewind()
 
 
 def _observe_call(
@@ -87,6 +92,8 @@ def _observe_call(
 ) -> Fingerprint:
     try:
         answer = candidate(*args, **kwargs)
+        if plan.read is None:
+            answer = unrolled(answer, plan.time_limit_s)
     except BEHAVIOURS as error:
         if ends_process(error):
             raise

@@ -1,14 +1,15 @@
 """What surrounds a candidate while its behaviour is observed, made the same everywhere and put back afterwards.
 
-Random number generators, the depth of the stack, warnings, standard output and error, and the state of torch modules.
+The depth of the stack, warnings, the folder and the environment, standard output and error, and the state of torch modules.
 """
 
 from __future__ import annotations
 
 import contextlib
+import decimal
 import functools
 import io
-import random
+import os
 import sys
 import threading
 import warnings
@@ -22,48 +23,42 @@ RECURSION_LIMIT = 1000  # frames that a candidate may use, however deep its call
 
 
 @contextlib.contextmanager
-def generators_restored() -> Iterator[None]:
-    """Put the global generators of ``random``, numpy and torch (if it is imported) back at the end."""
-    torch = sys.modules.get("torch")
-    python, numpy = random.getstate(), np.random.get_state()
-    state = torch.default_generator.get_state() if torch else None
-    on_devices = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        if torch and state is not None:
-            torch.default_generator.set_state(state)
-        if torch and on_devices is not None:
-            torch.cuda.set_rng_state_all(on_devices)
-
-
-def seed_generators(*seed: int) -> None:
-    """Seed the global generators of ``random``, numpy and torch (if it is imported)."""
-    a, b, c = (int(word) for word in np.random.SeedSequence(seed).generate_state(3))
-    random.seed(a)
-    np.random.seed(b)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.default_generator.manual_seed(c)  # torch.manual_seed formats a traceback each time, for devices not in use
-        if torch.cuda.is_initialized():
-            torch.cuda.manual_seed_all(c)
-
-
-@contextlib.contextmanager
 def same_everywhere(*, gradients: bool) -> Iterator[None]:
-    """Ignore warnings and floating-point errors, limit the depth of recursion from here, and set torch's recording of gradients."""
+    """Ignore warnings and floating-point errors, limit the depth of recursion from here, and set torch's recording of gradients.
+
+    The current folder, the environment, the decimal context and torch's default type of number are put back at the end.
+    """
     torch = sys.modules.get("torch")
     limit = sys.getrecursionlimit()
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # where they are errors, candidates would raise them
         stack.enter_context(np.errstate(all="ignore"))
+        stack.enter_context(decimal.localcontext())
+        stack.callback(_folder_and_environment())
         if torch is not None:
+            stack.callback(torch.set_default_dtype, torch.get_default_dtype())
             stack.enter_context(torch.enable_grad() if gradients else torch.no_grad())
         stack.callback(sys.setrecursionlimit, limit)
         sys.setrecursionlimit(_depth() + RECURSION_LIMIT)
         yield
+
+
+def _folder_and_environment() -> Callable[[], None]:
+    """Return a function that puts the current folder and the environment back."""
+    environment, folder = os.environ.copy(), None
+    with contextlib.suppress(OSError):  # of a folder that is gone
+        folder = os.getcwd()
+
+    def restore() -> None:
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        with contextlib.suppress(OSError):
+            if folder is not None and os.getcwd() != folder:
+                os.chdir(folder)
+
+    return restore
 
 
 def _depth() -> int:

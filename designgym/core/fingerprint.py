@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
+import math
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -52,7 +58,7 @@ class Fingerprint:
 
 
 def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float = ATOL) -> Fingerprint:
-    """Return the fingerprint of an answer: numbers, texts, arrays, tensors, and nested lists, tuples, sets and mappings of them.
+    """Return the fingerprint of an answer: numbers, texts, arrays, tensors, and nested lists, tuples, sets, mappings, dataclasses of them.
 
     Whole numbers, texts and booleans count exactly, and so do shapes and lengths; real numbers up to a cell of relative width
     ``2**-mantissa_bits``. The cells are those of the floating-point number line itself (its bit patterns, which are a piecewise linear
@@ -61,7 +67,9 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
     An irrational offset keeps 0.75 and 0.75 - 1e-15 together, where truncation, as in Gillard et al. (2023), tells them apart.
 
     NaN equals NaN; infinities are values. Lists and tuples are alike, and so are an array's and a tensor's widths of number; a list is
-    not an array, a whole number not a real one. In the keys of mappings and in sets, real numbers count to the last bit.
+    not an array, a whole number not a real one. `Decimal` and `Fraction` are real numbers, members of an `Enum` count by their names,
+    dates and times exactly, dataclasses by the name of their class and their fields. In the keys of mappings and in sets, real numbers
+    count to the last bit.
 
     Two single numbers always match (`Fingerprint.matches`) if they differ by less than a quarter of ``atol``, or of
     ``2**-mantissa_bits`` of either; they never match if they differ by more than both together. Of two answers with n real numbers that
@@ -153,8 +161,10 @@ def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
         yield f"int{int(answer):x}".encode()
     elif isinstance(answer, float | np.floating):
         yield float(answer)
-    elif answer is None:
-        yield b"none"
+    elif answer is None or answer is ... or answer is NotImplemented:
+        yield repr(answer).lower().encode()
+    elif isinstance(answer, enum.Enum):
+        yield f"enum {type(answer).__name__}.{answer.name}".encode()
     elif isinstance(answer, str):
         yield b"str" + answer.encode("utf-8", "surrogatepass")
     elif isinstance(answer, bytes | bytearray | memoryview):
@@ -176,13 +186,30 @@ def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
         yield f"sequence{len(answer)}".encode()
         for element in answer:
             yield from _parts(element)
+    elif isinstance(answer, decimal.Decimal | fractions.Fraction):
+        yield _real(answer)
+    elif isinstance(answer, datetime.date | datetime.time | datetime.timedelta):
+        yield repr(answer).encode()
+    elif dataclasses.is_dataclass(answer) and not isinstance(answer, type):
+        yield f"dataclass {type(answer).__name__}".encode()
+        yield from _parts({one.name: getattr(answer, one.name, None) for one in dataclasses.fields(answer)})
     elif "torch" in sys.modules and isinstance(answer, sys.modules["torch"].Tensor):
         yield from _array(_from_tensor(answer))
     else:
         raise InputError(
             f"cannot fingerprint {shorten(answer)} of type {type(answer).__name__}: "
-            "expected numbers, texts, arrays, tensors, or lists, tuples, sets and mappings of them"
+            "expected numbers, texts, arrays, tensors, or lists, tuples, sets, mappings and dataclasses of them"
         )
+
+
+def _real(number: decimal.Decimal | fractions.Fraction) -> float:
+    """Return a number as a float; an infinity for one that is too large."""
+    if isinstance(number, decimal.Decimal) and number.is_nan():
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _array(array: NDArray[Any]) -> Iterator[bytes | float | NDArray[np.float64]]:
