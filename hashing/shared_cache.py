@@ -133,8 +133,17 @@ class SharedCache:
         """See `LocalCache.spread`."""
         return self._call("spread", key)
 
+    def leave(self) -> None:
+        """Need the cache no more, and end it unless another client is there that works for no ``owner``, as drivers do."""
+        import ray
+        import ray.exceptions
+
+        with contextlib.suppress(ray.exceptions.RayActorError):  # it has ended already
+            if ray.get(self._actor.leave.remote(self._client)):
+                ray.kill(self._actor)
+
     def shut_down(self) -> None:
-        """End the actor; results in it are gone."""
+        """End the actor, whoever uses it; results in it are gone."""
         import ray
 
         ray.kill(self._actor)
@@ -201,6 +210,7 @@ class _CacheActor:
         self._lease_s = float(options["lease_s"])
         self._clients: dict[str, list[str]] = {}  # by owner
         self._watched: set[str] = set()
+        self._drivers: set[str] = set()  # clients without an owner
         self._left_at = time.monotonic()  # when the last client joined or went
         threading.Thread(target=self._end_when_abandoned, args=(abandoned_s,), daemon=True).start()
 
@@ -210,10 +220,17 @@ class _CacheActor:
         """Note a client; a successor ends what earlier clients of its owner reserved."""
         self._left_at = time.monotonic()
         if not owner:
+            self._drivers.add(client)
             return
         for earlier in self._clients.pop(owner, ()) if successor else ():
             self._cache.release(earlier)
         self._clients.setdefault(owner, []).append(client)
+
+    async def leave(self, client: str) -> bool:
+        """End what a client reserved; return whether no driver is left."""
+        self._cache.release(client)
+        self._drivers.discard(client)
+        return not self._drivers
 
     async def stay(self) -> None:
         """Never return."""
@@ -230,6 +247,7 @@ class _CacheActor:
         finally:
             self._cache.release(client)
             self._watched.discard(client)
+            self._drivers.discard(client)
             self._left_at = time.monotonic()
 
     def _end_when_abandoned(self, abandoned_s: float) -> None:

@@ -205,9 +205,10 @@ class SearchRun:
         records = []
         for offset, trial in enumerate(trials):
             how = self._measuring.obtained.get(trial.keys.canonical)
-            if trial.obtained == "measured" and how is not None:
-                wall_s = trial.provenance.wall_s if how == "audited" else 0.0
-                trial = replace(trial, obtained=how, provenance=replace(trial.provenance, wall_s=wall_s))
+            if trial.obtained in ("measured", "audited") and how is not None:
+                if how != "audited":  # it took no time here, an audit that another run's measurement answers neither
+                    trial = replace(trial, provenance=replace(trial.provenance, wall_s=0.0))
+                trial = replace(trial, obtained=how if trial.obtained == "measured" else "audited")
             trial = replace(trial, number=number + offset)
             trial = replace(trial, duplicate=self._is_duplicate(trial))
             records.append(Record.of(trial, self._setting.objective, self._batches))

@@ -21,6 +21,7 @@ from designgym.core.workload import Workload
 from designgym.studies.measuring import OnResults
 
 INLINE_BYTES = 100_000  # Ray passes smaller arguments by value
+NAME_LENGTH = 500  # of a design in Ray's records of tasks
 RESTARTS = 5  # of an actor whose process dies, and of the design that it was at, before the design counts as failed
 
 
@@ -118,7 +119,9 @@ class OnPool:
         while waiting or running:
             while waiting and idle:
                 position, worker = waiting.pop(), idle.pop()
-                running[worker.evaluate.remote(designs[position], workload.name, fidelity, seed)] = position, worker
+                # Ray's records, and its dashboard, say which design occupies what
+                evaluate = worker.evaluate.options(name=f"evaluate {designs[position].literal}"[:NAME_LENGTH])
+                running[evaluate.remote(designs[position], workload.name, fidelity, seed)] = position, worker
             done, _ = ray.wait(list(running))
             for reference in done:
                 position, worker = running.pop(reference)

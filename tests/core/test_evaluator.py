@@ -340,7 +340,7 @@ def test_the_name_of_the_workload_is_not_part_of_the_key() -> None:
 class Believing(AuditedFingerprints):
     """Serves every hit at once, so that single steps can be tested."""
 
-    def verdict(self, functional_key: str, canonical_key: str) -> Any:
+    def verdict(self, functional_key: str, canonical_key: str, *, patient: bool = True) -> Any:
         return "ignore" if functional_key in self._bad else "serve"
 
 

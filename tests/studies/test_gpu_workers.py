@@ -1,16 +1,20 @@
 """GPU workers: what is known already, exactly or by its fingerprint, never occupies one, and no two measure equivalent designs at once.
 
-The GPUs are logical ones, that is, Ray's accounting without devices: which actor holds which is what Ray itself says inside the evaluation.
+The GPUs are logical ones, that is, Ray's accounting without devices: which actor holds which is what Ray itself says inside the evaluation,
+or what its control service has recorded of actors and tasks. `ray.util.state` would show the same records, but through a dashboard that
+Ray's minimal installation lacks, so they are read where it reads them.
 """
 
 import json
 import os
 import signal
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +39,11 @@ def ray_with_gpus() -> Iterator[None]:
     import ray
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(num_cpus=2, num_gpus=GPUS, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.init(
+        num_cpus=2, num_gpus=GPUS, include_dashboard=False, log_to_driver=False, configure_logging=False,
+        # processes report what they did once a second, and what they did not report by the end of a sweep, when they are ended, is lost
+        _system_config={"task_events_report_interval_ms": 50},
+    )  # fmt: skip
     yield
     ray.shutdown()
 
@@ -75,7 +83,7 @@ def environment(log: Path, *, gpus: float) -> EnvironmentSpec:
             results = []
             for design in designs:
                 began = time.time()
-                time.sleep(0.01)
+                time.sleep(0.02)
                 results.append(dg.Metrics({"area_mm2": float(design["a"] * design["b"])}, cost_s=COST_S))
                 self._note("evaluation", design, began=began, ended=time.time())
             return results
@@ -112,6 +120,86 @@ class Repeating:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.rng.bit_generator.state = state["rng"]
+
+
+class Occupation(NamedTuple):
+    """What an evaluation occupied, by Ray's records; ``design`` is None for a task that is no evaluation."""
+
+    design: dict[str, Any] | None
+    gpus: float
+    pid: int
+    began_s: float
+    ended_s: float
+
+    @property
+    def behaviour(self) -> tuple[Any, ...]:
+        assert self.design is not None
+        with_lines = self.design["lines"] == "yes"
+        return self.design["a"] * self.design["b"], with_lines, self.design["colour"] if with_lines else ""
+
+
+def occupations(since_s: float, expected: int) -> list[Occupation]:
+    """Return the tasks that actors with GPUs ran since a moment, as soon as Ray has recorded as many evaluations as expected."""
+    state: Any = import_module("ray._private.state").state
+    records: Any = import_module("ray.core.generated.gcs_pb2")
+    status: Any = import_module("ray.core.generated.common_pb2").TaskStatus
+    deadline = time.monotonic() + 60
+    while True:
+        accessor = state._connect_and_get_accessor()
+        actors = [records.ActorTableData.FromString(record) for record in accessor.get_actor_table(None, None)]
+        holders = {actor.actor_id: actor.required_resources.get("GPU", 0.0) for actor in actors}
+        found = []
+        for event in map(records.TaskEvents.FromString, accessor.get_task_events()):
+            task, moments = event.task_info, event.state_updates.state_ts_ns
+            if holders.get(task.actor_id) and status.FINISHED in moments and moments[status.RUNNING] / 1e9 >= since_s:
+                kind, _, literal = task.name.partition(" ")
+                design = json.loads(literal) if kind == "evaluate" else None
+                times_s = (moments[status.RUNNING] / 1e9, moments[status.FINISHED] / 1e9)
+                found.append(Occupation(design, holders[task.actor_id], event.state_updates.worker_pid, *times_s))
+        if sum(one.design is not None for one in found) >= expected or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("functional", ["shared", "on"])
+def test_what_ray_recorded_of_several_runs(tmp_path: Path, functional: Any) -> None:
+    """No duplicate held a GPU; with shared functional keys no two workers measured equivalent designs at once, in no two runs."""
+    dg.register_searcher("repeating", Repeating)
+    log, began_s = tmp_path / "log", time.time()
+    study = Study(
+        "s", environment(log, gpus=1), searchers=["repeating", "random"], seeds=2, budget=30, functional=functional, duplicate_cap=1000
+    )
+    result = study.run(store=tmp_path / "s.db", progress=False, workers=4)
+    frame, (evaluations, probes) = result.frame, lines_of(log)
+    tasks = occupations(began_s, len(evaluations))
+    held = [task for task in tasks if task.design is not None]
+    assert len(held) == len(evaluations) and all(task.gpus == 1 for task in tasks)
+
+    # literal and canonical duplicates never held one, in whatever run: each class of designs did once
+    classes = Counter((task.behaviour, task.design["a"]) for task in held if task.design is not None)
+    assert set(classes.values()) == {1} and len(classes) == frame.loc[frame["obtained"] != "functional hit", "key_canonical"].nunique()
+    assert len(frame) > 1.5 * len(held)
+    # fingerprints were made by processes that Ray gave no GPU to
+    assert probes and not {line["pid"] for line in probes} & {task.pid for task in tasks}
+    # what was served is what equals did, and GPU seconds are those that Ray saw
+    assert (frame["metrics.area_mm2"] == frame["design.a"] * frame["design.b"]).all()
+    ray_s = sum(task.gpus * (task.ended_s - task.began_s) for task in held)
+    hits = int(frame["obtained"].isin(["exact hit", "functional hit"]).sum())
+    assert result.gpu_s == pytest.approx(COST_S * len(held)) and result.saved_gpu_s == pytest.approx(COST_S * hits)
+    assert 0 < sum(line["ended"] - line["began"] for line in evaluations) <= ray_s
+
+    by_behaviour: dict[tuple[Any, ...], list[Occupation]] = defaultdict(list)
+    for task in held:
+        by_behaviour[task.behaviour].append(task)
+    again = sum(len(of_one) - 1 for of_one in by_behaviour.values())  # evaluations of a behaviour that had been measured
+    news = Counter(frame.loc[frame["obtained"] == "measured", "key_functional"])
+    if functional == "shared":
+        for of_one in by_behaviour.values():
+            of_one.sort(key=lambda task: task.began_s)
+            assert all(earlier.ended_s <= later.began_s for earlier, later in pairwise(of_one))
+        assert 0 < again <= int((frame["obtained"] == "audited").sum()) and set(news.values()) == {1}  # only to check fingerprints
+    else:
+        assert max(news.values()) > 1  # runs measure what equivalent designs of other runs did
 
 
 def check_holders(evaluations: list[dict[str, Any]], gpus: int) -> None:

@@ -107,6 +107,6 @@ def test_shared_is_refused_where_nothing_is_shared(tmp_path: Path) -> None:
         Study("s", "designgym/AutoMLZero-v0", functional="shared", reuse=False)
     for cache in ("local", None):
         with pytest.raises(InputError, match=r"shares with nobody: give cache=SharedCache\('name'\), or use 'on'"):
-            dg.envs.make_evaluator("designgym/AutoMLZero-v0", functional="shared", cache=cache)  # type: ignore[arg-type]
+            dg.envs.make_evaluator("designgym/AutoMLZero-v0", functional="shared", cache=cache)
     with pytest.raises(InputError, match="'auto', 'on' or 'off', or 'shared'"):
-        Study("s", "designgym/AutoMLZero-v0", functional="share")
+        Study("s", "designgym/AutoMLZero-v0", functional="share")  # type: ignore[arg-type]
