@@ -1,4 +1,4 @@
-"""How often keys are wrong, and what they cost."""
+"""How often equal designs get different keys, and what keys cost."""
 
 from __future__ import annotations
 
@@ -12,38 +12,12 @@ import pandas as pd
 from designgym.core.design import Design
 from designgym.core.fingerprint import fingerprint
 from hashing_tables.accounting import rate
-from hashing_tables.laboratory import STRATEGIES, Behaviour, Laboratory
+from hashing_tables.laboratory import Laboratory
 from hashing_tables.respelling import PAIRS
-from hashing_tables.search_tables import proposals_of
 
 SPLIT_BITS = (10, 16, 24, 32, 40, 46, 52)
 PAIRS_EACH = 1000  # pairs for each seed
 SAMPLE = 60
-
-
-def false_merges(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
-    """Return how many classes of canonically equal designs the functional key merged, and how many of those have other metrics.
-
-    A class counts as merged if its functional key is that of an earlier one; all classes are measured.
-    """
-    rows = []
-    for strategy in STRATEGIES:
-        proposals = proposals_of(laboratory, strategy)
-        first: dict[str, str] = {}
-        classes: dict[str, Behaviour] = {}
-        for seed in range(seeds):
-            run = laboratory.trajectory(seed, proposals, strategy=strategy)
-            classes |= zip(run.canonical, run.behaviours, strict=True)
-        merges = false = 0
-        for canonical, behaviour in classes.items():
-            elder = first.setdefault(behaviour.functional, canonical)
-            merges += elder != canonical
-            false += not classes[elder].agrees(behaviour)
-        rows.append({
-            "search": strategy, "classes": len(classes), "behaviours": len(first), "merges": merges, "false": false,
-            "false (%)": rate(false, merges),
-        })  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def false_splits(laboratory: Laboratory, seeds: int) -> pd.DataFrame:

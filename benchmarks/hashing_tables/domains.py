@@ -139,7 +139,7 @@ DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,
     "cells": Domain(
         _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, population=25, tournament=5, counts=(1, 2, 3, 5, 10),
-        draws=(1, 2, 4), study_proposals=120, study_fidelity=0.125, noises=(0.02,), paid=30, drawn=0, brief=300,
+        draws=(1, 2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=30, drawn=0, brief=150,
     ),
     "expressions": Domain(
         "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", (0.7, 0.99), 8000, expression_answer, mantissa_bits=36,

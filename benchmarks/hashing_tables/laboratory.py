@@ -6,12 +6,10 @@ has, and one trajectory can be accounted for under all of them.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -21,8 +19,10 @@ from designgym.core.evaluator import AGREEMENT
 from designgym.core.keys import KeyMaker
 from designgym.core.measuring import agree
 from designgym.core.metrics import Metrics
+from designgym.studies.store import Store
 from hashing_tables.domains import Domain
 
+SAVED_AT_ONCE = 20  # measurements that a transaction takes to the store
 Strategy = Literal["evolution", "random"]
 STRATEGIES: tuple[Strategy, ...] = ("evolution", "random")
 
@@ -76,10 +76,10 @@ class Laboratory:
 
     Args:
         domain: What is searched.
-        memory: JSON lines of what earlier runs measured; what this one measures is added. None: nothing is kept.
+        store: Holds what earlier runs measured, with its CPU time; what this one measures is added. None: nothing is kept.
     """
 
-    def __init__(self, domain: Domain, memory: Path | None = None) -> None:
+    def __init__(self, domain: Domain, store: Store | None = None) -> None:
         self.domain = domain
         self.simulator, self.workload = domain.simulator(), domain.load()
         self.space = self.simulator.space
@@ -87,11 +87,8 @@ class Laboratory:
         self.behaviours: dict[str, Behaviour] = {}
         self.met: dict[str, Design] = {}  # the classes that this process met, each with a design
         self._trajectories: dict[tuple[int | str, ...], Trajectory] = {}
-        self._memory = memory
-        if memory is not None and memory.exists():
-            for line in memory.read_text().splitlines():
-                key, behaviour = json.loads(line)
-                self.behaviours[key] = Behaviour(**behaviour)
+        self._store = store
+        self._unsaved: dict[str, Metrics] = {}
         warm_up = self.space.sample(np.random.default_rng(0), 3)
         self.maker.functional(warm_up)
         self.simulator.evaluate(warm_up, self.workload, fidelity=domain.fidelity)
@@ -127,6 +124,7 @@ class Laboratory:
             trajectory.behaviours.append(behaviour)
             tell(behaviour.score)
             if len(trajectory.behaviours) == proposals:
+                self.save()
                 return trajectory
         raise AssertionError("a search goes on for ever")
 
@@ -150,18 +148,32 @@ class Laboratory:
         self.met.setdefault(canonical, design)
         found = self.behaviours.get(canonical)
         if found is None:
-            found = self.behaviours[canonical] = self._measure(design)
-            if self._memory is not None:
-                with self._memory.open("a") as file:
-                    file.write(json.dumps([canonical, asdict(found)]) + "\n")
+            found = self.behaviours[canonical] = self._observe(canonical, design)
         return found
 
-    def _measure(self, design: Design) -> Behaviour:
+    def save(self) -> None:
+        """Take to the store what is not there yet."""
+        if self._store is not None and self._unsaved:
+            self._store.note(self._unsaved)
+        self._unsaved.clear()
+
+    def _observe(self, canonical: str, design: Design) -> Behaviour:
         started = time.thread_time()
         functional = self.maker.functional([design])
-        probed = time.thread_time()
-        metrics = self.simulator.evaluate([design], self.workload, fidelity=self.domain.fidelity)[0]
-        measured = time.thread_time()
+        probe_s = time.thread_time() - started
+        metrics = self._measured(canonical, design)
         if functional is None or not metrics.ok:
             raise RuntimeError(f"{self.domain.id}: {design} has no functional key or no result: {metrics}")
-        return Behaviour(functional[0], metrics.values[self.domain.metric], dict(metrics.values), probed - started, measured - probed)
+        return Behaviour(functional[0], metrics.values[self.domain.metric], dict(metrics.values), probe_s, metrics.cost_s)
+
+    def _measured(self, canonical: str, design: Design) -> Metrics:
+        """Return a design's metrics, with CPU seconds as their cost."""
+        known = self._store.measured([canonical]) if self._store is not None else {}
+        if canonical in known:
+            return known[canonical][0]
+        started = time.thread_time()
+        metrics = self.simulator.evaluate([design], self.workload, fidelity=self.domain.fidelity)[0]
+        metrics = self._unsaved[canonical] = replace(metrics, cost_s=time.thread_time() - started)
+        if len(self._unsaved) >= SAVED_AT_ONCE:
+            self.save()
+        return metrics

@@ -8,15 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hashing_tables.accounting import CACHES, account, mean_band, ratio_band, steps_to
+from hashing_tables.accounting import CACHES, Band, account, mean_band, ratio_band, steps_to
 from hashing_tables.laboratory import STRATEGIES, Laboratory, Strategy, Trajectory
 
 CURVE_POINTS = 40
-RANDOM_SHARE = 3  # random search is given a third of the proposals: its hit rates are known soon, and it finds nothing here
-STUDY_SHARE = 6  # likewise a sixth to each search of a study
-DISTRIBUTIONS: tuple[tuple[Strategy, int, int], ...] = (
-    ("random", 0, 0), ("evolution", 25, 5), ("evolution", 100, 2), ("evolution", 100, 10), ("evolution", 100, 50), ("evolution", 400, 10),
-)  # fmt: skip
+RANDOM_SHARE = 3  # random search is given a third of the proposals, and half of the seeds: its hit rates are known soon
+CURVE_COLUMNS = (10, 30, 100, 300, 1000, 3000, 10_000)  # evaluations paid
 
 
 def proposals_of(laboratory: Laboratory, strategy: Strategy) -> int:
@@ -24,53 +21,84 @@ def proposals_of(laboratory: Laboratory, strategy: Strategy) -> int:
     return laboratory.domain.proposals // (RANDOM_SHARE if strategy == "random" else 1)
 
 
-def search(laboratory: Laboratory, seeds: int, curves_to: Path | None = None) -> pd.DataFrame:
-    """Return `to_target` for evolution and random search; write the curves into a folder if there is one."""
-    tables = []
-    for strategy in STRATEGIES:
-        runs = [laboratory.trajectory(seed, proposals_of(laboratory, strategy), strategy=strategy) for seed in range(seeds)]
-        tables.append(to_target(laboratory, runs, strategy))
-        if curves_to is not None:
-            title = f"{laboratory.domain.id}, {strategy}: best {laboratory.domain.metric} against evaluations paid"
-            for suffix in ("csv", "html"):
-                name = f"{laboratory.domain.id.rpartition('/')[2]}-{strategy}.{suffix}"
-                write_curves(curves(runs), title, curves_to / name)
-    return pd.concat(tables)
+def trajectories(laboratory: Laboratory, strategy: Strategy, seeds: int) -> list[Trajectory]:
+    """Return the searches of that kind."""
+    proposals, seeds = proposals_of(laboratory, strategy), (seeds + 1) // 2 if strategy == "random" else seeds
+    return [laboratory.trajectory(seed, proposals, strategy=strategy) for seed in range(seeds)]
 
 
-def to_target(laboratory: Laboratory, trajectories: Sequence[Trajectory], strategy: str) -> pd.DataFrame:
+def search(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
+    """Return `to_target` for evolution and random search and each target."""
+    return pd.concat(
+        to_target(trajectories(laboratory, strategy, seeds), strategy, target)
+        for strategy in STRATEGIES
+        for target in laboratory.domain.targets
+    )
+
+
+def to_target(runs: Sequence[Trajectory], strategy: str, target: float) -> pd.DataFrame:
     """Return, for each kind of cache, hit rate, evaluations and CPU seconds up to the target, or to the end where it is not reached."""
-    ends = [steps_to(trajectory.scores, laboratory.domain.target) for trajectory in trajectories]
+    ends = [steps_to(run.scores, target) for run in runs]
     rows = []
     paid_by: dict[str, list[float]] = {}
     cpu_by: dict[str, list[float]] = {}
     for cache in CACHES:
-        accounts = [account(trajectory, cache) for trajectory in trajectories]
+        accounts = [account(run, cache) for run in runs]
         paid = paid_by[cache] = [float(a.paid[:n].sum()) for a, (n, _) in zip(accounts, ends, strict=True)]
         cpu = cpu_by[cache] = [float(a.cpu_s[:n].sum()) for a, (n, _) in zip(accounts, ends, strict=True)]
         rows.append({
-            "search": strategy, "proposals": len(trajectories[0].canonical), "reached": sum(hit for _, hit in ends), "cache": cache,
-             "hit rate (%)": f"{mean_band([100 * float(1 - a.paid.mean()) for a in accounts]):.1f}",
+            "search": strategy, "proposals": len(runs[0].canonical), "target": target,
+            "reached": f"{sum(hit for _, hit in ends)}/{len(ends)}", "cache": cache,
+            "hit rate (%)": f"{mean_band([100 * float(1 - a.paid.mean()) for a in accounts]):.1f}",
             "evaluations": f"{mean_band(paid):.0f}", "fewer": f"{ratio_band(paid_by['none'], paid):.2f}",
             "CPU (s)": f"{mean_band(cpu):.3g}", "less CPU": f"{ratio_band(cpu_by['none'], cpu):.2f}",
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def curves(trajectories: Sequence[Trajectory]) -> pd.DataFrame:
-    """Return the best score against evaluations paid, mean over seeds with its band, one row per cache and number of evaluations."""
-    most = max(len(trajectory.canonical) for trajectory in trajectories)
-    points = np.unique(np.geomspace(1, most, CURVE_POINTS).astype(int))
+def curves(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
+    """Return the best score of an evolution by evaluations paid, and how many proposals they served; nothing beyond a seed's last."""
+    runs = trajectories(laboratory, "evolution", seeds)
+    columns = [paid for paid in CURVE_COLUMNS if paid <= laboratory.domain.proposals]
+    frame = curve(runs, columns).set_index(["cache", "evaluations"])
+    rows = []
+    for cache in CACHES:
+        row: dict[str, object] = {"cache": cache}
+        for paid in columns:
+            at = frame.loc[(cache, paid)] if (cache, paid) in frame.index else None
+            row[str(paid)] = "" if at is None else f"{Band(at['best'], at['low'], at['high']):.3f} ({at['proposals']:.0f})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def curve(runs: Sequence[Trajectory], points: Sequence[int]) -> pd.DataFrame:
+    """Return the best score at numbers of evaluations paid, mean over seeds with its band; a row per cache and number."""
     rows = []
     for cache in CACHES:
         best, paid = [], []
-        for trajectory in trajectories:
-            best.append(np.maximum.accumulate(trajectory.scores))
-            paid.append(np.cumsum(account(trajectory, cache).paid))
-        for point in points[points <= min(int(p[-1]) for p in paid)]:
-            band = mean_band([float(b[np.searchsorted(p, point)]) for b, p in zip(best, paid, strict=True)])
-            rows.append({"cache": cache, "evaluations": int(point), "best": band.mean, "low": band.low, "high": band.high})
+        for run in runs:
+            best.append(np.maximum.accumulate(run.scores))
+            paid.append(np.cumsum(account(run, cache).paid))
+        for point in points:
+            if point <= min(int(p[-1]) for p in paid):
+                at = [int(np.searchsorted(p, point, "right")) - 1 for p in paid]
+                band = mean_band([float(b[i]) for b, i in zip(best, at, strict=True)])
+                rows.append({
+                    "cache": cache, "evaluations": point, "proposals": float(np.mean(at)) + 1,
+                    "best": band.mean, "low": band.low, "high": band.high,
+                })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def save_curves(laboratory: Laboratory, seeds: int, folder: Path) -> None:
+    """Write the curves of both kinds of search into a folder, as CSV and as pages."""
+    for strategy in STRATEGIES:
+        most = proposals_of(laboratory, strategy)
+        points = np.unique(np.geomspace(1, most, CURVE_POINTS).astype(int)).tolist()
+        frame = curve(trajectories(laboratory, strategy, seeds), points)
+        title = f"{laboratory.domain.id}, {strategy}: best {laboratory.domain.metric} against evaluations paid"
+        for suffix in ("csv", "html"):
+            write_curves(frame, title, folder / f"{laboratory.domain.id.rpartition('/')[2]}-{strategy}.{suffix}")
 
 
 def write_curves(frame: pd.DataFrame, title: str, path: Path) -> None:
@@ -92,8 +120,13 @@ def write_curves(frame: pd.DataFrame, title: str, path: Path) -> None:
 
 def distributions(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
     """Return hit rates over the last tenth of the proposals up to three moments, for random search and several evolutions."""
-    rows, proposals = [], laboratory.domain.proposals // STUDY_SHARE
-    for strategy, population, tournament in DISTRIBUTIONS:
+    rows, proposals = [], laboratory.domain.proposals
+    usual, drawn = laboratory.domain.population, laboratory.domain.tournament
+    compared: tuple[tuple[Strategy, int, int], ...] = (
+        ("random", 0, 0), ("evolution", usual // 4, drawn // 2), ("evolution", usual, 2), ("evolution", usual, drawn),
+        ("evolution", usual, usual // 2), ("evolution", 4 * usual, drawn),
+    )  # fmt: skip
+    for strategy, population, tournament in compared:
         runs = [
             laboratory.trajectory(seed, proposals, strategy=strategy, population=population, tournament=tournament) for seed in range(seeds)
         ]

@@ -16,11 +16,8 @@ from designgym.core.metrics import Metrics
 from designgym.hashing import LocalCache
 from hashing_tables.accounting import mean_band, rate
 from hashing_tables.laboratory import Laboratory
-from hashing_tables.search_tables import STUDY_SHARE
 
 BITS = (2, 4, 8, 12, 16, 24, 32, 52)
-EXAMPLES = (1, 2, 3, 5, 10, 20, 30)
-NOISES = (0.02, 0.1)  # standard deviations of an evaluation's score
 MEMORIES = (
     ("none", 1, 0.0),
     ("literal", 1, 0.0),
@@ -38,6 +35,7 @@ class _Hits:
 
     proposals: int = 0
     hits: int = 0
+    wrong: int = 0
     merges: int = 0
     false: int = 0
     best: float = -np.inf
@@ -54,29 +52,33 @@ def _search_with(laboratory: Laboratory, key_of: Callable[[Design], bytes], know
         if key is None:
             key = known[canonical] = key_of(design)
         result.proposals += 1
-        result.hits += key in first
+        hit = key in first
         elder, served = first.setdefault(key, (canonical, behaviour))
+        agreed = served is behaviour or served.agrees(behaviour)
+        result.hits += hit
+        result.wrong += hit and not agreed
         if elder != canonical and canonical not in merged:
             merged.add(canonical)
             result.merges += 1
-            result.false += not served.agrees(behaviour)
+            result.false += not agreed
         result.best = max(result.best, served.score)
         tell(served.score)
         if result.proposals == proposals:
+            laboratory.save()
             return result
     raise AssertionError("a search goes on for ever")
 
 
 def _study(laboratory: Laboratory, seeds: int, name: str, settings: dict[object, Callable[[Design], bytes]]) -> pd.DataFrame:
-    rows, proposals = [], max(laboratory.domain.proposals // STUDY_SHARE, 100)
+    rows, proposals = [], laboratory.domain.proposals
     for setting, key_of in settings.items():
         known: dict[str, bytes] = {}
         runs = [_search_with(laboratory, key_of, known, seed, proposals) for seed in range(seeds)]
-        merges, false = sum(run.merges for run in runs), sum(run.false for run in runs)
+        hits, wrong, merges, false = (sum(getattr(run, what) for run in runs) for what in ("hits", "wrong", "merges", "false"))
         rows.append({
             name: setting, "proposals": proposals, "hit rate (%)": f"{mean_band([100 * run.hits / run.proposals for run in runs]):.1f}",
             "evaluations": f"{mean_band([float(run.proposals - run.hits) for run in runs]):.0f}", "merged classes": merges, "false": false,
-            "false merges (%)": rate(false, merges),
+            "false merges (%)": rate(false, merges), "wrong hits (%)": rate(wrong, hits),
             "best score": f"{mean_band([run.best for run in runs]):.3f}",
         })  # fmt: skip
     return pd.DataFrame(rows)
@@ -92,12 +94,15 @@ def collisions(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
 
 
 def examples(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
-    """Return the same by the number of canonical examples."""
+    """Return the same by the number of canonical examples; then by the draws of weights, where there are any."""
 
-    def key_with(count: int) -> Callable[[Design], bytes]:
-        return lambda design: laboratory.domain.fingerprint(design, examples=count).key
+    def key_with(**setting: int) -> Callable[[Design], bytes]:
+        return lambda design: laboratory.domain.fingerprint(design, **setting).key
 
-    return _study(laboratory, seeds, "examples", {count: key_with(count) for count in EXAMPLES})
+    tables = [_study(laboratory, seeds, "examples", {count: key_with(examples=count) for count in laboratory.domain.counts})]
+    if laboratory.domain.draws:
+        tables.append(_study(laboratory, seeds, "draws, one example", {n: key_with(examples=1, draws=n) for n in laboratory.domain.draws}))
+    return pd.concat(tables)
 
 
 @dataclass
@@ -133,6 +138,7 @@ def _noisy_search(laboratory: Laboratory, key: str, measurements: int, forget: f
         tell(score)
         if measured == budget or proposals == PROPOSALS_PER_PAID * budget:
             returned = max(told.values())[1]
+            laboratory.save()
             return _NoisyRun(proposals, measured, returned, max(true for _, true in told.values()) - returned)
     raise AssertionError("a search goes on for ever")
 
@@ -142,8 +148,8 @@ PROPOSALS_PER_PAID = 10  # a search ends after so many proposals per evaluation 
 
 def noise(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
     """Return what searches with a noisy evaluation find, at equal evaluations paid, by the cache's measurements M and forgetting F."""
-    rows, budget = [], max(laboratory.domain.proposals // 100, 20)
-    for sigma in NOISES:
+    rows, budget = [], laboratory.domain.paid
+    for sigma in laboratory.domain.noises:
         for key, measurements, forget in MEMORIES:
             runs = [_noisy_search(laboratory, key, measurements, forget, sigma, seed, budget) for seed in range(seeds)]
             rows.append({
