@@ -1,0 +1,45 @@
+"""Convolutional networks as tables of layers: from the papers, for one image of 224 x 224 pixels (AlexNet: 227 x 227), without batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from designgym.core.errors import UnknownNameError
+from designgym.simulators.accelerator.layer import Layer
+from designgym.simulators.accelerator.network import Network
+from designgym.simulators.accelerator.networks import alexnet, mobilenet_v2, resnet, vgg16
+
+__all__ = ["NETWORKS", "layer", "merged", "network"]
+
+NETWORKS: dict[str, Callable[[], Iterable[Layer]]] = {
+    "alexnet": alexnet.layers,
+    "vgg16": vgg16.layers,
+    "resnet18": resnet.layers_18,
+    "resnet50": resnet.layers_50,
+    "mobilenetv2": mobilenet_v2.layers,
+}
+"""The layers of each network that is built in, in order of execution."""
+
+
+def network(name: str) -> Network:
+    """Return a built-in network; raises `UnknownNameError` if there is none of that name."""
+    if name not in NETWORKS:
+        raise UnknownNameError("network", name, NETWORKS)
+    return merged(name, NETWORKS[name]())
+
+
+def layer(network_name: str, layer_name: str) -> Layer:
+    """Return a layer of a built-in network; raises `UnknownNameError` if there is no such network or layer."""
+    layers = {found.name: found for found, _ in network(network_name).layers}
+    if layer_name not in layers:
+        raise UnknownNameError(f"layer of {network_name}", layer_name, layers)
+    return layers[layer_name]
+
+
+def merged(name: str, layers: Iterable[Layer]) -> Network:
+    """Return a network in which layers of the same shape are one, by the name of the first of them."""
+    counts: dict[tuple[object, ...], list[Layer]] = {}
+    for found in layers:
+        shape = (found.k, found.c, found.r, found.s, found.p, found.q, found.stride, found.depthwise)
+        counts.setdefault(shape, []).append(found)
+    return Network(name, tuple((same[0], len(same)) for same in counts.values()))
