@@ -48,7 +48,7 @@ def socs(draw: Draw, graph: TaskGraph, *, first_pe_used: bool = True) -> Soc:
     n_bus, n_memory = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     pes = [blocks.processor()] * draw(st.integers(1, 4))
     able = [task for task in graph.tasks if task.accelerator is not None]
-    for task in draw(st.lists(st.sampled_from(able), max_size=4)):
+    for task in draw(st.lists(st.sampled_from(able), max_size=4)) if able else []:
         pes.append(blocks.accelerator(task, draw(st.sampled_from(blocks.unrollings(task))), draw(st.sampled_from([1e8, 4e8, 6e8, 8e8]))))
     pes = draw(st.permutations(pes))
     rates = st.sampled_from([4e8, 1.6e9, 6.4e9, 2.56e10])
