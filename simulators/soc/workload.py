@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
+from designgym.core.workload import content_digest
 from designgym.simulators.soc.blocks import Blocks
 from designgym.simulators.soc.task_graph import TaskGraph
 
@@ -32,6 +33,15 @@ class SocWorkload:
     blocks: Blocks = field(default_factory=Blocks.default)
     title: str = ""
     source: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of all that has an effect; the words do not."""
+        accelerators = [task.accelerator for task in self.graph.tasks]
+        figures = [[float(x) for x in (a.cycles, a.energy_fj, a.area_um2, a.iterations)] if a else None for a in accelerators]
+        tasks = [[task.name, float(task.processor_cycles), float(task.burst_bytes)] for task in self.graph.tasks]
+        transfers = [[producer, consumer, float(size)] for producer, consumer, size in self.graph.transfers]
+        return content_digest([tasks, figures, transfers, self.graph.last_task, replace(self.blocks, source="")])
 
     @cached_property
     def arrays(self) -> GraphArrays:
