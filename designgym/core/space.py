@@ -22,12 +22,14 @@ from designgym.core.membership import Membership
 from designgym.core.parameters import Categorical, Column, DiscreteParameter, Float, Integer, Ordinal, Parameter, PowerOfTwo, Scalar
 from designgym.core.rule_checks import check_rules
 from designgym.core.rules import Condition, Constraint, Interchangeable, Rewrite, Symmetry, Unordered, rule_from_json, unevaluable
+from designgym.core.sampling import LegalSampler, NoLegalDesignError
 
 if TYPE_CHECKING:
     import gymnasium
     import optuna
 
 SAMPLE_ATTEMPTS = 10_000  # draws per legal design before a space counts as (almost) empty
+WHOLE_DRAWS = 16  # of these, whole designs: the quickest where many are legal. From then on constraint by constraint
 MOVE_ATTEMPTS = 200  # tries of a mutation or crossover before the parent is returned unchanged
 
 
@@ -355,7 +357,15 @@ class DesignSpace:
 
     def _sample_one(self, rng: np.random.Generator) -> Design:
         reason = ""
-        for _ in range(SAMPLE_ATTEMPTS):
+        for attempt in range(SAMPLE_ATTEMPTS):
+            if attempt == WHOLE_DRAWS and self._legal_sampler is not None:
+                try:
+                    return Design(self._legal_sampler(rng))
+                except NoLegalDesignError as error:
+                    reason = str(error)
+                    break
+                except ExpressionError:
+                    pass  # a whole design shows what is wrong
             design = Design({name: parameter.sample(rng) for name, parameter in self.parameters.items()})
             broken = self.violations(design)
             if not broken:
@@ -365,6 +375,13 @@ class DesignSpace:
             f"no legal design in {SAMPLE_ATTEMPTS} draws, the last one failed because {reason!r}: "
             "narrow the parameters' ranges or relax the constraints"
         )
+
+    @cached_property
+    def _legal_sampler(self) -> LegalSampler | None:
+        """What draws legal designs where few are; None where inactive parameters or groups make legality depend on more."""
+        if self.conditions or self._groups or not self.constraints:
+            return None
+        return LegalSampler(self.parameters, self.constraints, SAMPLE_ATTEMPTS)
 
 
 _SCALAR_KINDS: dict[str, type[Categorical] | type[Integer] | type[PowerOfTwo] | type[Float]] = {
@@ -389,7 +406,7 @@ def _parameter_from_json(data: Mapping[str, Any]) -> Parameter:
     if kind == Permutation.kind:
         return Permutation(*fields["items"], default=fields["default"])
     if kind == Repeated.kind:
-        return Repeated(DesignSpace.from_json(fields["space"]), fields["low"], fields["high"], default=fields["default"])
+        return Repeated(DesignSpace.from_json(fields.pop("space")), **fields)
     if kind not in _SCALAR_KINDS:
         raise UnknownNameError("kind of parameter", kind, [*_SCALAR_KINDS, Permutation.kind, Repeated.kind])
     choices: Sequence[Any] = fields.pop("choices", ())
