@@ -22,6 +22,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",
+    "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",
     "designgym/SymbolicRegression-v0": "designgym.envs.symbolic_regression",
 }

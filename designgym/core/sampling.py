@@ -41,7 +41,7 @@ class LegalSampler:
     """
 
     def __init__(self, parameters: Mapping[str, Parameter], constraints: Iterable[Constraint], attempts: int) -> None:
-        self._attempts = attempts
+        self._attempts, self._names = attempts, tuple(parameters)
         blocks = [_Block(frozenset({name}), _one(name, parameter), i) for i, (name, parameter) in enumerate(parameters.items())]
         for constraint in sorted(constraints, key=lambda constraint: len(constraint.holds.names)):
             joined = [block for block in blocks if not block.names.isdisjoint(constraint.holds.names)]
@@ -58,7 +58,7 @@ class LegalSampler:
         values: dict[str, Any] = {}
         for block in self._blocks:
             block.draw(rng, values)
-        return values
+        return {name: values[name] for name in self._names}
 
     def _joined(self, parts: list[_Block], constraint: Constraint) -> _Block:
         parts = sorted(parts, key=lambda block: block.place)

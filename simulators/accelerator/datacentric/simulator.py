@@ -1,0 +1,199 @@
+"""`MaestroMapping`: two-level mappings of a layer or a network onto an array of PEs, as a simulator of designs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, shorten
+from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.protocols import Resources
+from designgym.core.workload import Workload
+from designgym.simulators.accelerator.arrays import to_numpy
+from designgym.simulators.accelerator.datacentric.accounting import area_and_power, full, printed_energy_nj
+from designgym.simulators.accelerator.datacentric.batch import Batch
+from designgym.simulators.accelerator.datacentric.design_batch import layer_batches
+from designgym.simulators.accelerator.datacentric.model import evaluate
+from designgym.simulators.accelerator.datacentric.rejection import REASONS
+from designgym.simulators.accelerator.datacentric.space import mapping_space
+from designgym.simulators.accelerator.datacentric.workloads import find_network
+from designgym.simulators.accelerator.network import Network
+
+__all__ = ["Accounting", "MaestroMapping"]
+
+Accounting = Literal["full", "as_printed"]
+DEFAULT_LAYER = "resnet18-conv2_1"  # ArchGym's
+_Rows = dict[str, NDArray[np.float64]]
+
+_METRICS = (
+    metric("latency_cycles", goal="min", doc="cycles, of a network summed over its layers"),
+    metric("energy_nj", goal="min", doc="energy of MACs, L1, L2, network and DRAM; with accounting=as_printed what MAESTRO prints"),
+    metric("area_mm2", goal="min", doc="area of PEs, required buffers, bus and arbiter, after MAESTRO"),
+    metric("power_mw", goal="min", doc="power of the same when busy, after MAESTRO; DRAM is not in it"),
+    metric("throughput_macs_per_cycle", unit="1", goal="max", doc="the layers' multiply-accumulate operations per cycle"),
+    metric("utilisation", goal="max", doc="average share of PEs that have work in a step; of a network, weighted by cycles"),
+    metric("l1_bytes", goal="min", doc="double buffer that a PE needs, an element being a byte"),
+    metric("l2_bytes", goal="min", doc="shared double buffer that is needed"),
+    metric("noc_bw_required", goal="min", doc="elements per cycle at which the network never holds up a step"),
+    metric("l2_accesses", goal="min", doc="elements read from and written to L2"),
+    metric("dram_accesses", goal="min", doc="elements read from and written to DRAM"),
+)
+
+
+class MaestroMapping:
+    """The data-centric model on ArchGym's 17 parameters.
+
+    Args:
+        layer: The layer or network whose sizes bound the tiles: a name, or the path of a file.
+        accounting: ``full``, or ``as_printed``: energy with MAESTRO's omissions, and strides with its error (operations and cycles of
+            strided layers are too many).
+        noc_bw: Elements per cycle between L2 and clusters, each way.
+        offchip_bw: Elements per cycle between DRAM and L2.
+        hop_latency: Cycles on the way through the network.
+        lanes: Multipliers of a PE.
+        device: Where to compute: ``numpy`` on the CPU, or a device of torch (``cpu``, ``cuda``). Results are the same.
+
+    Raises:
+        InputError: For an unknown layer or a value that cannot be used.
+    """
+
+    name = "maestro-mapping"
+    version = "1"
+    metrics: tuple[MetricSpec, ...] = _METRICS
+    deterministic = True
+
+    def __init__(
+        self,
+        *,
+        layer: str = DEFAULT_LAYER,
+        accounting: Accounting = "full",
+        noc_bw: int = 64,
+        offchip_bw: int = 16,
+        hop_latency: int = 1,
+        lanes: int = 1,
+        device: str = "numpy",
+    ) -> None:
+        if accounting not in get_args(Accounting):
+            raise InputError(f"accounting must be one of {', '.join(get_args(Accounting))}, got {shorten(accounting)}")
+        numbers = {"noc_bw": noc_bw, "offchip_bw": offchip_bw, "hop_latency": hop_latency, "lanes": lanes}
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 30:
+                raise InputError(f"{name} must be a whole number from 1 to 2^30, got {shorten(value)}")
+        if not isinstance(layer, str):
+            raise InputError(f"layer must be a name or the path of a file, got {shorten(layer)}")
+        self._hardware = (noc_bw, offchip_bw, hop_latency, lanes)
+        self._printed, self._device = accounting == "as_printed", device
+        _converter(device)  # refuses a device that is not here
+        self.space = mapping_space(find_network(layer))
+        self.resources = Resources(cpus=1.0, gpus=1.0 if device.startswith("cuda") else 0.0)
+        if (accounting, self._hardware) != ("full", (64, 16, 1, 1)):  # results depend on them
+            self.version = f"{MaestroMapping.version}+{blake3(repr((accounting, self._hardware)).encode()).hexdigest(8)}"
+
+    def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
+        """Evaluate every design on the workload, a `Network`; tiles are cut to each layer's sizes.
+
+        Raises:
+            InputError: If the workload is not a network, or the fidelity not 1.
+        """
+        network = workload.data
+        if not isinstance(network, Network):
+            raise InputError(f"workload {workload.name!r} of a mapping must be a Network, got {type(network).__name__}")
+        if fidelity != 1:
+            raise InputError(f"the model has one fidelity, 1, got {fidelity}")
+        started = time.perf_counter()
+        reasons = [self.space.violations(design) for design in designs]
+        legal = [design for design, problems in zip(designs, reasons, strict=True) if not problems]
+        values, codes = self._values(legal, network) if legal else ({}, np.zeros(0))
+        cost_s = (time.perf_counter() - started) / max(len(designs), 1)
+        columns = {name: column.tolist() for name, column in values.items()}
+        results: list[Metrics] = []
+        number = 0
+        for problems in reasons:
+            if problems:
+                results.append(Metrics.infeasible(problems))
+                continue
+            if code := int(codes[number]):
+                results.append(Metrics.infeasible([REASONS[code]], cost_s))
+            else:
+                results.append(Metrics({name: column[number] for name, column in columns.items()}, cost_s=cost_s))
+            number += 1
+        return results
+
+    def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> None:
+        """Return None: the model itself takes microseconds."""
+        return None
+
+    def _values(self, designs: Sequence[Design], network: Network) -> tuple[_Rows, NDArray[np.float64]]:
+        """Return the metrics of legal designs, shape (n,) each, and codes of why there are none."""
+        total: dict[str, Any] = {}
+        codes = np.zeros(len(designs))
+        for counts, batch in layer_batches(designs, network, self._hardware):
+            rows, rejected = self._rows(batch)
+            shape = (len(counts), len(designs))
+            codes = np.maximum(codes, rejected.reshape(shape).max(axis=0))
+            for name, values in rows.items():
+                by_layer = values.reshape(shape)
+                if name in _PEAKS:
+                    total[name] = np.maximum(total.get(name, 0.0), by_layer.max(axis=0))
+                else:  # one by one: a matrix product adds up in an order that depends on the batch
+                    for count, of_layer in zip(counts, by_layer, strict=True):
+                        total[name] = total.get(name, 0.0) + count * of_layer
+        pes = np.array([design["num_pe"] for design in designs], dtype=np.float64)
+        noc_bw, offchip_bw, hop_latency, lanes = (np.full(len(designs), float(x)) for x in self._hardware)
+        required = {"l1_bytes_req": total["l1_bytes"], "l2_bytes_req": total["l2_bytes"]}
+        area, power = area_and_power(required, np.stack([pes, noc_bw, offchip_bw, hop_latency, lanes]))
+        cycles = np.maximum(total["latency_cycles"], 1.0)
+        return {
+            "latency_cycles": total["latency_cycles"],
+            "energy_nj": total["energy_nj"],
+            "area_mm2": area / 1e6,
+            "power_mw": power,
+            "throughput_macs_per_cycle": network.macs / cycles,
+            "utilisation": total["busy"] / cycles / pes,
+            "l1_bytes": total["l1_bytes"],
+            "l2_bytes": total["l2_bytes"],
+            "noc_bw_required": total["noc_bw_required"],
+            "l2_accesses": total["l2_accesses"],
+            "dram_accesses": total["dram_accesses"],
+        }, codes
+
+    def _rows(self, batch: Batch) -> tuple[_Rows, NDArray[np.float64]]:
+        costs = evaluate(batch.converted(_converter(self._device)), ignore_strides=self._printed)
+        counts = {name: to_numpy(values) for name, values in costs.counts.items()}
+        detailed = full(batch, counts)
+        energy = sum(values for name, values in detailed.items() if name.endswith("_nj"))
+        return {
+            "latency_cycles": counts["runtime_cycles"],
+            "busy": counts["runtime_cycles"] * counts["avg_utilised_pes"],
+            "energy_nj": printed_energy_nj(counts, len(batch.levels)) if self._printed else energy,
+            "l1_bytes": counts["l1_bytes_req"],
+            "l2_bytes": counts["l2_bytes_req"],
+            "noc_bw_required": counts["noc_bw_req"],
+            "l2_accesses": detailed["l2_accesses"],
+            "dram_accesses": detailed["dram_accesses"],
+        }, to_numpy(costs.rejected)
+
+
+_PEAKS = ("l1_bytes", "l2_bytes", "noc_bw_required")
+
+
+def _converter(device: str) -> Any:
+    """Return what brings an array of numpy to where it is computed."""
+    if device == "numpy":
+        return lambda array: array
+    import torch
+
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InputError(
+            f"device must be numpy or a device of torch that is here, such as cpu or cuda, got {shorten(device)}: {error}"
+        ) from None
+    return lambda array: torch.as_tensor(array, device=place)
