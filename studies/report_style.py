@@ -55,7 +55,7 @@ thead th .unit { display:block; font-weight:400; color:var(--soft); white-space:
 tbody tr.first td, tbody tr.first th { font-weight:600; }
 td.text { overflow-wrap:anywhere; min-width:26ch; }
 table.designs { min-width:760px; } .designs th[scope=row] { font-weight:400; color:var(--soft); min-width:11ch; }
-.designs th .unit { white-space:nowrap; } .designs tbody td { overflow-wrap:anywhere; }
+.designs th .unit { white-space:nowrap; } .designs tbody td { overflow-wrap:break-word; }
 .designs tbody td:nth-child(2), .designs thead th:nth-child(2) { font-weight:600; color:var(--star); }
 figure { margin:4px 0 0; } figcaption { color:var(--soft); font-size:14px; max-width:92ch; margin:0 0 8px; overflow-wrap:anywhere; }
 .plot { width:100%; } .wide .plot { min-width:var(--width); } .middling .plot { min-width:560px; }

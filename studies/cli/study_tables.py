@@ -69,7 +69,7 @@ def _print_best(result: StudyResult, count: int, workload: str) -> None:
     )
     if told:
         print_descriptions([trial.description for trial in shown])
-        note(f"shown is what has an effect; the designs as they were proposed: designgym show {result.name!r} --json")
+        note("shown is what has an effect; JSON has the designs as they were proposed")
     else:
         _print_long_values(result, shown[0].design.to_dict())
 
