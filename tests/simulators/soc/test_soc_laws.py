@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -174,7 +175,8 @@ def test_in_a_chain_no_faster_block_makes_it_slower(model: str, data: st.DataObj
     name, count = data.draw(st.sampled_from(parts))
     which = data.draw(st.integers(0, count - 1))
     blocks = [replace(block, rate=2 * block.rate) if i == which else block for i, block in enumerate(getattr(soc, name))]
-    after = run(replace(soc, **{name: tuple(blocks)}), workload, model)
+    changed: dict[str, Any] = {name: tuple(blocks)}
+    after = run(replace(soc, **changed), workload, model)
     assert after.latency_s <= before.latency_s * (1 + 1e-9)
     assert after.energy_j == pytest.approx(before.energy_j, rel=1e-9)
 
