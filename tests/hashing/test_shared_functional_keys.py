@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -171,6 +172,7 @@ def test_who_waited_for_a_measurement_that_fails_measures(cache: SharedCache, cl
 
 
 DRIVER = """
+# arguments: address of the cluster, name of the cache, log, folder of this file, Ray namespace, designs, which one hangs
 import json, logging, sys, time
 from pathlib import Path
 import ray
@@ -182,36 +184,61 @@ pairs = json.loads(sys.argv[6])
 cache = SharedCache(sys.argv[2])
 print("ready", flush=True)
 start_s = float(sys.stdin.readline())
-print(json.dumps(Client().evaluate(cache, Products(Path(sys.argv[3])), pairs, start_s)), flush=True)
+simulator = Products(Path(sys.argv[3]), hangs=int(sys.argv[7]))
+print(json.dumps(Client().evaluate(cache, simulator, pairs, start_s)), flush=True)
 """
 
 
-def test_two_drivers_of_one_cluster_measure_nothing_twice(cluster: str, tmp_path: Path) -> None:
-    """Two programs that know nothing of each other but the cluster and the cache's name; each has a Ray namespace of its own."""
-    import json
+def start_driver(cluster: str, name: str, log: Path, number: int, pairs: list[tuple[int, int]], hangs: int = 0) -> subprocess.Popen[str]:
+    """Return a program that has joined the cluster, in a Ray namespace of its own, and waits for a moment to begin at."""
+    driver = subprocess.Popen(
+        [
+            sys.executable, "-c", DRIVER, cluster, name, str(log), str(Path(__file__).parent), f"namespace {number}", json.dumps(pairs),
+            str(hangs),
+        ],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert driver.stdout is not None and driver.stdout.readline() == "ready\n"
+    return driver
 
+
+def go(driver: subprocess.Popen[str], start_s: float) -> None:
+    assert driver.stdin is not None
+    driver.stdin.write(f"{start_s}\n")
+    driver.stdin.flush()
+
+
+def test_two_drivers_of_one_cluster_measure_nothing_twice(cluster: str, tmp_path: Path) -> None:
+    """Two programs that know nothing of each other but the cluster and the cache's name."""
     log, name = tmp_path / "log", "of two drivers"
     pairs = [[(2, 12), (3, 10), (7, 7)], [(4, 6), (3, 10), (1, 49)]]  # functionally equal, the same, functionally equal
-    drivers = [
-        subprocess.Popen(
-            [sys.executable, "-c", DRIVER, cluster, name, str(log), str(Path(__file__).parent), f"namespace {i}", json.dumps(own)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for i, own in enumerate(pairs)
-    ]  # fmt: skip
-    for driver in drivers:
-        assert driver.stdout is not None and driver.stdout.readline() == "ready\n"
+    drivers = [start_driver(cluster, name, log, i, own) for i, own in enumerate(pairs)]
     start_s = time.time() + 1.0
     for driver in drivers:
-        assert driver.stdin is not None
-        driver.stdin.write(f"{start_s}\n")
-        driver.stdin.flush()
+        go(driver, start_s)
     answers = [json.loads(driver.communicate(timeout=120)[0].splitlines()[-1]) for driver in drivers]
     assert [[value for _, value in own] for own in answers] == [[24.0, 30.0, 49.0]] * 2
     assert sorted(int(line[0]) for line in measured(log)) == [24, 30, 49]
-    assert len({line[4] for line in measured(log)}) >= 1
     counts = [obtained for own in answers for obtained, _ in own]
     assert (counts.count("measured"), counts.count("exact hit"), counts.count("functional hit")) == (3, 1, 2)
     left = SharedCache(name)
     assert left.statistics()["entries"] == 3 and left.statistics()["reservations"] == 0
     left.shut_down()
+
+
+def test_a_killed_driver_that_made_the_cache_frees_what_it_was_measuring(cluster: str, tmp_path: Path) -> None:
+    log, name = tmp_path / "log", "of a killed driver"
+    first = start_driver(cluster, name, log, 0, [(2, 12)], hangs=2)  # the cache is its actor
+    go(first, 0.0)
+    while not measured(log):
+        time.sleep(0.02)
+    second = start_driver(cluster, name, log, 1, [(4, 6), (2, 12)])
+    go(second, 0.0)
+    watcher = SharedCache(name)
+    while not watcher.statistics()["alias_busy"]:
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    answers = json.loads(second.communicate(timeout=120)[0].splitlines()[-1])
+    assert sorted(obtained for obtained, _ in answers) == ["functional hit", "measured"] and {value for _, value in answers} == {24.0}
+    watcher.shut_down()
