@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,10 +26,11 @@ class Domain:
         id: Of the environment.
         workload: Its workload.
         metric: What is maximised.
-        targets: Values of the metric that count as found: one that nearly all searches reach, and a harder one.
-        proposals: Proposals of a search.
+        targets: Values of the metric that count as found: one that nearly all searches reach, and perhaps a harder one.
+        proposals: Proposals of a search, at most.
         answer: What the probe looks at, from a design, a number of canonical examples, whether to take the canonical form first, and
             the number of a draw.
+        until: The value of the metric at which a search ends; not in studies.
         fidelity: Of the evaluations.
         population: Designs alive in the evolution.
         tournament: Designs drawn of which the best becomes the parent.
@@ -52,6 +54,7 @@ class Domain:
     targets: tuple[float, ...]
     proposals: int
     answer: Answer
+    until: float = math.inf
     fidelity: float = 1.0
     population: int = 100
     tournament: int = 10
@@ -70,7 +73,7 @@ class Domain:
 
     def studied(self) -> Domain:
         """Return the domain as studies search it: for each setting anew, and therefore shortly."""
-        return replace(self, proposals=self.study_proposals, fidelity=self.study_fidelity)
+        return replace(self, proposals=self.study_proposals, until=math.inf, fidelity=self.study_fidelity)
 
     def simulator(self) -> Simulator:
         """Return the simulator with the options of this table."""
@@ -132,8 +135,8 @@ FORMULA = "II.38.14"
 _CELLS, _IMAGES = "designgym/NasCell-v0", "digits"
 _PROGRAM_FEATURES = 1
 _PROGRAMS = Domain(
-    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.672, 0.69), 20_000, program_answer, mantissa_bits=32,
-    atol=1e-30, options={"operations": "linear"}, study_proposals=2000, paid=100, 
+    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.69,), 80_000, program_answer, until=0.69, mantissa_bits=32,
+    atol=1e-30, options={"operations": "linear"}, study_proposals=2000, paid=100, drawn=10_000,
 )  # fmt: skip
 DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,

@@ -102,7 +102,7 @@ class Laboratory:
 
         Args:
             seed: Of the proposals.
-            proposals: How many.
+            proposals: How many at most; it ends earlier where the domain says so.
             strategy: ``evolution`` (ageing, each proposal a mutation of the best of a tournament, duplicates included) or ``random``.
             population: Instead of the domain's.
             tournament: Instead of the domain's.
@@ -123,7 +123,7 @@ class Laboratory:
             behaviour = self.behaviour(keys.canonical, design)
             trajectory.behaviours.append(behaviour)
             tell(behaviour.score)
-            if len(trajectory.behaviours) == proposals:
+            if len(trajectory.behaviours) == proposals or behaviour.score >= self.domain.until:
                 self.save()
                 return trajectory
         raise AssertionError("a search goes on for ever")

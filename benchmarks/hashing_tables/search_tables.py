@@ -47,7 +47,7 @@ def to_target(runs: Sequence[Trajectory], strategy: str, target: float) -> pd.Da
         paid = paid_by[cache] = [float(a.paid[:n].sum()) for a, (n, _) in zip(accounts, ends, strict=True)]
         cpu = cpu_by[cache] = [float(a.cpu_s[:n].sum()) for a, (n, _) in zip(accounts, ends, strict=True)]
         rows.append({
-            "search": strategy, "proposals": len(runs[0].canonical), "target": target,
+            "search": strategy, "proposals": f"{np.mean([len(run.canonical) for run in runs]):.0f}", "target": target,
             "reached": f"{sum(hit for _, hit in ends)}/{len(ends)}", "cache": cache,
             "hit rate (%)": f"{mean_band([100 * float(1 - a.paid.mean()) for a in accounts]):.1f}",
             "evaluations": f"{mean_band(paid):.0f}", "fewer": f"{ratio_band(paid_by['none'], paid):.2f}",
@@ -60,7 +60,7 @@ def curves(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
     """Return the best score of an evolution by evaluations paid, and how many proposals they served; nothing beyond a seed's last."""
     runs = trajectories(laboratory, "evolution", seeds)
     columns = [paid for paid in CURVE_COLUMNS if paid <= laboratory.domain.proposals]
-    frame = curve(runs, columns).set_index(["cache", "evaluations"])
+    frame = curve(runs, columns, laboratory.domain.until).set_index(["cache", "evaluations"])
     rows = []
     for cache in CACHES:
         row: dict[str, object] = {"cache": cache}
@@ -71,8 +71,11 @@ def curves(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def curve(runs: Sequence[Trajectory], points: Sequence[int]) -> pd.DataFrame:
-    """Return the best score at numbers of evaluations paid, mean over seeds with its band; a row per cache and number."""
+def curve(runs: Sequence[Trajectory], points: Sequence[int], until: float) -> pd.DataFrame:
+    """Return the best score at numbers of evaluations paid, mean over seeds with its band; a row per cache and number.
+
+    A search that has found what it was to find keeps that; beyond the end of one that has not there is no row.
+    """
     rows = []
     for cache in CACHES:
         best, paid = [], []
@@ -80,7 +83,7 @@ def curve(runs: Sequence[Trajectory], points: Sequence[int]) -> pd.DataFrame:
             best.append(np.maximum.accumulate(run.scores))
             paid.append(np.cumsum(account(run, cache).paid))
         for point in points:
-            if point <= min(int(p[-1]) for p in paid):
+            if all(p[-1] >= point or b[-1] >= until for p, b in zip(paid, best, strict=True)):
                 at = [int(np.searchsorted(p, point, "right")) - 1 for p in paid]
                 band = mean_band([float(b[i]) for b, i in zip(best, at, strict=True)])
                 rows.append({
@@ -95,7 +98,7 @@ def save_curves(laboratory: Laboratory, seeds: int, folder: Path) -> None:
     for strategy in STRATEGIES:
         most = proposals_of(laboratory, strategy)
         points = np.unique(np.geomspace(1, most, CURVE_POINTS).astype(int)).tolist()
-        frame = curve(trajectories(laboratory, strategy, seeds), points)
+        frame = curve(trajectories(laboratory, strategy, seeds), points, laboratory.domain.until)
         title = f"{laboratory.domain.id}, {strategy}: best {laboratory.domain.metric} against evaluations paid"
         for suffix in ("csv", "html"):
             write_curves(frame, title, folder / f"{laboratory.domain.id.rpartition('/')[2]}-{strategy}.{suffix}")
