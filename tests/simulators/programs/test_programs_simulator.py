@@ -15,7 +15,7 @@ from designgym.hashing.functional import functional_hash
 from designgym.simulators.programs import AutoMLZero, Program, TaskSet, TaskWorkloads
 from designgym.simulators.programs.instructions import LISTS, pack
 from designgym.simulators.programs.known_programs import affine_regressor, linear_regressor, neural_network
-from designgym.simulators.programs.probe import REPETITIONS, VERSION, behaviour
+from designgym.simulators.programs.probe import NEVER, REPETITIONS, SHOWN, VERSION, behaviour
 from designgym.simulators.programs.simulator import effective_instructions
 from designgym.simulators.programs.tasks import MOST_FEATURES, probe_tasks
 
@@ -240,15 +240,27 @@ def test_the_probe_sees_what_overflows_after_a_thousand_examples() -> None:
 
 
 def test_a_program_is_run_on_only_if_a_register_grows() -> None:
-    """Then the probe knows after how many predictions each task stops; those that stopped at once are not counted again."""
+    """Then the probe knows after how many predictions each task stops."""
     double = {"op": "s_add", "in1": 2, "in2": 2, "out": 2}
     setup, zero = [{"op": "s_const", "out": 2, "value": 1.0}], {"op": "s_mul", "in1": 2, "in2": 3, "out": 1}
     doubling = behaviour(packed(written(zero, setup=setup, learn=[double])), 1)
-    assert doubling.stops.tolist() == [1024] * REPETITIONS and not doubling.answers.any()
+    assert doubling.stops.tolist() == [1024] * SHOWN + [NEVER] * (REPETITIONS - SHOWN) and not doubling.answers.any()
     for still in (linear_regressor(), neural_network(), written(zero, setup=setup)):
-        assert not behaviour(packed(still), 4).stops.any()
+        assert not (behaviour(packed(still), 4).stops != NEVER).any()
     at_once = behaviour(packed(written({"op": "s_div", "in1": 3, "in2": 4, "out": 1}, setup=setup, learn=[double])), 1)
-    assert np.isnan(at_once.answers).all() and not at_once.stops.any()
+    assert np.isnan(at_once.answers).all() and at_once.stops.tolist() == [0] * REPETITIONS
+
+
+def test_the_probe_sees_that_one_task_in_thirty_stops() -> None:
+    """Fifty times the first feature is rarely off by more than 100, and then predictions that were shown are 0 everywhere."""
+    big = [{"op": "s_const", "out": 2, "value": 10.0}, {"op": "s_mul", "in1": 2, "in2": 2, "out": 2}]
+    rare = [{"op": "v_norm", "in1": 0, "out": 3}, {"op": "s_sub", "in1": 3, "in2": 4, "out": 3}, {"op": "s_heaviside", "in1": 3, "out": 3}]
+    scaled = {"op": "s_mul", "in1": 2, "in2": 3, "out": 1}
+    threshold = [{"op": "s_const", "out": 4, "value": 2.8}, {"op": "s_add", "in1": 2, "in2": 2, "out": 2}]
+    seen = behaviour(packed(written(*rare, scaled, setup=big + threshold)), 1)
+    empty = behaviour(packed(written()), 1)
+    assert (seen.stops[:SHOWN] == NEVER).all() and not seen.answers.any() and (seen.stops != NEVER).any()
+    assert seen.key != empty.key and (empty.stops == NEVER).all()
 
 
 def test_more_canonical_examples_begin_with_the_fewer() -> None:
@@ -260,9 +272,9 @@ def test_more_canonical_examples_begin_with_the_fewer() -> None:
 
 def test_functional_keys_change_only_with_the_version_of_the_probe() -> None:
     """Whoever has to change this raises `probe.VERSION`: a store's functional keys would be taken for the new ones."""
-    assert VERSION == 2
+    assert VERSION == 3
     designs = SIMULATOR.space.sample(np.random.default_rng(0), 100)
-    assert blake3(b"".join(SIMULATOR.probe(designs, SMALL))).hexdigest(length=8) == "030c96459e3d3815"
+    assert blake3(b"".join(SIMULATOR.probe(designs, SMALL))).hexdigest(length=8) == "2f19c7d1845e3809"
 
 
 def test_a_program_is_a_candidate_of_the_functional_hash() -> None:
