@@ -197,7 +197,7 @@ class AuditedFingerprints:
         Raises:
             InputError: If it is no such state.
         """
-        state = {name: 0 for name in _NEW_IN_STATE} | dict(state)
+        state = {**dict.fromkeys(_NEW_IN_STATE, 0), **state}
         if missing := sorted({*_STATE, "bad", "warm_up"} - state.keys()):
             raise InputError(f"not a state of fingerprints: it lacks {', '.join(missing)}; expected what AuditedFingerprints.state gave")
         with self._lock:

@@ -44,7 +44,7 @@ def search(
             "--functional",
             metavar="auto|on|off|shared",
             help="Whether designs are fingerprinted; as the environment declares otherwise. auto finds out once whether that pays, by "
-            "measured times: on another machine the same seed may give other trials then.",
+            "measured times: on another machine the same seed may give other trials then. shared: on, and one for all runs of the study.",
         ),
     ] = None,
     store: Annotated[

@@ -185,7 +185,7 @@ class PlainPolicy:
 
     def bounds(self) -> tuple[float, float]:
         n, k = self.audits, self.lies
-        return (beta.ppf(0.05, k, n - k + 1) if k else 0.0), (beta.ppf(0.95, k + 1, n - k) if k < n else 1.0)
+        return float(beta.ppf(0.05, k, n - k + 1)) if k else 0.0, float(beta.ppf(0.95, k + 1, n - k)) if k < n else 1.0
 
     def hit(self, key: str, agreed: bool) -> str:
         doubt = self.lies > 0 and self.bounds()[1] > self.limit

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -96,6 +96,6 @@ def test_studies_of_two_drivers_measure_nothing_twice(cluster: str, tmp_path: Pa
     from ray.util import list_named_actors
 
     deadline = time.monotonic() + 30
-    while left := [actor for actor in list_named_actors(all_namespaces=True) if actor["namespace"] == NAMESPACE]:
+    while left := [actor for actor in cast(Any, list_named_actors(all_namespaces=True)) if actor["namespace"] == NAMESPACE]:
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
