@@ -4,7 +4,9 @@ Two tasks with known symmetries. *stages*: four interchangeable stages, each of 
 `designgym/DramController-v0` on a trace of 2,000 requests, energy times time. Each tuner runs twice from the same seed, without the cache
 and with it, until it has proposed as many designs; told the same values it proposes the same designs.
 
-Run: python benchmarks/tuners.py [--task stages,dram] [--asks 1000] [--seeds 1] [--paid 200] [--tuner NAME ...]
+Figures are means over seeds with 95 % confidence intervals (Student's t; none with one seed). CPU seconds are those of both searches.
+
+Run: python benchmarks/tuners.py [--task stages,dram] [--asks 1000] [--seeds 5] [--processes 1] [--paid 200] [--tuner NAME ...]
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ import argparse
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 import designgym as dg
 from designgym.core.parameters import Categorical, DiscreteParameter
@@ -27,6 +31,7 @@ from designgym.core.space import DesignSpace
 from designgym.hashing import CachedAskTell, CachedSearchAlg, dedupe
 
 STAGES = 4
+FEWER_ASKS = {"Ray Tune HyperOptSearch": 400}  # whose time grows with the square of their number
 
 
 @dataclass(frozen=True)
@@ -195,53 +200,87 @@ TUNERS: dict[str, Callable[[Task, Ledger, int, bool], None]] = {
 }
 
 
-def search(task: Task, tuner: str, asks: int, seed: int, cached: bool) -> tuple[Ledger, float]:
-    """Return the ledger of one search and the seconds it took."""
-    ledger, started = Ledger(task, asks), time.perf_counter()
-    with contextlib.suppress(EnoughError):
-        TUNERS[tuner](task, ledger, seed, cached)
-    return ledger, time.perf_counter() - started
+@dataclass(frozen=True)
+class Pair:
+    """What a search did without the cache and with it.
+
+    Attributes:
+        asks: Proposals.
+        literal: Distinct ones.
+        canonical: Distinct behaviours.
+        paid: Evaluations.
+        best: Lowest values after as many paid evaluations as compared, or all if they are fewer.
+        same: Whether the proposals were the same.
+        seconds: CPU time of both.
+    """
+
+    asks: int
+    literal: int
+    canonical: int
+    paid: tuple[int, int]
+    best: tuple[float, float]
+    same: bool
+    seconds: float
 
 
-def row(tuner: str, pairs: list[tuple[Ledger, Ledger]], paid: int, seconds: float) -> dict[str, Any]:
-    """Return means over seeds of pairs of ledgers, without and with the cache."""
+def search(task_name: str, tuner: str, asks: int, paid: int, seed: int) -> Pair:
+    """Search twice from the same seed."""
+    warnings.filterwarnings("ignore", module=r"nevergrad|optuna|hyperopt|cma")
+    task, started = TASKS[task_name](), time.process_time()
+    without, cached = (Ledger(task, min(asks, FEWER_ASKS.get(tuner, asks))) for _ in range(2))
+    for ledger in (without, cached):
+        with contextlib.suppress(EnoughError):
+            TUNERS[tuner](task, ledger, seed, ledger is cached)
+    return Pair(
+        len(without.literal), len(set(without.literal)), len(set(without.canonical)), (len(without.best), len(cached.best)),
+        (without.best[min(paid, len(without.best)) - 1], cached.best[min(paid, len(cached.best)) - 1]),
+        without.literal == cached.literal, time.process_time() - started,
+    )  # fmt: skip
 
-    def mean(of: Callable[[Ledger], float], which: int = 0) -> float:
-        return float(np.mean([of(pair[which]) for pair in pairs]))
 
-    def best(ledger: Ledger) -> float:
-        return ledger.best[min(paid, len(ledger.best)) - 1]
+def interval(values: Sequence[float], form: str) -> str:
+    """Return the mean and the half width of its 95 % confidence interval."""
+    mean = f"{np.mean(values):{form}}"
+    if len(values) < 2:
+        return mean
+    return f"{mean} ± {stats.t.ppf(0.975, len(values) - 1) * stats.sem(values):{form}}"
 
-    without, with_cache = mean(lambda ledger: len(ledger.best)), mean(lambda ledger: len(ledger.best), 1)
+
+def row(tuner: str, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return the line of a table: means over seeds."""
     return {
-        "tuner": tuner, "asks": mean(lambda ledger: len(ledger.literal)), "distinct literal": mean(lambda ledger: len(set(ledger.literal))),
-        "distinct behaviours": mean(lambda ledger: len(set(ledger.canonical))), "paid without": without, "paid with": with_cache,
-        "saved": f"{1 - with_cache / without:.0%}", "best without": f"{mean(best):.4g}", "best with": f"{mean(best, 1):.4g}",
-        "same proposals": f"{sum(one.literal == other.literal for one, other in pairs)}/{len(pairs)}", "seconds": seconds,
+        "tuner": tuner, "asks": f"{np.mean([pair.asks for pair in pairs]):,.0f}",
+        "distinct literal": interval([pair.literal for pair in pairs], ",.0f"),
+        "distinct behaviours": interval([pair.canonical for pair in pairs], ",.0f"),
+        "paid without": f"{np.mean([pair.paid[0] for pair in pairs]):,.0f}",
+        "paid with": interval([pair.paid[1] for pair in pairs], ",.0f"),
+        "saved": interval([1 - pair.paid[1] / pair.paid[0] for pair in pairs], ".0%"),
+        "best without": interval([pair.best[0] for pair in pairs], ".4g"), "best with": interval([pair.best[1] for pair in pairs], ".4g"),
+        "same proposals": f"{sum(pair.same for pair in pairs)}/{len(pairs)}", "CPU s": f"{np.mean([pair.seconds for pair in pairs]):.0f}",
     }  # fmt: skip
+
+
+TASKS: dict[str, Callable[[], Task]] = {"stages": stages_task, "dram": dram_task}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="stages,dram")
     parser.add_argument("--asks", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--paid", type=int, default=200, help="evaluations after which the best values are compared")
-    parser.add_argument("--tuner", action="append", help="name as in the table; repeat for several")
+    parser.add_argument("--tuner", action="append", choices=TUNERS, metavar="NAME", help="name as in the table; repeat for several")
     options = parser.parse_args()
-    warnings.filterwarnings("ignore", module=r"nevergrad|optuna|hyperopt|cma")
-    pd.set_option("display.width", 220, "display.max_columns", 20)
-    for name in options.task.split(","):
-        task = {"stages": stages_task, "dram": dram_task}[name]()
-        rows = []
-        for tuner in options.tuner or TUNERS:
-            runs = [[search(task, tuner, options.asks, seed, cached) for cached in (False, True)] for seed in range(options.seeds)]
-            seconds = float(np.mean([took for pair in runs for _, took in pair]))
-            rows.append(row(tuner, [(one, other) for (one, _), (other, _) in runs], options.paid, seconds))
-        table = pd.DataFrame(rows)
-        columns = {"best without": f"best after {options.paid} paid, without", "best with": "with"}
-        print(f"\n{name}: {task.space.size():.3g} designs, {options.asks} asks, means over {options.seeds} seeds")
-        print(table.rename(columns=columns).to_string(index=False, float_format=lambda value: f"{value:,.0f}"))
+    with ProcessPoolExecutor(options.processes) as pool:
+        for name in options.task.split(","):
+            rows = []
+            for tuner in options.tuner or TUNERS:
+                rows.append(row(tuner, [*pool.map(partial(search, name, tuner, options.asks, options.paid), range(options.seeds))]))
+                print(f"{name}, {tuner}: done", flush=True)
+            columns = {"best without": f"best after {options.paid} paid, without", "best with": "with"}
+            table = pd.DataFrame(rows).rename(columns=columns)
+            print(f"\n{name}: {TASKS[name]().space.size():.3g} designs, means over {options.seeds} seeds\n{table.to_string(index=False)}\n")
 
 
 if __name__ == "__main__":
