@@ -12,8 +12,8 @@ AREA_MM2 = 50.0
 """Bound of the area-constrained objective; about 300 PEs."""
 
 REFERENCE = {"latency_cycles": 300_000_000.0, "energy_nj": 600_000.0}
-"""Reference point of the Pareto objective: a little worse than the worst of 500 random designs on the default layer. For networks and larger
-layers make an objective of your own with `designgym.pareto`."""
+"""Reference point of the Pareto objective: a little worse than the worst of 500 random designs on the default layer. For networks and
+larger layers make an objective of your own with `designgym.pareto`."""
 
 OBJECTIVES: dict[str, Objective] = {
     "edp": minimize("energy_nj * latency_cycles", name="edp_nj_cycles"),

@@ -105,10 +105,18 @@ def full(batch: Batch, counts: Mapping[str, Array], energy: EnergyTable = ENERGY
 
 
 def compulsory_energy_nj(batch: Batch, energy: EnergyTable = ENERGY) -> Array:
-    """Return the energy that no mapping can do without, in nJ: each MAC with its L1 accesses; each element through all levels once."""
-    xp, tensors = namespace(batch.sizes), Tensors(batch.depthwise)
+    """Return the energy that no mapping can do without, in nJ: each MAC with its L1 accesses; each element that is used from DRAM once.
+
+    Rows and columns of the input that no filter reads are not used.
+    """
+    xp = namespace(batch.sizes)
     macs, outputs = layer_work(batch)
-    words = sum(xp.prod(xp.stack([batch.sizes[d] for d in dims]), axis=0) for dims in (tensors.input, tensors.weight))
+    k, c, r, s, y, x = (batch.sizes[d] for d in range(6))
+    rows, columns = (
+        xp.floor((size - window) / stride) * xp.minimum(stride, window) + window
+        for size, window, stride in ((y, r, batch.strides[0]), (x, s, batch.strides[1]))
+    )
+    words = c * rows * columns + c * r * s * (1.0 if batch.depthwise else k)
     return (macs * (energy.mac_pj + 4 * energy.l1_pj) + (words + outputs) * energy.dram_pj) / 1000
 
 

@@ -30,7 +30,9 @@ def network(name: str) -> Network:
 
 def layer(network_name: str, layer_name: str) -> Layer:
     """Return a layer of a built-in network; raises `UnknownNameError` if there is no such network or layer."""
-    layers = {found.name: found for found, _ in network(network_name).layers}
+    if network_name not in NETWORKS:
+        raise UnknownNameError("network", network_name, NETWORKS)
+    layers = {found.name: found for found in NETWORKS[network_name]()}
     if layer_name not in layers:
         raise UnknownNameError(f"layer of {network_name}", layer_name, layers)
     return layers[layer_name]
