@@ -104,21 +104,28 @@ class Permutation(Parameter):
 
 @dataclass(frozen=True, init=False)
 class Repeated(Parameter):
-    """A group of parameters that occurs ``low`` to ``high`` times. Its value is a tuple of designs of ``space``."""
+    """A group of parameters that occurs ``low`` to ``high`` times. Its value is a tuple of designs of ``space``.
+
+    A mutation changes, inserts, removes or swaps one element; with probability ``resample`` it draws the whole group anew, as
+    AutoML-Zero (Real et al. 2020) does with the instructions of a function. Small steps do not leave a plateau that is wide.
+    """
 
     kind: ClassVar[str] = "repeated"
     space: DesignSpace
     low: int
     high: int
     default: tuple[Design, ...] = field(compare=False)
+    resample: float = 0.0
     unit: str = ""
 
-    def __init__(self, space: DesignSpace, low: int, high: int, *, default: Any = None) -> None:
+    def __init__(self, space: DesignSpace, low: int, high: int, *, default: Any = None, resample: float = 0.0) -> None:
         if not hasattr(space, "parameters"):
             raise InputError(f"what is repeated is {shorten(space)}, expected a DesignSpace of one element's parameters")
         if not (0 <= low <= high and high >= 1):
             raise InputError(f"`0 <= low <= high` and `high >= 1` must hold, got low={low}, high={high}")
-        for name, value in (("space", space), ("low", low), ("high", high), ("unit", "")):
+        if isinstance(resample, bool) or not isinstance(resample, int | float) or not 0 <= resample <= 1:
+            raise InputError(f"resample is {shorten(resample)}, expected the probability that a mutation draws all elements anew, 0 to 1")
+        for name, value in (("space", space), ("low", low), ("high", high), ("resample", float(resample)), ("unit", "")):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "default", self.validate([space.default()] * low if default is None else default))
 
@@ -188,7 +195,9 @@ class Repeated(Parameter):
             yield (*value, value[-1] if value else self.space.default())
 
     def mutate(self, value: Any, rng: np.random.Generator) -> tuple[Design, ...]:
-        """Change, insert, remove or swap an element."""
+        """Change, insert, remove or swap an element, or draw all anew."""
+        if self.resample and rng.random() < self.resample:
+            return self.sample(rng)
         elements = list(value)
         moves = (["change"] if elements else []) + (["insert"] if len(elements) < self.high else [])
         moves += (["remove"] if len(elements) > self.low else []) + (["swap"] if len(elements) > 1 else [])
@@ -218,7 +227,8 @@ class Repeated(Parameter):
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, the inner space included."""
         default = [element.to_dict() for element in self.default]
-        return {"kind": self.kind, "space": self.space.to_json(), "low": self.low, "high": self.high, "default": default}
+        data = {"kind": self.kind, "space": self.space.to_json(), "low": self.low, "high": self.high, "default": default}
+        return data | ({"resample": self.resample} if self.resample else {})
 
 
 @lru_cache(maxsize=1 << 16)

@@ -166,6 +166,25 @@ def test_one_value_cannot_mutate() -> None:
         assert parameter.mutate(value, rng) == value
 
 
+def test_a_group_may_be_drawn_anew_by_a_mutation() -> None:
+    """Of a long group, one mutation changes one element, or with the probability asked for nearly all."""
+    element = DesignSpace(k=Integer(0, 10**6))
+    value = Repeated(element, 20, 20).sample(np.random.default_rng(0))
+
+    def share(group: Repeated) -> float:
+        rng = np.random.default_rng(1)
+        return float(np.mean([sum(a != b for a, b in zip(group.mutate(value, rng), value, strict=True)) > 10 for _ in range(400)]))
+
+    never, often, always = (Repeated(element, 20, 20, resample=probability) for probability in (0.0, 0.25, 1.0))
+    assert share(never) == 0 and 0.19 < share(often) < 0.31 and share(always) == 1
+    spaces = [DesignSpace(g=group) for group in (never, often)]
+    assert spaces[0] != spaces[1] and all(DesignSpace.from_json(space.to_json()) == space for space in spaces)
+    assert spaces[0].to_json() == DesignSpace(g=Repeated(element, 20, 20)).to_json()  # and so keeps the keys that it had
+    for wrong in (-0.1, 1.5, "often", True):
+        with pytest.raises(InputError, match="resample"):
+            Repeated(element, 0, 2, resample=wrong)  # type: ignore[arg-type]
+
+
 def test_a_group_moves_within_its_lengths_and_reports_all_problems() -> None:
     group = Repeated(DesignSpace(k=Integer(1, 4), s=Categorical("x", "y")), 1, 3)
     rng = np.random.default_rng(0)
