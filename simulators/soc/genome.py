@@ -119,15 +119,13 @@ def encode(values: tuple[Any, ...]) -> list[int]:
     """Return the row of a design, given as its values of `PARAMETERS`."""
     processors, memories, buses, tasks, input_memory = values
     row = [len(processors), len(memories), len(buses), input_memory]
-    for elements, kind, most in (
-        (processors, _PROCESSORS, MOST_PROCESSORS),
-        (memories, _MEMORIES, MOST_MEMORIES),
-        (buses, _BUSES, MOST_BUSES),
+    for elements, kind, start, end in (
+        (processors, _PROCESSORS, PROCESSORS_AT, MEMORIES_AT),
+        (memories, _MEMORIES, MEMORIES_AT, BUSES_AT),
+        (buses, _BUSES, BUSES_AT, TASKS_AT),
     ):
-        for element in elements:
-            found = kind.numbers(element)
-            row += found
-        row += [0] * (len(found) * (most - len(elements)))
+        numbers = [number for element in elements for number in kind.numbers(element)]
+        row += numbers + [0] * (end - start - len(numbers))
     for element in tasks:
         row += _TASKS.numbers(element)
     return row

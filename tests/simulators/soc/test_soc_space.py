@@ -34,7 +34,8 @@ def literal_soc(design: Design, workload: SocWorkload) -> Soc:
     processors, memories, buses = design["processors"], design["memories"], design["buses"]
     working = [task for task in graph.tasks if task.processor_cycles]
     pes, pe_bus = [blocks.processor() for _ in processors], [p["bus"] % len(buses) for p in processors]
-    task_pe, task_memory = dict.fromkeys(graph.names, 0), dict.fromkeys(graph.names, design["input_memory"] % len(memories))
+    input_memory: int = design["input_memory"] % len(memories)
+    task_pe, task_memory = dict.fromkeys(graph.names, 0), dict.fromkeys(graph.names, input_memory)
     for task, entry in zip(working, design["tasks"], strict=False):
         task_memory[task.name] = entry["memory"] % len(memories)
         if entry["on"] == "processor":
