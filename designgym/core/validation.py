@@ -16,7 +16,8 @@ class ColumnComparison:
         column: Name in the reference.
         rows: Rows with a value in the reference.
         equal_rows: Those that differ by no more than ``tolerance``.
-        tolerance: In the column's unit; usually half a unit of the last digit that the reference prints.
+        tolerance: In the column's unit, usually half a unit of the last digit that the reference prints; relative where the validator
+            says so.
         max_abs_error: Largest absolute difference, in the column's unit; infinite if our simulation failed somewhere.
         max_rel_error: Largest difference relative to the reference value, where that is not 0.
         worst_row: The row with the largest absolute difference, in words; None if there are no rows.

@@ -152,13 +152,13 @@ def _entries(data: Any, where: str, known: tuple[str, ...], required: tuple[str,
 
 
 def _from_csv(path: Path) -> SocWorkload:
+    names, transfers = _matrix(path)
     figures_path = path.with_name(f"{path.stem}_tasks.csv")
     if not figures_path.is_file():
         raise InputError(
             f"{path} says what tasks pass on; what they take is expected in {figures_path}, with the columns name, processor_cycles "
             f"and, for accelerators, {', '.join(_ACCELERATOR_ENTRIES)}"
         )
-    names, transfers = _matrix(path)
     figures = _figures(figures_path)
     if unknown := [name for name in figures if name not in names]:
         raise UnknownNameError(f"task in {figures_path}:", unknown[0], names)

@@ -17,6 +17,7 @@ from designgym.core.protocols import Resources
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
 from designgym.simulators.soc.archgym import archgym_space, archgym_systems
+from designgym.simulators.soc.describing import system_in_words
 from designgym.simulators.soc.kernel import AREA, AVERAGE_POWER, BUSES, COST, ENERGY, LATENCY, MEMORY_AREA, PE_AREA, PHASES, POWER
 from designgym.simulators.soc.simulate import MODELS, run_batch
 from designgym.simulators.soc.soc import SocBatch
@@ -112,6 +113,12 @@ class SocSimulator:
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> None:
         """Return nothing: a simulation costs less than a probe would save."""
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return the system of a structured design: the buses with what is on them, as far as the workload's tasks use it."""
+        if self._systems is not systems or workload is None or not isinstance(workload.data, SocWorkload):
+            return ""
+        return system_in_words(self.space.canonical(design, workload.traits), workload.data)
 
     def _run(self, designs: list[Design], data: SocWorkload, figures: BlockFigures) -> list[Metrics]:
         started = time.perf_counter()

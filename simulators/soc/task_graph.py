@@ -69,21 +69,20 @@ class TaskGraph:
     def __post_init__(self) -> None:
         _check_tasks(self.tasks)
         _check_transfers(self.transfers, self.names)
+        _check_acyclic(self)
         ends = {"source": [n for n in self.names if not self.parents[n]], "sink": [n for n in self.names if not self.children[n]]}
         for role, found in ends.items():
             other = "parents" if role == "source" else "children"
             if len(found) != 1:
                 raise InputError(
                     f"a task graph has one task without {other}, its {role}; this one has {len(found)}"
-                    + (f": {shorten_list(found)}" if found else ", so it has a cycle")
-                    + (f". Add a task without work {'before' if role == 'source' else 'behind'} them" if found else "")
+                    f": {shorten_list(found)}. Add a task without work {'before' if role == 'source' else 'behind'} them"
                 )
             if self.work_of[found[0]]:
                 raise InputError(
                     f"task {found[0]!r} has no {other} but has work: add a task without work (processor_cycles 0) "
                     f"{'that passes it its input' if role == 'source' else 'that takes its output'}"
                 )
-        _check_acyclic(self)
         if not self.last_task:
             object.__setattr__(self, "last_task", ends["sink"][0])
         elif self.last_task not in self.names:

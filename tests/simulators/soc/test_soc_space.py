@@ -240,3 +240,19 @@ def test_load_orders_are_other_simulators() -> None:
     assert simulators[2].evaluate([design], LIBRARY.get("edge_detection")) == simulators[3].evaluate(
         [design], LIBRARY.get("edge_detection")
     )
+
+
+def test_a_design_in_words_names_what_is_used() -> None:
+    simulator, workload = SocSimulator(), LIBRARY.get("edge_detection")
+    plain = simulator.space.default().to_dict()
+    plain["buses"] = [{"width_bytes": 4, "clock_mhz": 100, "parent": 0}, {"width_bytes": 16, "clock_mhz": 800, "parent": 0}]
+    plain["tasks"][1] = {**plain["tasks"][1], "on": "accelerator", "unrolling": 65536, "clock_mhz": 600, "bus": 1}
+    assert simulator.describe(simulator.space.validate(plain), workload).splitlines() == [
+        "bus 0: 0.4 GB/s",
+        "  processor 0: gaussianSmoothing, computeZeroCrossings, computeGradient, computeMaxGradientLeaf, rejectZeroCrossings",
+        "  sram 0, 25.6 GB/s: output of souurce, gaussianSmoothing, laplacianEstimate, computeZeroCrossings, computeGradient, "
+        "computeMaxGradientLeaf, rejectZeroCrossings",
+        "bus 1: 12.8 GB/s, on bus 0",
+        "  accelerator: laplacianEstimate, unrolled 1638400 x, 600 MHz",
+    ]
+    assert simulator.describe(simulator.space.default()) == ""

@@ -163,6 +163,8 @@ BAD_CSV: dict[str, tuple[Callable[[Path], Path], str]] = {
     "column": (lambda f: as_csv(f, figures=FIGURES.replace("energy_fj", "energy")), "unknown column of .*mine_tasks.csv: 'energy'"),
     "iterations": (lambda f: as_csv(f, figures=FIGURES.replace("5e4,16", "5e4,1.5")), "column iterations: got 1.5"),
     "no file": (lambda f: f / "none.json", "cannot read .*none.json"),
+    "no matrix": (lambda f: f / "none.csv", "cannot read .*none.csv"),
+    "only a cycle": (lambda f: as_csv(f, MATRIX.replace("host,,,,", "host,9,,,")), "has a cycle: "),
 }  # fmt: skip
 
 
