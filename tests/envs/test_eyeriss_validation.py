@@ -25,7 +25,7 @@ MAPPING = r"""mapping:
 # Counted by hand: 64 multiply-accumulates in 16 cycles on 4 elements. Weights stay where they are; each of 16 steps brings 2 inputs, each
 # for two elements, and takes away 2 outputs, each the sum of two:
 # the global buffer takes in 4 words a cycle.
-LEVELS = {
+LEVELS: dict[str, dict[str, dict[str, float | None]]] = {
     "shared_glb": {
         "Inputs": {"inst": 1, "reads": 32, "updates": 0, "fills": 32, "total_pJ": None},
         "Outputs": {"inst": 1, "reads": 0, "updates": 32, "fills": 0, "total_pJ": None},
@@ -82,7 +82,7 @@ def test_what_differs_is_counted_and_named(tmp_path: Path) -> None:
     assert (result.rows, result.equal_rows) == (3, 1)
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, object], str]] = {
     "text": ({"mapping_yaml": MAPPING.replace("P4", "P5")}, r"row 1 \(line 2\), column mapping_yaml: .*the factors of P multiply to 5"),
     "fit": ({"num_pes": 2}, r"row 1 \(line 2\): the mapping does not fit the architecture: the array would need 2 rows, it has 1"),
     "room": ({"arch_json": str(ROW["arch_json"]).replace('"depth": 64', '"depth": 0')}, "column arch_json: .*depth must be a positive"),

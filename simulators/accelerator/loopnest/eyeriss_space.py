@@ -45,8 +45,8 @@ def eyeriss_architecture(design: Mapping[str, Any]) -> Architecture:
     """Return the architecture of a design."""
 
     def buffer(name: str, banks: int = 1) -> Buffer:
-        rest = (design[f"{name}{what}"] for what in ("Depth", "Block", "ReadBandwidth", "WriteBandwidth"))
-        return Buffer(*rest, banks)
+        depth, block, read, write = (design[f"{name}{what}"] for what in ("Depth", "Block", "ReadBandwidth", "WriteBandwidth"))
+        return Buffer(depth, block, read, write, banks)
 
     return eyeriss_like(
         pes=design["NumPEs"], mesh_x=design["MeshX"], psum=buffer("PsumSpad"), weights=buffer("WeightsSpad"),
