@@ -23,20 +23,31 @@ class Alphabet:
     """Which programs are searched.
 
     Attributes:
-        operations: Names of the operations; those for setup only are left out of the other lists.
+        setup: Names of the operations that setup may use.
+        predict: Those of predict; operations for setup only are left out.
+        learn: Those of learn, likewise.
         longest: Most instructions of setup, predict and learn.
         addresses: Registers of each type that instructions can name.
+        resample: Probability that a mutation of a list draws the whole list anew.
     """
 
-    operations: tuple[str, ...]
+    setup: tuple[str, ...]
+    predict: tuple[str, ...]
+    learn: tuple[str, ...]
     longest: tuple[int, int, int]
     addresses: int = ADDRESSES
+    resample: float = 0.0
 
 
+_ALL = tuple(operation.name for operation in OPERATIONS)
+_LINEAR = ("s_const", "s_sub", "s_mul", "sv_scale", "v_add", "vv_dot")
 ALPHABETS = {
-    "all": Alphabet(tuple(operation.name for operation in OPERATIONS), (10, 10, 20)),
+    "all": Alphabet(_ALL, _ALL, _ALL, (10, 10, 20)),
     # what AutoML-Zero's own demonstration searches: enough to write linear regression by gradient descent, not much else
-    "linear": Alphabet(("s_const", "s_sub", "s_mul", "sv_scale", "v_add", "vv_dot"), (3, 2, 8), addresses=4),
+    "linear": Alphabet(_LINEAR, _LINEAR, _LINEAR, (3, 2, 8), addresses=4),
+    # what its integration test of linear regression searches: each list with the operations that it needs there; and with its mutation
+    # that draws a whole list anew
+    "regression": Alphabet(("s_const",), ("vv_dot",), ("s_sub", "s_mul", "sv_scale", "v_add"), (3, 1, 4), addresses=4, resample=0.1),
 }
 
 
@@ -44,14 +55,16 @@ def program_space(alphabet: str = "all") -> DesignSpace:
     """Return the space of programs over one of `ALPHABETS`; raises `UnknownNameError` if there is none of that name."""
     if alphabet not in ALPHABETS:
         raise UnknownNameError("set of operations", alphabet, ALPHABETS)
-    chosen = [operation for operation in OPERATIONS if operation.name in ALPHABETS[alphabet].operations]
-    everywhere = [operation for operation in chosen if not operation.setup_only]
-    lists = zip(LISTS, (chosen, everywhere, everywhere), ALPHABETS[alphabet].longest, strict=True)
-    return DesignSpace(
-        {name: Repeated(_instruction_space(operations, ALPHABETS[alphabet].addresses), 0, longest) for name, operations, longest in lists},
-        version=VERSION,
-        symmetries=[CanonicalForm(canonical_form, LISTS, version=VERSION)],
-    )
+    return space_of(ALPHABETS[alphabet])
+
+
+def space_of(alphabet: Alphabet) -> DesignSpace:
+    """Return the space of the programs of an alphabet."""
+    lists = {}
+    for name, names, longest in zip(LISTS, (alphabet.setup, alphabet.predict, alphabet.learn), alphabet.longest, strict=True):
+        chosen = [each for each in OPERATIONS if each.name in names and not (each.setup_only and name != "setup")]
+        lists[name] = Repeated(_instruction_space(chosen, alphabet.addresses), 0, longest, resample=alphabet.resample)
+    return DesignSpace(lists, version=VERSION, symmetries=[CanonicalForm(canonical_form, LISTS, version=VERSION)])
 
 
 def _instruction_space(operations: Sequence[Operation], addresses: int) -> DesignSpace:

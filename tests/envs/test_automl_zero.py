@@ -1,8 +1,12 @@
 """``designgym/AutoMLZero-v0`` as users meet it."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import designgym.envs
 import designgym.searchers  # registers the built-in searchers
@@ -24,9 +28,41 @@ def test_options_choose_the_operations() -> None:
     few, all_ = ENV.simulator(operations="linear").space, ENV.simulator().space
     assert few.size() == all_.size() == float("inf") and few != all_ and len(few.columns) < len(all_.columns)
     few.validate(linear_regressor())
+    fewest = ENV.simulator(operations="regression").space
+    fewest.validate(linear_regressor())
+    assert len(fewest.columns) < len(few.columns)
     for options in ({"operations": "some"}, {"operations": 3}, {"threads": "two"}, {"threads": True}):
         with pytest.raises(InputError, match=r"operations|threads"):
             ENV.simulator(**options)
+
+
+ADDRESSES = ("in1", "in2", "out")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["setup", "predict", "learn"]),
+    st.fixed_dictionaries(
+        {
+            "op": st.sampled_from(["s_add", "v_relu", "s_gaussian", "no_such", 3, None]),
+            "in1": st.integers(-1, 7), "in2": st.one_of(st.integers(0, 7), st.floats(), st.text()), "out": st.integers(-1, 7),
+        },
+        optional={"value": st.floats(), "more": st.integers()},
+    ),
+)  # fmt: skip
+def test_what_is_no_program_is_refused(where: str, instruction: dict[str, Any]) -> None:
+    """No number of a register but 0 to 5, no other operation, number or field ever reaches the machine."""
+    legal = instruction["op"] in ("s_add", "v_relu") or (instruction["op"] == "s_gaussian" and where == "setup")
+    legal &= all(type(instruction[name]) is int and 0 <= instruction[name] <= 5 for name in ADDRESSES)
+    legal &= "more" not in instruction and 1e-4 <= instruction.get("value", 0.1) <= 10
+    try:
+        design = ENV.simulator().space.validate({"setup": [], "predict": [], "learn": [], where: [instruction]})
+    except InputError:
+        assert not legal
+    else:
+        read = design[where][0]
+        assert all(type(read[name]) is int and 0 <= read[name] <= 5 for name in ADDRESSES)
+        assert read["op"] == instruction["op"] and 1e-4 <= read["value"] <= 10 and "more" not in instruction
 
 
 def test_a_known_program_is_rewarded_in_gymnasium() -> None:
