@@ -64,7 +64,10 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
         refuse(_any(named), K_IN_DEPTHWISE)
     product = xp.prod(batch.clusters, axis=0) if len(batch.levels) > 1 else xp.ones_like(rejected)
     refuse(product > batch.hardware[0], TOO_FEW_PES)
-    units = [xp.maximum(xp.floor(batch.hardware[0] / product), 1.0), *(batch.clusters[i] for i in range(len(batch.levels) - 1))]
+    units: list[Array] = [
+        xp.maximum(xp.floor(batch.hardware[0] / product), 1.0),
+        *(batch.clusters[i] for i in range(len(batch.levels) - 1)),
+    ]
     nominal = batch.sizes
     if batch.depthwise:  # K is no dimension of it, unless a directive says so
         unnamed = batch.levels[0].place[K] == ABSENT

@@ -151,7 +151,8 @@ class _Parser:
                 raise InputError(f"{self._source} line {at}: {name} is there twice")
             self._accept(":")
             found[name] = self._number({})
-            self._accept(",") or self._accept(";")
+            if not self._accept(","):
+                self._accept(";")
         self._accept(";")
         return found
 

@@ -61,16 +61,13 @@ def _evaluate(batch: Batch, printed: bool, ignore_strides: bool) -> Costs:
     xp = namespace(batch.sizes)
     levels, rejected = complete(batch, ignore_strides=ignore_strides)
     (accepted,) = xp.nonzero(rejected == 0)
-    everything = accepted.shape[0] == len(batch)
-    if not everything:
-        whole, batch = batch, batch.part(accepted)
-        levels = [Level(**{name: rows[..., accepted] for name, rows in vars(level).items()}) for level in levels]
-    counts, codes = _counts(batch, levels, printed)
-    if everything:
-        return Costs(counts, codes)
+    if accepted.shape[0] == len(batch):
+        return Costs(*_counts(batch, levels, printed))
+    levels = [Level(**{name: rows[..., accepted] for name, rows in vars(level).items()}) for level in levels]
+    counts, codes = _counts(batch.part(accepted), levels, printed)
     spread = {}
     for name, values in counts.items():
-        spread[name] = xp.zeros_like(whole.sizes[0])
+        spread[name] = xp.zeros_like(rejected)
         spread[name][accepted] = values
     rejected[accepted] = codes
     return Costs(spread, rejected)

@@ -167,7 +167,7 @@ class MaestroMapping:
         costs = evaluate(batch.converted(_converter(self._device)), ignore_strides=self._printed)
         counts = {name: to_numpy(values) for name, values in costs.counts.items()}
         detailed = full(batch, counts)
-        energy = sum(values for name, values in detailed.items() if name.endswith("_nj"))
+        energy = np.sum([values for name, values in detailed.items() if name.endswith("_nj")], axis=0)
         return {
             "latency_cycles": counts["runtime_cycles"],
             "busy": counts["runtime_cycles"] * counts["avg_utilised_pes"],

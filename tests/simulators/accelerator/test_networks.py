@@ -1,5 +1,7 @@
 """Built-in networks: their operations and weights are those that the literature gives."""
 
+import itertools
+
 import pytest
 
 from designgym.core.errors import UnknownNameError
@@ -27,12 +29,11 @@ def test_every_network_is_known_here() -> None:
 def test_layers_follow_each_other() -> None:
     """The channels that a layer makes are those that the next one reads."""
     for name in ("vgg16", "mobilenetv2"):
-        before = None
-        for each in NETWORKS[name]():
-            made = None if before is None else before.c if before.depthwise else before.k
-            if before is not None and made != each.c:
+        layers = list(NETWORKS[name]())
+        for before, each in itertools.pairwise(layers):
+            made = before.c if before.depthwise else before.k
+            if made != each.c:
                 assert each.name == "fc6" and each.c == before.k * 49  # pooled to 7 x 7 and flattened
-            before = each
 
 
 def test_layers_by_name() -> None:

@@ -45,8 +45,8 @@ def random_design(rng: np.random.Generator, layer: Layer) -> Design:
     for d in TILED:
         values[f"{d}_l2"] = outer = int(rng.integers(1, limits[d] + 1))
         values[f"{d}_l1"] = int(rng.integers(1, outer + 1))
-    d = "C" if layer.depthwise and values["parallel_l1"] == "K" else values["parallel_l1"]
-    cluster = math.ceil(values[f"{d}_l2"] / values[f"{d}_l1"])  # type: ignore[operator]
+    spread = "C" if layer.depthwise and values["parallel_l1"] == "K" else values["parallel_l1"]
+    cluster = math.ceil(values[f"{spread}_l2"] / values[f"{spread}_l1"])  # type: ignore[operator]
     values["num_pe"] = int(rng.integers(cluster, 257))
     return Design(values)
 
