@@ -5,6 +5,7 @@ from __future__ import annotations
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
 from designgym.envs.maestro_validation import MaestroValidator
+from designgym.simulators.accelerator.datacentric.maestro_binary import VARIABLE, MaestroBinary
 from designgym.simulators.accelerator.datacentric.simulator import DEFAULT_LAYER, MaestroMapping
 from designgym.simulators.accelerator.datacentric.workloads import MappingWorkloads
 
@@ -23,6 +24,14 @@ OBJECTIVES: dict[str, Objective] = {
     "pareto": pareto("latency_cycles", "energy_nj", reference=REFERENCE),
 }
 
+_SHARED_OPTIONS = {
+    "layer": f"layer or network whose sizes bound the tiles: a name, or the path of a file; default {DEFAULT_LAYER}",
+    "noc_bw": "elements per cycle between L2 and clusters, each way; default 64",
+    "offchip_bw": "elements per cycle between DRAM and L2; default 16",
+    "hop_latency": "cycles on the way through the network; default 1",
+    "lanes": "multipliers of a PE; default 1",
+}
+
 register(
     "designgym/MaestroMapping-v0",
     MaestroMapping,
@@ -30,15 +39,27 @@ register(
     objectives=OBJECTIVES,
     default_workload=DEFAULT_LAYER,
     description="Two-level mapping of a DNN layer or network onto an array of PEs, with ArchGym's 17 parameters, after MAESTRO",
-    options={
-        "layer": f"layer or network whose sizes bound the tiles: a name, or the path of a file; default {DEFAULT_LAYER}",
+    options=_SHARED_OPTIONS
+    | {
         "accounting": "full (default), or as_printed: energy and strides as MAESTRO prints them, with its omissions",
-        "noc_bw": "elements per cycle between L2 and clusters, each way; default 64",
-        "offchip_bw": "elements per cycle between DRAM and L2; default 16",
-        "hop_latency": "cycles on the way through the network; default 1",
-        "lanes": "multipliers of a PE; default 1",
         "device": "numpy (default), or a device of torch: cpu or cuda",
     },
     validator=MaestroValidator(),
     functional="off",  # an evaluation takes microseconds
+)
+
+register(
+    "designgym/MaestroMappingMaestro-v0",
+    MaestroBinary,
+    workloads=MappingWorkloads(),
+    objectives=OBJECTIVES,
+    default_workload=DEFAULT_LAYER,
+    description="The same mappings on the user's MAESTRO program",
+    installed=lambda: MaestroBinary().installed(),
+    options=_SHARED_OPTIONS
+    | {
+        "path": f"path of the MAESTRO executable; default: the environment variable {VARIABLE}",
+        "timeout_s": "seconds after which a run is stopped; default 60",
+    },
+    functional="off",
 )

@@ -10,9 +10,16 @@ from designgym.simulators.accelerator.datacentric.batch import Batch
 from designgym.simulators.accelerator.datacentric.levels import C, K
 from designgym.simulators.accelerator.datacentric.traffic import Tensors
 
-__all__ = ["ENERGY", "EnergyTable", "area_and_power", "compulsory_energy_nj", "full", "printed_energy_nj"]
+__all__ = ["ENERGY", "PRINTED_DRAM", "PRINTED_L2", "EnergyTable", "area_and_power", "compulsory_energy_nj", "full", "printed_energy_nj"]
 
 _MAC_NJ, _L1, _L2 = 0.00023, 1.68, 18.61  # MAESTRO's unit of energy, and an access to L1 and L2 in it
+
+
+PRINTED_L2 = ("l2_in_rd", "l2_in_wr", "l2_w_rd", "l2_w_wr", "l2_out_wr")
+"""Accesses to L2 that MAESTRO's energy counts."""
+
+PRINTED_DRAM = ("l2_in_wr", "l2_w_wr", "l2_out_rd")
+"""What MAESTRO takes to pass between DRAM and L2: each tensor once."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def printed_energy_nj(counts: Mapping[str, Array], levels: int) -> Array:
 
     Quirks: MACs, reads of outputs from L2, network and DRAM never count, L1 only for mappings of one level.
     """
-    energy = _MAC_NJ * _L2 * _sum(counts, "l2_in_rd", "l2_in_wr", "l2_w_rd", "l2_w_wr", "l2_out_wr")
+    energy = _MAC_NJ * _L2 * _sum(counts, *PRINTED_L2)
     if levels > 1:
         return energy
     return energy + _MAC_NJ * _L1 * _sum(counts, "l1_in_rd", "l1_in_wr", "l1_w_rd", "l1_w_wr", "l1_out_rd", "l1_out_wr")

@@ -28,7 +28,7 @@ _Array = NDArray[np.float64]
 
 def layer_batches(
     designs: Sequence[Mapping[str, Any]], network: Network, hardware: tuple[int, int, int, int]
-) -> Iterator[tuple[_Array, Batch]]:
+) -> Iterator[tuple[list[int], Batch]]:
     """Yield, for the layers that are depthwise and those that are not: how often each occurs, and their batch, layer by layer.
 
     Args:
@@ -49,7 +49,7 @@ def layer_batches(
         sizes, strides, rest, clusters = (
             np.concatenate([getattr(part, field) for part in parts], axis=1) for field in ("sizes", "strides", "hardware", "clusters")
         )
-        yield np.array([count for _, count in chosen], dtype=np.float64), Batch(depthwise, sizes, strides, rest, levels, clusters)
+        yield [count for _, count in chosen], Batch(depthwise, sizes, strides, rest, levels, clusters)
 
 
 def mapping_of(design: Mapping[str, Any], layer: Layer) -> tuple[Dataflow, ConvShape]:

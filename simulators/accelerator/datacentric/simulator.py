@@ -16,22 +16,22 @@ from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.accelerator.arrays import to_numpy
-from designgym.simulators.accelerator.datacentric.accounting import area_and_power, full, printed_energy_nj
+from designgym.simulators.accelerator.datacentric.accounting import PRINTED_DRAM, PRINTED_L2, full, printed_energy_nj
 from designgym.simulators.accelerator.datacentric.batch import Batch
 from designgym.simulators.accelerator.datacentric.design_batch import layer_batches
 from designgym.simulators.accelerator.datacentric.model import evaluate
 from designgym.simulators.accelerator.datacentric.rejection import REASONS
 from designgym.simulators.accelerator.datacentric.space import mapping_space
+from designgym.simulators.accelerator.datacentric.totals import Columns, network_metrics
 from designgym.simulators.accelerator.datacentric.workloads import find_network
 from designgym.simulators.accelerator.network import Network
 
-__all__ = ["Accounting", "MaestroMapping"]
+__all__ = ["DEFAULT_LAYER", "METRICS", "Accounting", "MaestroMapping"]
 
 Accounting = Literal["full", "as_printed"]
 DEFAULT_LAYER = "resnet18-conv2_1"  # ArchGym's
-_Rows = dict[str, NDArray[np.float64]]
 
-_METRICS = (
+METRICS = (
     metric("latency_cycles", goal="min", doc="cycles, of a network summed over its layers"),
     metric("energy_nj", goal="min", doc="energy of MACs, L1, L2, network and DRAM; with accounting=as_printed what MAESTRO prints"),
     metric("area_mm2", goal="min", doc="area of PEs, required buffers, bus and arbiter, after MAESTRO"),
@@ -41,8 +41,8 @@ _METRICS = (
     metric("l1_bytes", goal="min", doc="double buffer that a PE needs, an element being a byte"),
     metric("l2_bytes", goal="min", doc="shared double buffer that is needed"),
     metric("noc_bw_required", goal="min", doc="elements per cycle at which the network never holds up a step"),
-    metric("l2_accesses", goal="min", doc="elements read from and written to L2"),
-    metric("dram_accesses", goal="min", doc="elements read from and written to DRAM"),
+    metric("l2_accesses", goal="min", doc="elements read from and written to L2; with accounting=as_printed those that MAESTRO counts"),
+    metric("dram_accesses", goal="min", doc="elements read from and written to DRAM; with accounting=as_printed each one once"),
 )
 
 
@@ -65,7 +65,7 @@ class MaestroMapping:
 
     name = "maestro-mapping"
     version = "1"
-    metrics: tuple[MetricSpec, ...] = _METRICS
+    metrics: tuple[MetricSpec, ...] = METRICS
     deterministic = True
 
     def __init__(
@@ -129,58 +129,43 @@ class MaestroMapping:
         """Return None: the model itself takes microseconds."""
         return None
 
-    def _values(self, designs: Sequence[Design], network: Network) -> tuple[_Rows, NDArray[np.float64]]:
+    def _values(self, designs: Sequence[Design], network: Network) -> tuple[Columns, NDArray[np.float64]]:
         """Return the metrics of legal designs, shape (n,) each, and codes of why there are none."""
-        total: dict[str, Any] = {}
+        layers: list[tuple[int, Columns]] = []
         codes = np.zeros(len(designs))
         for counts, batch in layer_batches(designs, network, self._hardware):
             rows, rejected = self._rows(batch)
             shape = (len(counts), len(designs))
             codes = np.maximum(codes, rejected.reshape(shape).max(axis=0))
-            for name, values in rows.items():
-                by_layer = values.reshape(shape)
-                if name in _PEAKS:
-                    total[name] = np.maximum(total.get(name, 0.0), by_layer.max(axis=0))
-                else:  # one by one: a matrix product adds up in an order that depends on the batch
-                    for count, of_layer in zip(counts, by_layer, strict=True):
-                        total[name] = total.get(name, 0.0) + count * of_layer
+            by_layer = {name: values.reshape(shape) for name, values in rows.items()}
+            layers += [(count, {name: values[i] for name, values in by_layer.items()}) for i, count in enumerate(counts)]
         pes = np.array([design["num_pe"] for design in designs], dtype=np.float64)
-        noc_bw, offchip_bw, hop_latency, lanes = (np.full(len(designs), float(x)) for x in self._hardware)
-        required = {"l1_bytes_req": total["l1_bytes"], "l2_bytes_req": total["l2_bytes"]}
-        area, power = area_and_power(required, np.stack([pes, noc_bw, offchip_bw, hop_latency, lanes]))
-        cycles = np.maximum(total["latency_cycles"], 1.0)
-        return {
-            "latency_cycles": total["latency_cycles"],
-            "energy_nj": total["energy_nj"],
-            "area_mm2": area / 1e6,
-            "power_mw": power,
-            "throughput_macs_per_cycle": network.macs / cycles,
-            "utilisation": total["busy"] / cycles / pes,
-            "l1_bytes": total["l1_bytes"],
-            "l2_bytes": total["l2_bytes"],
-            "noc_bw_required": total["noc_bw_required"],
-            "l2_accesses": total["l2_accesses"],
-            "dram_accesses": total["dram_accesses"],
-        }, codes
+        return network_metrics(layers, pes, self._hardware, network.macs), codes
 
-    def _rows(self, batch: Batch) -> tuple[_Rows, NDArray[np.float64]]:
+    def _rows(self, batch: Batch) -> tuple[Columns, NDArray[np.float64]]:
         costs = evaluate(batch.converted(_converter(self._device)), ignore_strides=self._printed)
         counts = {name: to_numpy(values) for name, values in costs.counts.items()}
-        detailed = full(batch, counts)
-        energy = np.sum([values for name, values in detailed.items() if name.endswith("_nj")], axis=0)
+        if self._printed:
+            energy = {
+                "energy_nj": printed_energy_nj(counts, len(batch.levels)),
+                "l2_accesses": np.sum([counts[name] for name in PRINTED_L2], axis=0),
+                "dram_accesses": np.sum([counts[name] for name in PRINTED_DRAM], axis=0),
+            }
+        else:
+            detailed = full(batch, counts)
+            energy = {
+                "energy_nj": np.sum([values for name, values in detailed.items() if name.endswith("_nj")], axis=0),
+                "l2_accesses": detailed["l2_accesses"],
+                "dram_accesses": detailed["dram_accesses"],
+            }
         return {
+            **energy,
             "latency_cycles": counts["runtime_cycles"],
             "busy": counts["runtime_cycles"] * counts["avg_utilised_pes"],
-            "energy_nj": printed_energy_nj(counts, len(batch.levels)) if self._printed else energy,
             "l1_bytes": counts["l1_bytes_req"],
             "l2_bytes": counts["l2_bytes_req"],
             "noc_bw_required": counts["noc_bw_req"],
-            "l2_accesses": detailed["l2_accesses"],
-            "dram_accesses": detailed["dram_accesses"],
         }, to_numpy(costs.rejected)
-
-
-_PEAKS = ("l1_bytes", "l2_bytes", "noc_bw_required")
 
 
 def _converter(device: str) -> Any:
