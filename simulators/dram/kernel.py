@@ -6,22 +6,16 @@ at which an alarm goes off and runs rounds until no worker is awake. Nothing dep
 
 from collections.abc import Callable
 
-from designgym.simulators.dram.arbiter import (
-    run_arbiter,
-    run_player,
-    send_response_to_arbiter,
-    send_to_arbiter,
-)
+from designgym.simulators.dram.arbiter import run_arbiter, run_player, send_to_arbiter
 from designgym.simulators.dram.bank_machine import choose_bank, enqueue, has_space, may_change_proposal, propose
 from designgym.simulators.dram.commands import issue, issue_to_all
 from designgym.simulators.dram.compiled import Array, Record, at, entry_point, inlined, source_digest, trailing_zeros
-from designgym.simulators.dram.controller import RESPONSES_FIFO
-from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm, set_alarm_later
+from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm
 from designgym.simulators.dram.latency import summarise
 from designgym.simulators.dram.refresh import update_refresh
+from designgym.simulators.dram.responses import handle_responses, queue_response
 from designgym.simulators.dram.state import (
     ACCEPTED,
-    ALARM_DATA,
     ALARM_SELF,
     ARBITER,
     CONTROLLER,
@@ -34,36 +28,6 @@ from designgym.simulators.dram.state import (
     WORKER_BITS,
     WORKER_MASK,
 )
-
-
-@inlined
-def _handle_responses(s: Record, heap: Array, requests: Array) -> None:
-    """End the response under way if it was taken, and send the next one if none is."""
-    if s.response_under_way:
-        if s.response_end != s.now:
-            return
-        s.response_under_way = 0
-        s.in_controller -= 1
-        s.n_completed += 1
-        if s.in_controller == 0:
-            s.busy_ticks += s.now - s.busy_since
-            return
-    if s.next_data_end > s.now:
-        set_alarm_later(s, heap, ALARM_DATA, s.next_data_end)
-        return
-    head = s.response_head
-    in_order_of_service = s.response_queue == RESPONSES_FIFO
-    request = requests[at(head)].issued if in_order_of_service else head
-    head += 1
-    s.response_head = head
-    s.next_data_end = NEVER
-    if head < (s.response_tail if in_order_of_service else s.n_requests):
-        s.next_data_end = requests[at(requests[at(head)].issued if in_order_of_service else head)].data_end
-    s.response_under_way = 1
-    # One response a tick.
-    delay = 1 if s.response_end == s.now else 0
-    s.response_end = -1
-    send_response_to_arbiter(s, heap, request, delay)
 
 
 @inlined
@@ -88,18 +52,6 @@ def _take_request(s: Record, banks: Array, queues: Array, trace: Array) -> int:
 
 
 @inlined
-def _queue_response(s: Record, heap: Array, requests: Array, request: int) -> None:
-    """Queue the response to a request whose RD or WR was just issued."""
-    tail = s.response_tail
-    requests[at(tail)].issued = request
-    s.response_tail = tail + 1
-    if s.response_head == (tail if s.response_queue == RESPONSES_FIFO else request):
-        s.next_data_end = requests[at(request)].data_end
-    if s.next_data_end > s.now:
-        set_alarm_later(s, heap, ALARM_DATA, s.next_data_end)
-
-
-@inlined
 def _propose_stale(s: Record, banks: Array, queues: Array) -> None:
     """Let those banks propose again that could propose something new; the others would repeat themselves."""
     remaining = s.stale_banks & ((1 << s.n_banks) - 1)
@@ -111,7 +63,7 @@ def _propose_stale(s: Record, banks: Array, queues: Array) -> None:
 
 @inlined
 def _controller_pass(s: Record, banks: Array, queues: Array, heap: Array, trace: Array, requests: Array, record: Array) -> None:
-    _handle_responses(s, heap, requests)
+    handle_responses(s, heap, requests)
     bank = _take_request(s, banks, queues, trace)
     if bank >= 0:
         propose(s, banks, queues, bank)
@@ -127,7 +79,7 @@ def _controller_pass(s: Record, banks: Array, queues: Array, heap: Array, trace:
                 bank = _take_request(s, banks, queues, trace)
                 if bank >= 0:
                     s.stale_banks |= 1 << bank
-                _queue_response(s, heap, requests, s.choice_request)
+                queue_response(s, heap, requests, s.choice_request)
     if s.stale_banks != 0:
         _propose_stale(s, banks, queues)
     update_refresh(s)
