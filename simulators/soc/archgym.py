@@ -18,6 +18,7 @@ from designgym.core.parameter_base import Parameter
 from designgym.core.rules import Constraint
 from designgym.core.space import DesignSpace
 from designgym.simulators.soc.blocks import MEMORY_KINDS
+from designgym.simulators.soc.compiled import Array
 from designgym.simulators.soc.genome import CLOCKS_MHZ, WIDTHS_BYTES
 from designgym.simulators.soc.library import SINK, TASKS_TRAIT
 from designgym.simulators.soc.soc import SocBatch
@@ -26,7 +27,7 @@ from designgym.simulators.soc.workload import SocWorkload
 
 __all__ = ["archgym_space", "archgym_systems", "canonical_archgym"]
 
-Array = Any
+
 BLOCKS = 3  # of each kind
 MOST_TASKS = 100
 PROCESSOR, ACCELERATOR = 0, 1  # values of pe_allocation

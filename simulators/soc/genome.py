@@ -11,13 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from designgym.core.design import Design
 from designgym.simulators.soc.blocks import MEMORY_KINDS
-
-_njit: Any = njit
-Array = Any
+from designgym.simulators.soc.compiled import Array, compiled
 
 PARAMETERS = ("processors", "memories", "buses", "tasks", "input_memory")
 MOST_PROCESSORS, MOST_MEMORIES, MOST_BUSES = 4, 5, 5
@@ -150,7 +147,7 @@ def _part(row: list[int], start: int, i: int, width: int) -> tuple[int, ...]:
 # ---- canonical rows ------------------------------------------------------------------------------------------------------------------
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def simplify(row: Array) -> None:  # pragma: no cover  # compiled
     """Bring what has no effect on any workload to its default: how a rate is made of width and clock, and a parent of the first bus."""
     for m in range(row[1]):
@@ -160,7 +157,7 @@ def simplify(row: Array) -> None:  # pragma: no cover  # compiled
         row[BUSES_AT + 2 * s + 1] = row[BUSES_AT + 2 * s + 1] % s if s else 0
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def canonical_row(row: Array, unrollings: Array, default_task: Array, new: Array) -> None:  # pragma: no cover  # compiled
     """Write the canonical row of a design into ``new``: only what is used, numbered by first use.
 
@@ -196,11 +193,11 @@ def canonical_row(row: Array, unrollings: Array, default_task: Array, new: Array
     new[3] = _use_memory(row[3] % n_memories, memory_number, toward, bus_number, way, row, new, counts)
     for i in range(entries):
         to = TASKS_AT + i * TASK_FIELDS
+        for k in range(TASK_FIELDS):
+            new[to + k] = default_task[k]
         if i >= tasks:
-            new[to : to + TASK_FIELDS] = default_task
             continue
         task = row[to : to + TASK_FIELDS]
-        new[to : to + TASK_FIELDS] = default_task
         new[to + ON] = task[ON]
         if task[ON] == 0:
             p = task[PROCESSOR] % n_processors
@@ -216,7 +213,7 @@ def canonical_row(row: Array, unrollings: Array, default_task: Array, new: Array
         new[to + MEMORY] = _use_memory(task[MEMORY] % n_memories, memory_number, toward, bus_number, way, row, new, counts)
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _use_memory(
     m: int, memory_number: Array, toward: Array, bus_number: Array, way: Array, row: Array, new: Array, counts: Array
 ) -> int:  # pragma: no cover  # compiled
@@ -230,7 +227,7 @@ def _use_memory(
     return memory_number[m] - 1
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _reach(bus: int, toward: Array, bus_number: Array, way: Array, row: Array, new: Array, counts: Array) -> int:  # pragma: no cover
     """Return the new number of a bus; number those on the way to it that are not numbered yet."""
     length, end = 0, bus

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from designgym.simulators.soc.compiled import Array, compiled, entry_point, source_digest
 from designgym.simulators.soc.schedule import Steps, schedule
 from designgym.simulators.soc.topology import (
     BUS_CYCLE,
@@ -21,9 +22,6 @@ from designgym.simulators.soc.topology import (
     preorder,
 )
 
-_njit: Any = njit
-Array = Any
-
 LATENCY, POWER, AREA, ENERGY, COST, PHASES, BUSES, PE_AREA, MEMORY_AREA, AVERAGE_POWER = range(10)
 """Columns of the results."""
 RESULTS = 10
@@ -33,16 +31,7 @@ BANK_BYTES = 1_048_576.0
 ACCELERATOR_EFFORT, BLOCK_EFFORT = 100.0, 0.1  # cost of porting a task to an accelerator; of a bank, a bus, a hop
 
 
-@_njit(cache=True, nogil=True)
-def simulate_all(
-    graph: Any, socs: Any, order: Array, as_farsi: bool, results: Array, peaks: Array, outcomes: Array
-) -> None:  # pragma: no cover  # compiled
-    """Fill the results (b, `RESULTS`), the peak bytes of the memories (b, m) and the outcomes (b,) of all systems."""
-    for b in range(len(socs.counts)):
-        outcomes[b] = _simulate(graph, socs, b, order, as_farsi, results[b], peaks[b])
-
-
-@_njit(cache=True, nogil=True)
+@compiled
 def _simulate(graph: Any, socs: Any, b: int, order: Array, as_farsi: bool, result: Array, peaks: Array) -> int:  # pragma: no cover
     n = len(graph.work)
     n_pe, n_memory, n_bus, n_links = socs.counts[b, 0], socs.counts[b, 1], socs.counts[b, 2], socs.counts[b, 3]
@@ -93,7 +82,7 @@ def _simulate(graph: Any, socs: Any, b: int, order: Array, as_farsi: bool, resul
     for m in range(n_memory):
         peaks[m] = s.peak[m]
         if memory_used[m]:
-            memory_figures[m] = _memory_figures(graph, socs.memory_kind[b, m], s.peak[m])
+            _memory_figures(graph, socs.memory_kind[b, m], s.peak[m], memory_figures[m])
     energies = np.zeros(s.phases)
     for i in range(s.ran):
         t = s.ran_task[i]
@@ -112,7 +101,7 @@ def _simulate(graph: Any, socs: Any, b: int, order: Array, as_farsi: bool, resul
     return OK
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _within(bus: int, end: int, hop: Array, old_bus: int, old_end: int, old_hop: Array) -> bool:  # pragma: no cover  # compiled
     """Return whether the way from ``bus`` to ``end`` leads over buses of the old way only."""
     while True:
@@ -129,7 +118,7 @@ def _within(bus: int, end: int, hop: Array, old_bus: int, old_end: int, old_hop:
         bus = hop[bus, end]
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _kernel_order(
     visits: Array,
     order: Array,
@@ -168,7 +157,7 @@ def _kernel_order(
                 found += 1
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _steps(
     graph: Any, socs: Any, b: int, n_pe: int, n_memory: int, n_bus: int, pe_bus: Array, memory_bus: Array, hop: Array, as_farsi: bool
 ) -> Any:  # pragma: no cover  # compiled
@@ -237,36 +226,37 @@ def _steps(
     return Steps(start, slot, counted, pair, onward, units, size, rate), 2 * pipes * ways, 2 * pipes * ways, 2 * onwards
 
 
-@_njit(cache=True, nogil=True)
-def _memory_figures(graph: Any, kind: int, peak: float) -> Array:  # pragma: no cover  # compiled
-    """Return J per byte read and written, and m2, of a memory: from the table, power laws between its sizes and beyond."""
+@compiled
+def _memory_figures(graph: Any, kind: int, peak: float, figures: Array) -> None:  # pragma: no cover  # compiled
+    """Fill J per byte read and written, and m2, of a memory: from the table, power laws between its sizes and beyond."""
     size = np.ceil(max(peak, SMALLEST_BYTES) / STEP_BYTES) * STEP_BYTES
     first, end = graph.table_start[kind], graph.table_start[kind + 1]
     above = first
     while above < end - 1 and graph.table[above, 0] < size:
         above += 1
     if graph.table[above, 0] == size:
-        return graph.table[above, 1:].copy()
+        for i in range(3):
+            figures[i] = graph.table[above, i + 1]
+        return
     above = max(above, first + 1)
     low, high = graph.table[above - 1], graph.table[above]
     part = np.log(size / low[0]) / np.log(high[0] / low[0])
-    return low[1:] * (high[1:] / low[1:]) ** part
+    for i in range(3):
+        figures[i] = low[i + 1] * (high[i + 1] / low[i + 1]) ** part
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _peak_power(lengths: Array, energies: Array, as_farsi: bool) -> float:  # pragma: no cover  # compiled
     """Return the largest power over a window: phases in a row until the budget of time is exceeded.
 
     In FARSI phases without length are not counted when windows are laid, and counted when they are summed up, so that windows are moved.
     """
-    if not as_farsi:
-        real = lengths > 0
-        lengths, energies = lengths[real], energies[real]
     n, low, budget, u, peak = len(lengths), 0, WINDOW_S, 0, 0.0
-    for length in lengths:
+    for i in range(n):
+        length = lengths[i]
         if length == 0:
             continue
-        u += 1
+        u = u + 1 if as_farsi else i + 1
         if length > budget:
             peak = max(peak, _power(lengths, energies, low, u))
             low, budget = u, WINDOW_S
@@ -277,13 +267,13 @@ def _peak_power(lengths: Array, energies: Array, as_farsi: bool) -> float:  # pr
     return peak
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _power(lengths: Array, energies: Array, low: int, high: int) -> float:  # pragma: no cover  # compiled
     time = np.sum(lengths[low:high])
     return np.sum(energies[low:high]) / time if time > 0 else 0.0
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _pe_area(graph: Any, socs: Any, b: int, n_pe: int, as_farsi: bool) -> float:  # pragma: no cover  # compiled
     """Return the area of the PEs in m2: an accelerator's is that of its largest task; PEs that only stand for input or output have none."""
     area = 0.0
@@ -298,7 +288,7 @@ def _pe_area(graph: Any, socs: Any, b: int, n_pe: int, as_farsi: bool) -> float:
     return area
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _cost(
     graph: Any, socs: Any, b: int, n_pe: int, pe_bus: Array, memory_bus: Array, hop: Array, memory_used: Array, peak: Array, buses: int
 ) -> float:  # pragma: no cover  # compiled
@@ -333,3 +323,20 @@ def _cost(
         if socs.pe_per_m2[b, p] > 0:
             cost += ACCELERATOR_EFFORT * largest[p] / smallest
     return cost
+
+
+def _compile(sources: int) -> Callable[..., None]:
+    @entry_point
+    def simulate_all(
+        graph: Any, socs: Any, order: Array, as_farsi: bool, results: Array, peaks: Array, outcomes: Array
+    ) -> None:  # pragma: no cover  # compiled
+        """Fill the results (b, `RESULTS`), the peak bytes of the memories (b, m) and the outcomes (b,) of all systems."""
+        if sources == 0:
+            return
+        for b in range(len(socs.counts)):
+            outcomes[b] = _simulate(graph, socs, b, order, as_farsi, results[b], peaks[b])
+
+    return simulate_all
+
+
+simulate_all = _compile(source_digest())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-_njit: Any = njit
-Array = Any
+from designgym.simulators.soc.compiled import Array, compiled
 
 DONE_SHARE = 0.99  # of its work, after which FARSI ends a task
 TOGETHER = 1e-9  # relative: tasks that end within such a part of a phase end together
@@ -43,7 +41,7 @@ class Schedule(NamedTuple):
     ran: int
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def schedule(
     work: Array,
     alloc: Array,
@@ -81,7 +79,8 @@ def schedule(
     while True:
         # new tasks, and what waits for a PE
         total = n_running
-        candidates[:total] = running[:total]
+        for i in range(total):
+            candidates[i] = running[i]
         if not as_farsi:
             for i in range(n_waiting):
                 candidates[total] = waiting[i]
@@ -162,7 +161,7 @@ def schedule(
     return Schedule(lengths, ran_phase, ran_task, ran_work, peak, latency, phases, ran)
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _speeds(
     running: Array,
     count: int,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from blake3 import blake3
@@ -17,6 +16,7 @@ from designgym.core.protocols import Resources
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
 from designgym.simulators.soc.archgym import archgym_space, archgym_systems
+from designgym.simulators.soc.compiled import Array
 from designgym.simulators.soc.describing import system_in_words
 from designgym.simulators.soc.kernel import AREA, AVERAGE_POWER, BUSES, COST, ENERGY, LATENCY, MEMORY_AREA, PE_AREA, PHASES, POWER
 from designgym.simulators.soc.simulate import MODELS, run_batch
@@ -28,7 +28,7 @@ from designgym.simulators.soc.workload import SocWorkload
 
 __all__ = ["SPACES", "SocSimulator"]
 
-Array = Any
+
 SPACES = ("structured", "archgym")
 BATCH = 1024  # designs that are arrays at a time
 

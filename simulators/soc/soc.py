@@ -10,11 +10,10 @@ import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.simulators.soc.blocks import MEMORY_KINDS, Bus, Memory, ProcessingElement
+from designgym.simulators.soc.compiled import Array
 from designgym.simulators.soc.task_graph import TaskGraph
 
 __all__ = ["Bus", "Memory", "ProcessingElement", "Soc", "SocBatch", "batch_of"]
-
-Array = Any
 
 
 @dataclass(frozen=True)

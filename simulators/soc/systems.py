@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from designgym.core.errors import InputError
 from designgym.simulators.soc.canonical import DEFAULT_TASK
+from designgym.simulators.soc.compiled import Array, compiled, entry_point, source_digest
 from designgym.simulators.soc.genome import (
     BUS,
     BUSES_AT,
@@ -33,9 +33,6 @@ from designgym.simulators.soc.genome import (
 )  # fmt: skip
 from designgym.simulators.soc.soc import SocBatch
 from designgym.simulators.soc.workload import SocWorkload
-
-_njit: Any = njit
-Array = Any
 
 
 class BlockFigures(NamedTuple):
@@ -89,8 +86,13 @@ def systems(designs: Sequence[Mapping[str, Any]], workload: SocWorkload, figures
     return batch, lacking
 
 
-@_njit(cache=True, nogil=True)
-def _build(rows: Array, figures: Any, default_task: Array, socs: Any, lacking: Array) -> None:  # pragma: no cover  # compiled
+@compiled
+def _set_processor(socs: Any, b: int, p: int, processor: Array) -> None:  # pragma: no cover  # compiled
+    socs.pe_rate[b, p], socs.pe_per_j[b, p], socs.pe_area[b, p], socs.pe_per_m2[b, p] = processor[0], processor[1], processor[2], 0.0
+
+
+@compiled
+def _build_all(rows: Array, figures: Any, default_task: Array, socs: Any, lacking: Array) -> None:  # pragma: no cover  # compiled
     row = np.empty(rows.shape[1], np.int64)
     for b in range(len(rows)):
         canonical_row(rows[b], figures.unrollings, default_task, row)
@@ -126,6 +128,15 @@ def _build(rows: Array, figures: Any, default_task: Array, socs: Any, lacking: A
         socs.counts[b, 0], socs.counts[b, 1], socs.counts[b, 2], socs.counts[b, 3] = pes, row[1], row[2], row[2] - 1
 
 
-@_njit(cache=True, nogil=True)
-def _set_processor(socs: Any, b: int, p: int, processor: Array) -> None:  # pragma: no cover  # compiled
-    socs.pe_rate[b, p], socs.pe_per_j[b, p], socs.pe_area[b, p], socs.pe_per_m2[b, p] = processor[0], processor[1], processor[2], 0.0
+def _compile(sources: int) -> Callable[..., None]:
+    @entry_point
+    def build(rows: Array, figures: Any, default_task: Array, socs: Any, lacking: Array) -> None:  # pragma: no cover  # compiled
+        """Fill the systems of rows, and which task of each has no accelerator though it should."""
+        if sources == 0:
+            return
+        _build_all(rows, figures, default_task, socs, lacking)
+
+    return build
+
+
+_build = _compile(source_digest())

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-_njit: Any = njit
-Array = Any
+from designgym.simulators.soc.compiled import Array, compiled
 
 OK, IDLE_FIRST_PE, NEW_BUS_ON_PATH, BUS_CYCLE, NO_PATH = range(5)
 """Outcomes; `REASONS` says what they mean."""
@@ -24,7 +20,7 @@ REASONS = {
 }
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def linked(links: Array, near: Array, count: Array) -> bool:  # pragma: no cover  # compiled
     """Fill the lists of neighbours in the order of the links; return whether the buses form trees."""
     root = np.arange(len(count))
@@ -44,7 +40,7 @@ def linked(links: Array, near: Array, count: Array) -> bool:  # pragma: no cover
     return True
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def find_hops(near: Array, count: Array, hop: Array) -> None:  # pragma: no cover  # compiled
     """Fill ``hop[a, b]``, the bus after a on the way to b: b itself at b, -1 where there is no way."""
     n = len(count)
@@ -64,7 +60,7 @@ def find_hops(near: Array, count: Array, hop: Array) -> None:  # pragma: no cove
                     top += 1
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def preorder(near: Array, count: Array, start: int, order: Array) -> int:  # pragma: no cover  # compiled
     """Write the buses in depth-first preorder, neighbours in the order of their lists; return how many."""
     n = len(count)
@@ -89,7 +85,7 @@ def preorder(near: Array, count: Array, start: int, order: Array) -> int:  # pra
     return found
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def _drop(near: Array, count: Array, bus: int, other: int) -> None:  # pragma: no cover  # compiled
     """Take ``other`` out of the neighbours of ``bus``."""
     kept = 0
@@ -100,7 +96,7 @@ def _drop(near: Array, count: Array, bus: int, other: int) -> None:  # pragma: n
     count[bus] = kept
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def cut_unused(near: Array, count: Array, carried: Array) -> None:  # pragma: no cover  # compiled
     """Cut the links that nothing runs over."""
     for bus in range(len(count)):
@@ -110,7 +106,7 @@ def cut_unused(near: Array, count: Array, carried: Array) -> None:  # pragma: no
                 _drop(near, count, bus, other)
 
 
-@_njit(cache=True, nogil=True)
+@compiled
 def clean_up(
     near: Array, count: Array, pe_bus: Array, memory_bus: Array, pe_used: Array, memory_used: Array
 ) -> int:  # pragma: no cover  # compiled

@@ -6,16 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
 from designgym.core.workload import content_digest
 from designgym.simulators.soc.blocks import Blocks
+from designgym.simulators.soc.compiled import Array
 from designgym.simulators.soc.task_graph import TaskGraph
-
-Array = Any
 
 
 @dataclass(frozen=True)
