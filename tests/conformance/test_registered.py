@@ -11,6 +11,7 @@ from designgym.core.registry import searcher_class, searchers
 from designgym.core.testing import Crashing, Infeasible, Noisy, Shifted, check_env, check_searcher, check_simulator, check_space
 from designgym.core.testing.searcher_kit import synthetic_space
 from designgym.core.workload import Workload
+from designgym.simulators.accelerator.network import Network
 
 ENVIRONMENTS = sorted(spec.id for spec in designgym.envs.environments() if not spec.id.startswith("test/"))
 SLOW = {"botorch"}  # fits a Gaussian process per batch: fewer rounds
@@ -32,6 +33,8 @@ def installed(id: str) -> designgym.envs.EnvironmentSpec:
 
 def small(workload: Workload, requests: int = 1500) -> Workload:
     """Return the beginning of a workload that can be cut short."""
+    if isinstance(workload.data, Network):  # accelerators take their layers one after the other
+        return Workload(workload.name, Network(workload.data.name, workload.data.layers[:2]), workload.traits)
     if not hasattr(workload.data, "head"):
         return workload
     return Workload(workload.name, workload.data.head(requests), workload.traits)

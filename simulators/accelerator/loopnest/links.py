@@ -77,27 +77,24 @@ def link_transfers(
     if not which.shape[0]:
         return None
     places = _places(xp, batch[which], hardware, found.below[array][:, which], [r[which] for r in reach], which)
-    n_most = int(places.codes.shape[0])
-    result = LinkTransfers(
-        which, *(xp.zeros((*shape, which.shape[0]), dtype=size.dtype, device=size.device) for shape in ((), (n_most + 1,), ()))
-    )
-    before = _group_sizes(xp, places.codes, places.used)
-    n_before = xp.sum(before > 0, axis=0)
-    for j in range(possible.shape[0]):
-        chosen = xp.nonzero(possible[j, which])[0]
-        if not chosen.shape[0]:
-            continue
-        part = places[chosen]
-        vector = vectors[:, j][:, which[chosen]]
-        served = _served(xp, part, vector[1] * part.row_width + vector[2])
-        sizes = _group_sizes(xp, part.codes, part.used & ~served)
-        saves = xp.sum(sizes > 0, axis=0) < n_before[chosen]
-        amount = xp.where(saves, words[j, which[chosen]] * weights[j, which[chosen]], 0.0)
-        result.words[chosen] = result.words[chosen] + amount
-        result.handed_over[chosen] = result.handed_over[chosen] + amount * xp.sum(xp.astype(served, amount.dtype), axis=0)
-        for m in [int(m) for m in xp.unique_values(sizes) if m > 0]:
-            result.sizes[m, chosen] = result.sizes[m, chosen] + amount * xp.sum(xp.astype(sizes == m, amount.dtype), axis=0)
-    return result
+    before = xp.sum(_group_sizes(xp, places.codes, places.used) > 0, axis=0)
+    step, of = xp.nonzero(possible[:, which])  # all pairs of a kind of step and a mapping, at once
+    part, vector = places[of], vectors[:, step, which[of]]
+    served = _served(xp, part, vector[1] * part.row_width + vector[2])
+    sizes = _group_sizes(xp, part.codes, part.used & ~served)
+    amount = words[step, which[of]] * weights[step, which[of]]
+    amount = xp.where(xp.sum(sizes > 0, axis=0) < before[of], amount, 0.0)
+
+    def per_mapping(of_pairs: Array) -> Array:
+        spread = xp.zeros((possible.shape[0], which.shape[0]), dtype=amount.dtype, device=amount.device)
+        spread[step, of] = of_pairs
+        return xp.sum(spread, axis=0)
+
+    by_size = xp.zeros((int(places.codes.shape[0]) + 1, which.shape[0]), dtype=amount.dtype, device=amount.device)
+    for m in [int(m) for m in xp.unique_values(sizes) if m > 0]:
+        by_size[m] = per_mapping(amount * xp.sum(xp.astype(sizes == m, amount.dtype), axis=0))
+    handed_over = per_mapping(amount * xp.sum(xp.astype(served, amount.dtype), axis=0))
+    return LinkTransfers(which, per_mapping(amount), by_size, handed_over)
 
 
 def _first_loops(xp: Any, factors: Array) -> Array:
