@@ -30,6 +30,7 @@ class Domain:
         proposals: Proposals of a search, at most.
         answer: What the probe looks at, from a design, a number of canonical examples, whether to take the canonical form first, and
             the number of a draw.
+        random_seeds: Seeds of random search, at most.
         until: The value of the metric at which a search ends; not in studies.
         fidelity: Of the evaluations.
         population: Designs alive in the evolution.
@@ -54,6 +55,7 @@ class Domain:
     targets: tuple[float, ...]
     proposals: int
     answer: Answer
+    random_seeds: int = 6
     until: float = math.inf
     fidelity: float = 1.0
     population: int = 100
@@ -135,18 +137,18 @@ FORMULA = "II.38.14"
 _CELLS, _IMAGES = "designgym/NasCell-v0", "digits"
 _PROGRAM_FEATURES = 1
 _PROGRAMS = Domain(
-    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.69,), 80_000, program_answer, until=0.69, mantissa_bits=32,
-    atol=1e-30, options={"operations": "linear"}, study_proposals=2000, paid=100, drawn=10_000,
+    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.69,), 80_000, program_answer, random_seeds=10, until=0.69,
+    mantissa_bits=32, atol=1e-30, options={"operations": "linear"}, study_proposals=2000, drawn=10_000,
 )  # fmt: skip
 DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,
     "cells": Domain(
         _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, population=25, tournament=5, counts=(1, 2, 3, 5, 10),
-        draws=(1, 2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=30, drawn=0, brief=150,
+        draws=(1, 2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=45, drawn=0, brief=150,
     ),
     "expressions": Domain(
         "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", (0.7, 0.99), 8000, expression_answer, mantissa_bits=36,
         examples=48, counts=(1, 2, 3, 5, 10, 20, 48), options={"complexity": False},
-        study_proposals=500, paid=100,
+        study_proposals=1500, noises=(0.05,), paid=300, drawn=120_000,
     ),
 }  # fmt: skip
