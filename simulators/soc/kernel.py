@@ -59,7 +59,7 @@ def _simulate(graph: Any, socs: Any, b: int, order: Array, as_farsi: bool, resul
             carried[bus, following] = carried[following, bus] = True
             bus = following
             on_path[bus] = True
-    buses_left = np.sum(on_path)
+    buses_left = int(np.sum(on_path))
     kernels = order
     if as_farsi:
         cut_unused(near, count, carried)
