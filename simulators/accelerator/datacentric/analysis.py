@@ -166,7 +166,7 @@ class _Evaluation:
             times = t.all_occurrences[edges] * steps.computes[edges]
             count, busy = count + times, busy + times * self._active[edges]
         rejected = self._rejected if top is None else self._finish(top, members, buffers)
-        return Result(runtime, busy / xp.maximum(count, 1.0), rejected, visits)
+        return Result(runtime + 0.0, busy / xp.maximum(count, 1.0), rejected, visits)
 
     def _begin(self) -> tuple[Array, dict[str, Array]]:
         """Return visits and L2 buffers."""
@@ -209,10 +209,10 @@ class _Evaluation:
                 totals["input"] = totals["input"] + counted[d][at_edge] * inputs
                 totals["weight"] = totals["weight"] + counted[d][at_edge] * weights
         for name in TOTALS:
-            top.totals[name][members] = totals[name]
+            top.totals[name][members] = totals[name] + 0.0  # no -0.0, whose sign is up to the library
         for name in BUFFERS:
-            top.buffers[name][members] = buffers[name]
-        top.noc_requirement[members] = requirement
+            top.buffers[name][members] = buffers[name] + 0.0
+        top.noc_requirement[members] = requirement + 0.0
         if top.printed:
             top.offchip_requirement[members] = offchip_requirement(steps, self._comp, buffers)
         return xp.where((self._rejected == 0) & idle, float(NO_WORK), self._rejected)

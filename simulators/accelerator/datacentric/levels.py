@@ -57,7 +57,7 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
     Levels of refused mappings hold numbers without meaning.
     """
     xp = namespace(batch.sizes)
-    n, rejected = len(batch), xp.zeros_like(batch.sizes[0])
+    rejected, outermost = xp.zeros_like(batch.sizes[0]), batch.levels[0]
     refuse = _Refusals(xp, rejected)
     if batch.depthwise and len(batch.levels) > 1:
         named = [level.place[K] != ABSENT for level in batch.levels]
@@ -70,7 +70,7 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
     ]
     nominal = batch.sizes
     if batch.depthwise:  # K is no dimension of it, unless a directive says so
-        unnamed = batch.levels[0].place[K] == ABSENT
+        unnamed = outermost.place[K] == ABSENT
         nominal = xp.stack([xp.where(unnamed, 1.0, nominal[K]), *(nominal[d] for d in DIMS[1:])])
     levels: list[Level] = []
     above: tuple[Array, Array, Array] | None = None
@@ -86,7 +86,6 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
         levels.append(_constants(xp, place, tile, offset, nominal, units[number], spatial, None if ignore_strides else batch.strides))
         above = place, tile, offset
         nominal = xp.minimum(tile, nominal)
-    assert n == refuse.codes.shape[0]
     return levels, refuse.codes
 
 

@@ -83,9 +83,13 @@ class MaestroBinary:
         self._hardware, self._timeout_s = (noc_bw, offchip_bw, hop_latency, lanes), timeout_s
         self.space = mapping_space(find_network(layer))
 
-    @cached_property
+    @property
     def version(self) -> str:
         """Name the executable by its content when first asked, and the hardware, so that different results are never mixed."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
         if self.path is None or not self.path.is_file():
             return "1+missing"
         hasher = blake3(self.path.read_bytes())
