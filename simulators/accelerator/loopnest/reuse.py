@@ -73,7 +73,7 @@ def coordinates_of(batch: MappingBatch, per_dim: Array) -> Array:
 def tiles(batch: MappingBatch, array: int) -> Tiles:
     """Return the tiles of all levels; the array lies below level ``array``."""
     xp = namespace(batch.temporal)
-    inside = xp.ones_like(batch.spatial)
+    inside = with_array = xp.ones_like(batch.spatial)
     below, products = [], []
     for level in range(batch.levels):
         if level == array:
