@@ -128,7 +128,9 @@ class ColumnByColumn:
         """Choose the next column's cell; the last one completes the design."""
         cells = self._cells[self._position]
         if not _is_whole(action) or not 0 <= int(action) < self.action_space.n:
-            raise InputError(f"action {shorten(action)} is not in {self.action_space}")
+            raise InputError(
+                f"action {shorten(action)} is not in {self.action_space}: expected a whole number, as action_space.sample() gives"
+            )
         cell = int(action) % cells  # agents without masks may act anywhere in the space
         name, _ = self._steps[self._position]
         parameter = self._space.parameters[name]

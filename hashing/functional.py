@@ -7,13 +7,14 @@ tens of milliseconds per candidate, and a second for the first one (more where t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, cast
 
+import numpy as np
 from blake3 import blake3
 
 from designgym.core.errors import InputError, shorten
-from designgym.core.fingerprint import ATOL, DIGEST_BYTES, MANTISSA_BITS, Fingerprint
+from designgym.core.fingerprint import ATOL, DIGEST_BYTES, Fingerprint
 from designgym.hashing.observation import Example, Plan, observe
 
 __all__ = ["Example", "functional_hash"]
@@ -28,8 +29,8 @@ def functional_hash(
     examples: Iterable[Any],
     *,
     repeats: int = 3,
-    seeds: Sequence[int] | None = None,
-    mantissa_bits: int = MANTISSA_BITS,
+    seeds: Iterable[int] | None = None,
+    mantissa_bits: int | None = None,
     atol: float = ATOL,
     time_limit_s: float | None = TIME_LIMIT_S,
     isolate: bool = False,
@@ -57,7 +58,8 @@ def functional_hash(
             anything else (a list, a mapping, an array ...) the one argument. Each call gets a copy.
         repeats: Repetitions with different seeds, which show what is random.
         seeds: The seeds of the repetitions, instead of 0, 1, ... ``repeats`` - 1.
-        mantissa_bits: Bits of a real number that count; 10 to 12 for single precision. See `designgym.core.fingerprint.fingerprint`.
+        mantissa_bits: Bits of a real number that count, 0 to 52. None: 24, and 10 where an answer or an argument of the call holds
+            numbers in single precision, so that their rounding tells no equals apart. See `designgym.core.fingerprint.fingerprint`.
         atol: Differences below this do not count either.
         time_limit_s: Seconds for one call; None for no limit. Python code is interrupted at once, unless it catches every
             ``BaseException`` for ever; a call into C ends when it returns.
@@ -81,18 +83,12 @@ def functional_hash(
     """
     if not callable(candidate):
         raise InputError(f"the candidate is {shorten(candidate)}, expected something that can be called")
-    if seeds is None:
-        if type(repeats) is not int or repeats < 1:
-            raise InputError(f"repeats is {shorten(repeats)}, expected a whole number of 1 or more")
-        seeds = range(repeats)
-    if isinstance(seeds, str) or not seeds or any(isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 for seed in seeds):
-        raise InputError(f"seeds are {shorten(seeds)}, expected one or more whole numbers of 0 or more")
     if time_limit_s is not None and not (isinstance(time_limit_s, int | float) and 0 < time_limit_s < threading.TIMEOUT_MAX):
         raise InputError(f"time_limit_s is {shorten(time_limit_s)}, expected a number of seconds above 0, or None for no limit")
     if memory_limit_bytes is not None and (type(memory_limit_bytes) is not int or memory_limit_bytes < 1):
         raise InputError(f"memory_limit_bytes is {shorten(memory_limit_bytes)}, expected a number of bytes above 0, or None for no limit")
     given = _examples(examples)
-    plan = Plan(candidate, given, tuple(seeds), mantissa_bits, atol, time_limit_s, read, fresh, in_place, gradients)
+    plan = Plan(candidate, given, _seeds(repeats, seeds), mantissa_bits, atol, time_limit_s, read, fresh, in_place, gradients)
     plan.fingerprint(None)  # refuses its options before anything runs
     calls: list[Fingerprint] = []
     if isolate:
@@ -107,6 +103,22 @@ def functional_hash(
 def _joined(digests: Sequence[bytes]) -> bytes:
     """Return the digest of all calls; it agrees on a grid if each call does."""
     return blake3(f"functional {VERSION}, {len(digests)} calls:".encode() + b"".join(digests)).digest(length=DIGEST_BYTES)
+
+
+def _seeds(repeats: object, seeds: Iterable[int] | None) -> tuple[int, ...]:
+    if seeds is None:
+        if not _is_whole(repeats, 1):
+            raise InputError(f"repeats is {shorten(repeats)}, expected a whole number of 1 or more")
+        return tuple(range(cast(int, repeats)))
+    # a set has no order to rely on, and a text is no list of its digits
+    given = [] if isinstance(seeds, str | bytes | Set | Mapping) or not isinstance(seeds, Iterable) else list(seeds)
+    if not given or not all(_is_whole(seed, 0) for seed in given):
+        raise InputError(f"seeds are {shorten(seeds)}, expected a list of one or more whole numbers of 0 or more")
+    return tuple(map(int, given))
+
+
+def _is_whole(number: object, least: int) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= least
 
 
 def _examples(given: Iterable[Any]) -> tuple[Example, ...]:

@@ -41,7 +41,7 @@ class Plan:
     candidate: Callable[..., Any]
     examples: tuple[Example, ...]
     seeds: tuple[int, ...]
-    mantissa_bits: int
+    mantissa_bits: int | None
     atol: float
     time_limit_s: float | None
     read: Callable[[Any], Any] | None

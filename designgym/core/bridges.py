@@ -43,7 +43,10 @@ def from_gym(space: DesignSpace, action: Any) -> Design:
         array = np.empty(0)
     legal = array.shape == cells.shape and array.dtype.kind in ("iu" if discrete else "iuf")
     if not legal or not ((array >= 0) & (array < cells if discrete else array <= 1)).all():
-        raise InputError(f"action {shorten(action)} is not in {to_gym(space)}")
+        kind = "whole numbers, each below its bound in action_space.nvec" if discrete else "numbers in [0, 1]"
+        raise InputError(
+            f"action {shorten(action)} is not in {shorten(to_gym(space))}: expected {cells.size} {kind}, as action_space.sample() gives"
+        )
     return space.decode(((array + 0.5) / cells if discrete else array)[None, :])[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 LIKE, ALIKE = 0.6, 0.8  # similarity (0 to 1) from which a name is suggested, and from which nothing else need be
@@ -81,9 +82,10 @@ def shorten_list(names: Sequence[str], limit: int = MANY_SHOWN) -> str:
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)`` cut to ``limit`` characters, for messages."""
+    """Return ``repr(value)`` on one line, cut to ``limit`` characters, for messages."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no integers of thousands of digits
         text = f"a {type(value).__name__} that is too long to write"
+    text = re.sub(r"\s*\n\s*", " ", text)  # arrays and tables write several
     return text if len(text) <= limit else text[: limit - 3] + "..."

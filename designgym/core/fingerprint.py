@@ -57,7 +57,7 @@ class Fingerprint:
         return self.key.hex()
 
 
-def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float = ATOL) -> Fingerprint:
+def fingerprint(answer: Any, *, mantissa_bits: int | None = MANTISSA_BITS, atol: float = ATOL) -> Fingerprint:
     """Return the fingerprint of an answer: numbers, texts, arrays, tensors, and nested lists, tuples, sets, mappings, dataclasses of them.
 
     Whole numbers, texts and booleans count exactly, and so do shapes and lengths; real numbers up to a cell of relative width
@@ -79,33 +79,39 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
     Args:
         answer: What was answered.
         mantissa_bits: Bits of a real number that count, 0 to 52: differences below ``2**-mantissa_bits`` of a number do not. With 52
-            even rounding errors tell answers apart.
+            even rounding errors tell answers apart. None: as many as the least precise number in the answer bears: 24, 10 in single
+            precision (numpy's and torch's ``float32``), 4 in ``float16``, 2 in ``bfloat16``.
         atol: Differences below this do not count either.
 
     Raises:
         InputError: For an answer of another type, or an argument outside its range.
         NestedTooDeepError: For an answer that contains itself, or might.
     """
-    if type(mantissa_bits) is not int or not 0 <= mantissa_bits <= EXPLICIT_BITS:
-        raise InputError(f"mantissa_bits is {shorten(mantissa_bits)}, expected a whole number from 0 to {EXPLICIT_BITS}")
+    if mantissa_bits is not None:
+        if isinstance(mantissa_bits, bool) or not isinstance(mantissa_bits, int | np.integer) or not 0 <= mantissa_bits <= EXPLICIT_BITS:
+            raise InputError(f"mantissa_bits is {shorten(mantissa_bits)}, expected a whole number from 0 to {EXPLICIT_BITS}")
+        mantissa_bits = int(mantissa_bits)
     if not isinstance(atol, int | float) or not 0 <= atol < 1:
         raise InputError(f"atol is {shorten(atol)}, expected a difference that does not count, from 0 to below 1, for instance {ATOL}")
+    try:
+        parts = list(_parts(answer))
+    except RecursionError:
+        raise NestedTooDeepError(f"cannot fingerprint {type(answer).__name__}: it is nested too deep, or contains itself") from None
+    if mantissa_bits is None:
+        mantissa_bits = min((_bits_borne(part) for part in parts if type(part) is int), default=MANTISSA_BITS)
     exact = blake3(struct.pack("<2Hd", VERSION, mantissa_bits, atol))
     scalars: list[float] = []
     arrays: list[NDArray[np.float64]] = []
-    try:
-        for part in _parts(answer):
-            if isinstance(part, bytes):
-                exact.update(struct.pack("<q", len(part)))
-                exact.update(part)
-            elif isinstance(part, np.ndarray):
-                exact.update(_ARRAY + struct.pack(f"<{part.ndim + 1}q", part.ndim, *part.shape))
-                arrays.append(part.ravel())
-            else:
-                exact.update(_SCALAR)
-                scalars.append(part)
-    except RecursionError:
-        raise NestedTooDeepError(f"cannot fingerprint {type(answer).__name__}: it is nested too deep, or contains itself") from None
+    for part in parts:
+        if isinstance(part, bytes):
+            exact.update(struct.pack("<q", len(part)))
+            exact.update(part)
+        elif isinstance(part, np.ndarray):
+            exact.update(_ARRAY + struct.pack(f"<{part.ndim + 1}q", part.ndim, *part.shape))
+            arrays.append(part.ravel())
+        elif isinstance(part, float):
+            exact.update(_SCALAR)
+            scalars.append(part)
     shift = atol * 2.0**mantissa_bits
     finite = [_finite(np.array(scalars, np.float64), exact), *(_finite(part, exact) for part in arrays)]
     positions = np.concatenate([_positions(finite[0], shift), *(_array_positions(part, shift) for part in finite[1:] if part.size)])
@@ -116,6 +122,11 @@ def fingerprint(answer: Any, *, mantissa_bits: int = MANTISSA_BITS, atol: float 
 
 # Where a number or an array of numbers begins; everything else begins with its length, which is not negative.
 _SCALAR, _ARRAY = struct.pack("<q", -1), struct.pack("<q", -2)
+
+
+def _bits_borne(explicit_bits: int) -> int:
+    """Return how many bits of numbers of a width count by default: what sums and products leave of the precision, with some to spare."""
+    return min(MANTISSA_BITS, max(explicit_bits // 2 - 1, 0))
 
 
 def _digest(exact: blake3, positions: NDArray[np.int64], mantissa_bits: int, offset: int) -> bytes:
@@ -151,8 +162,14 @@ def _array_positions(values: NDArray[np.float64], shift: float) -> NDArray[np.in
     return np.append(_positions(values, shift + scale * 2.0**-GUARD_BITS), _positions(np.array([scale]), shift))
 
 
-def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
-    """Yield what counts exactly as bytes, and what counts approximately as numbers, in an order that depends on the answer alone."""
+Part = bytes | float | NDArray[np.float64] | int
+
+
+def _parts(answer: Any) -> Iterator[Part]:
+    """Yield what counts exactly as bytes, and what counts approximately as numbers, in an order that depends on the answer alone.
+
+    A whole number among them is no part of the answer: the explicit bits of the mantissas of numbers narrower than a float64.
+    """
     if isinstance(answer, bool | np.bool_):
         yield b"bool1" if answer else b"bool0"
     elif isinstance(answer, np.ndarray | np.datetime64 | np.timedelta64):  # before integers, of which numpy holds times to be some
@@ -160,6 +177,8 @@ def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
     elif isinstance(answer, int | np.integer):
         yield f"int{int(answer):x}".encode()
     elif isinstance(answer, float | np.floating):
+        if isinstance(answer, np.float32 | np.float16):
+            yield np.finfo(answer.dtype).nmant
         yield float(answer)
     elif answer is None or answer is ... or answer is NotImplemented:
         yield repr(answer).lower().encode()
@@ -171,6 +190,8 @@ def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
         yield b"bytes" + bytes(answer)
     elif isinstance(answer, complex | np.complexfloating):
         yield b"complex"
+        if isinstance(answer, np.complex64):
+            yield np.finfo(answer.dtype).nmant
         yield np.array([answer.real, answer.imag], np.float64)
     elif isinstance(answer, range):  # as Python compares them, without counting to a billion
         yield f"range{len(answer)}:{answer[0] if answer else 0}:{answer.step if len(answer) > 1 else 0}".encode()
@@ -194,6 +215,8 @@ def _parts(answer: Any) -> Iterator[bytes | float | NDArray[np.float64]]:
         yield f"dataclass {type(answer).__name__}".encode()
         yield from _parts({one.name: getattr(answer, one.name, None) for one in dataclasses.fields(answer)})
     elif "torch" in sys.modules and isinstance(answer, sys.modules["torch"].Tensor):
+        if answer.is_floating_point() and (explicit_bits := _explicit_bits(answer)) < EXPLICIT_BITS:
+            yield explicit_bits
         yield from _array(_from_tensor(answer))
     else:
         raise InputError(
@@ -212,12 +235,14 @@ def _real(number: decimal.Decimal | fractions.Fraction) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _array(array: NDArray[Any]) -> Iterator[bytes | float | NDArray[np.float64]]:
+def _array(array: NDArray[Any]) -> Iterator[Part]:
     if isinstance(array, np.ma.MaskedArray):
         yield b"masked"
         yield from _array(np.ma.getmaskarray(array))
         array = array.filled(np.zeros(1, array.dtype)[0])
     kind = array.dtype.kind
+    if kind in "fc" and (explicit_bits := np.finfo(array.dtype).nmant) < EXPLICIT_BITS:
+        yield explicit_bits
     if kind in "biuf" and not array.ndim:
         yield from _parts(array.item())
     elif kind == "f":
@@ -238,6 +263,10 @@ def _array(array: NDArray[Any]) -> Iterator[bytes | float | NDArray[np.float64]]
         yield from _parts(array.ravel().tolist())
 
 
+def _explicit_bits(tensor: Any) -> int:
+    return round(-math.log2(sys.modules["torch"].finfo(tensor.dtype).eps))
+
+
 def _from_tensor(tensor: Any) -> NDArray[Any]:
     """Return a tensor of any layout, device and width of number as an array."""
     if tensor.is_meta:
@@ -253,7 +282,7 @@ def _from_tensor(tensor: Any) -> NDArray[Any]:
 
 def _exact(value: Any) -> bytes:
     """Return a key of a mapping, or an element of a set, as bytes; real numbers count to the last bit there, as they do in Python."""
-    parts = [part if isinstance(part, bytes) else _to_the_last_bit(part) for part in _parts(value)]
+    parts = [part if isinstance(part, bytes) else _to_the_last_bit(part) for part in _parts(value) if type(part) is not int]
     return b"".join(struct.pack("<q", len(part)) + part for part in parts)
 
 

@@ -23,13 +23,13 @@ DISCRETE = DesignSpace(a=Integer(0, 3), b=Categorical("x", "y"), c=PowerOfTwo(1,
     "action", [[0, 0], [0, 0, 0, 0], [4, 0, 0], [-1, 0, 0], [0.7, 0.2, 0.1], "abc", None, [[0, 0, 0]], [0, [1], 2], [True, False, True], 3]
 )
 def test_actions_outside_the_space_are_refused(action: Any) -> None:
-    with pytest.raises(InputError, match="is not in MultiDiscrete"):
+    with pytest.raises(InputError, match=r"is not in MultiDiscrete.*: expected \d+ whole numbers.*as action_space.sample\(\) gives"):
         DISCRETE.from_gym(action)
 
 
 @pytest.mark.parametrize("action", [[0.5, np.nan], [1.1, 0.0], [-0.1, 0.0], [0.5], ["a", "b"]])
 def test_continuous_actions_outside_the_space_are_refused(action: Any) -> None:
-    with pytest.raises(InputError, match="is not in Box"):
+    with pytest.raises(InputError, match="is not in Box.*numbers in .0, 1."):
         DesignSpace(a=Float(0, 1), b=Integer(0, 3)).from_gym(action)
 
 

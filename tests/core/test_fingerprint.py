@@ -194,7 +194,25 @@ def test_files_are_not_touched(tmp_path: Any) -> None:
     assert file.closed  # it could still be closed: nobody detached its buffer
 
 
-@pytest.mark.parametrize("bits", [-1, 53, 1.5, True, "24", None])
+@pytest.mark.parametrize(
+    ("bits", "numbers"),
+    [
+        (24, [1.25, [np.array([1.0, 2.0]), torch.ones(2, dtype=torch.float64)]]),
+        (24, [7, "text", np.arange(3)]),
+        (10, [1.25, np.float32(3)]),
+        (10, {"answer": np.array([1, 2], np.complex64)}),
+        (10, (np.ones(3), torch.ones(2))),
+        (10, torch.tensor(0.5)),
+        (4, np.ones(2, np.float16)),
+        (2, [torch.ones(2, dtype=torch.bfloat16), np.ones(2, np.float32)]),
+    ],
+)
+def test_without_a_number_of_bits_the_least_precise_number_decides(bits: int, numbers: Any) -> None:
+    assert fingerprint(numbers, mantissa_bits=None) == fingerprint(numbers, mantissa_bits=bits)
+    assert fingerprint(numbers, mantissa_bits=np.int64(12)) == fingerprint(numbers, mantissa_bits=12)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bits", [-1, 53, 1.5, True, "24", np.float64(8)])
 def test_bits_outside_their_range_are_refused(bits: Any) -> None:
     with pytest.raises(InputError, match=r"mantissa_bits is .*expected a whole number from 0 to 52"):
         fingerprint(1.0, mantissa_bits=bits)

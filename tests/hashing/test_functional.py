@@ -271,6 +271,7 @@ def test_repetitions_show_what_is_random_and_examples_draw_apart() -> None:
     assert len(set(seen)) == 6
     assert functional_hash(square, NUMBERS, repeats=2) != functional_hash(square, NUMBERS, repeats=3)
     assert functional_hash(square, NUMBERS, seeds=[0, 1]) == functional_hash(square, NUMBERS, repeats=2)
+    assert functional_hash(square, NUMBERS, seeds=np.arange(2)) == functional_hash(square, NUMBERS, seeds=iter([0, 1]))
 
 
 @pytest.mark.parametrize("ending", [lambda x: random.random(), lambda x: 1 / 0, lambda x: (_ for _ in ()).throw(SystemExit)])
@@ -313,6 +314,14 @@ def test_a_network_with_its_units_in_another_order_is_the_same_network() -> None
         functional_hash(TwoLayers(), inputs(), mantissa_bits=10)
     )
     assert same(TwoLayers(), TwoLayers().forward, inputs())
+
+
+def test_rounding_in_single_precision_tells_no_networks_apart() -> None:
+    permutation = np.random.default_rng(0).permutation(32).tolist()
+    networks = [(TwoLayers(seed), TwoLayers(seed, permutation)) for seed in range(10)]
+    assert all(same(*pair, inputs(), repeats=1) for pair in networks)
+    assert not any(same(one, other, inputs(), repeats=1) for (one, _), (other, _) in itertools.pairwise(networks))
+    assert not same(lambda x: x.mean(), lambda x: x.mean() * 1.01, inputs())
 
 
 def test_the_state_of_a_module_is_put_back() -> None:
@@ -725,6 +734,9 @@ def test_answers_without_a_fingerprint_are_refused_and_can_be_read() -> None:
         (square, [1], {"repeats": 2.0}, "repeats is 2.0"),
         (square, [1], {"seeds": []}, r"seeds are \[\]"),
         (square, [1], {"seeds": [-1]}, r"seeds are \[-1\]"),
+        (square, [1], {"seeds": 3}, "seeds are 3, expected a list of one or more whole numbers of 0 or more"),
+        (square, [1], {"seeds": {3, 4}}, "seeds are {3, 4}"),
+        (square, [1], {"seeds": np.array([0.5])}, "seeds are array"),
         (square, [1], {"time_limit_s": 0}, "time_limit_s is 0, expected a number of seconds above 0"),
         (square, [1], {"time_limit_s": math.nan}, "time_limit_s is nan"),
         (square, [1], {"mantissa_bits": 99}, "mantissa_bits is 99"),
