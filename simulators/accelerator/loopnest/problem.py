@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from designgym.simulators.accelerator.layer import Layer
 
-__all__ = ["DIMS", "INPUTS", "OUTPUTS", "TENSORS", "WEIGHTS", "C", "M", "P", "Q", "R", "S", "bounds", "tensor_words"]
+__all__ = ["DIMS", "INPUTS", "OUTPUTS", "TENSORS", "WEIGHTS", "C", "M", "P", "Q", "R", "S", "bounds"]
 
 DIMS = "CMRSPQ"
 """Input channels, output channels, filter rows and columns, output rows and columns. Timeloop's N, the batch, is always 1."""
@@ -18,8 +18,3 @@ WEIGHTS, INPUTS, OUTPUTS = range(len(TENSORS))
 def bounds(layer: Layer) -> tuple[int, ...]:
     """Return the bound of each dimension of `DIMS`."""
     return layer.c, layer.k, layer.r, layer.s, layer.p, layer.q
-
-
-def tensor_words(layer: Layer) -> tuple[int, ...]:
-    """Return the words of each tensor of `TENSORS`; of the inputs, those that the loops span, with the ones that a stride leaves out."""
-    return layer.weight_words, layer.input_words, layer.output_words
