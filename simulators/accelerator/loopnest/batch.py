@@ -124,6 +124,7 @@ class HardwareBatch(_Arrays):
         mac_pj: Energy of a multiply-accumulate, shape ``(B,)``.
         pes: Processing elements, shape ``(B,)``.
         mesh_x: Columns of the array, shape ``(B,)``.
+        links: Whether elements can hand words to their neighbours.
     """
 
     array: int
@@ -135,6 +136,7 @@ class HardwareBatch(_Arrays):
     mac_pj: Array
     pes: Array
     mesh_x: Array
+    links: bool = True
 
     @classmethod
     def of(cls, architectures: Sequence[Architecture] | Architecture, energies: EnergyTable | None = None) -> HardwareBatch:

@@ -50,7 +50,7 @@ def array_traffic(batch: MappingBatch, hardware: HardwareBatch, found: Tiles, lo
     if uneven.shape[0]:
         sizes = plain_sizes(xp, spatial[:, uneven], chains[0][uneven], chains[1][uneven])
         delivered[INPUTS, uneven] = ascending_share(xp, sizes * moved[INPUTS, uneven], n[uneven])
-    linked = link_transfers(batch, hardware, found, loops, movement)
+    linked = link_transfers(batch, hardware, found, loops, movement) if hardware.links else None
     if linked is not None:
         _replace_linked(xp, linked, batch, chains, moved[INPUTS], n, accesses, delivered, handed_over)
     return ArrayTraffic(accesses, delivered, handed_over)
