@@ -50,4 +50,5 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
 $(DEV_STAMP): $(RUN_STAMP)
 	@echo "installing the test tools into $(VENV)"
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[zigzag]' || echo "ZigZag is not to be had here (pip says why above): its tests are skipped"
 	@touch $@

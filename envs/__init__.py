@@ -26,7 +26,9 @@ BUILT_IN: dict[str, str] = {
     "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",
     "designgym/MaestroMappingMaestro-v0": "designgym.envs.maestro_mapping",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",
+    "designgym/ScaleSim-v0": "designgym.envs.scalesim",
     "designgym/SymbolicRegression-v0": "designgym.envs.symbolic_regression",
+    "designgym/ZigZag-v0": "designgym.envs.zigzag",
 }
 """Ids of our own environments and the module that registers each."""
 
