@@ -18,8 +18,14 @@ IDS = (
     "designgym/AutoMLZero-v0",
     "designgym/DramController-v0",
     "designgym/DramControllerDramSys-v0",
+    "designgym/EyerissAccelerator-v0",
+    "designgym/FarsiSoc-v0",
+    "designgym/MaestroMapping-v0",
+    "designgym/MaestroMappingMaestro-v0",
     "designgym/NasCell-v0",
+    "designgym/ScaleSim-v0",
     "designgym/SymbolicRegression-v0",
+    "designgym/ZigZag-v0",
 )
 ENTRY_POINT = "designgym.envs.design_env:make_env"
 _TRIGGER = "gymnasium.envs"  # its import fills the registry
