@@ -68,5 +68,5 @@ def source_digest(*more: str) -> int:
     """Return a positive number that changes with any source file of the compiled simulation, and with `more` of this folder."""
     hasher = blake3()
     for name in (*_SOURCES, *more):
-        hasher.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        hasher.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return int.from_bytes(hasher.digest(7), "big") | 1
