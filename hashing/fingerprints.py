@@ -67,10 +67,10 @@ class AuditedFingerprints:
     ) -> None:
         check_mode(mode)
         for name, value in (("audit_share", audit_share), ("false_merge_limit", false_merge_limit)):
-            if not 0 <= value <= 1:
-                raise InputError(f"{name} must be in [0, 1], got {value!r}")
-        if first_audits < 0:
-            raise InputError(f"first_audits must be at least 0, got {first_audits!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise InputError(f"{name} must be a number in [0, 1], got {shorten(value)}")
+        if type(first_audits) is not int or first_audits < 0:
+            raise InputError(f"first_audits must be a whole number of at least 0, got {shorten(first_audits)}")
         self.mode, self.audit_share, self.false_merge_limit, self.first_audits = mode, audit_share, false_merge_limit, first_audits
         self.reason = SWITCHED_OFF if mode == "off" else ""
         self._lock = threading.Lock()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+import numbers
 import secrets
 import sys
 import threading
@@ -13,7 +16,7 @@ from typing import Any
 
 from blake3 import blake3
 
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, UnknownNameError, shorten
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import Lookup
 from designgym.hashing.entry import ALIAS_BYTES, Entry
@@ -28,6 +31,14 @@ class _Reservation:
     owner: str
     callbacks: list[Callable[[], object]] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)  # held with it
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise `InputError` for options, given by name, that `LocalCache` does not have or would refuse."""
+    for name in options:
+        if name not in DEFAULTS:
+            raise UnknownNameError("option of a cache", name, DEFAULTS)
+    LocalCache(**options)
 
 
 class LocalCache:
@@ -60,12 +71,16 @@ class LocalCache:
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, value, legal in (
-            ("measurements", measurements, measurements >= 1), ("forget", forget, 0 <= forget < 1), ("lease_s", lease_s, lease_s > 0),
-            ("max_bytes", max_bytes, max_bytes > 0), ("max_alias_bytes", max_alias_bytes, max_alias_bytes > 0),
-        ):  # fmt: skip
+        for name, value, expected, legal in (
+            ("measurements", measurements, "a whole number of 1 or more", _is_whole(measurements) and measurements >= 1),
+            ("forget", forget, "a number in [0, 1)", _is_real(forget) and 0 <= forget < 1),
+            ("max_bytes", max_bytes, "a number of bytes above 0", _is_real(max_bytes) and max_bytes > 0),
+            ("max_alias_bytes", max_alias_bytes, "a number of bytes above 0", _is_real(max_alias_bytes) and max_alias_bytes > 0),
+            ("lease_s", lease_s, "a number of seconds above 0", _is_real(lease_s) and lease_s > 0),
+            ("seed", seed, "a whole number", _is_whole(seed)),
+        ):
             if not legal:
-                raise InputError(f"{name} of a cache is {value!r}, expected {'a number in [0, 1)' if name == 'forget' else 'more than 0'}")
+                raise InputError(f"{name} of a cache is {shorten(value)}, expected {expected}")
         self._measurements, self._forget, self._seed = measurements, forget, seed
         self._max_bytes, self._max_alias_bytes, self._lease_s, self._clock = max_bytes, max_alias_bytes, lease_s, clock
         self._options: dict[str, Any] = {
@@ -118,11 +133,16 @@ class LocalCache:
         """Add measurements and return the running means; late ones, whose lease is over, count too.
 
         Raises:
-            InputError: For a failure or a timeout, which are never results.
+            InputError: For a failure, a timeout or a metric that is not finite, which are never results.
         """
         for key, _, metrics in measured:
             if metrics.status not in ("ok", "infeasible"):
                 raise InputError(f"a result with status {metrics.status!r} cannot be cached under {key!r}: end its reservation with fail()")
+            if not all(map(math.isfinite, metrics.values.values())):  # a mean over it would never be a number again
+                raise InputError(
+                    f"metrics {shorten(dict(metrics.values))} cannot be cached under {key!r}: expected finite numbers; end its "
+                    "reservation with fail()"
+                )
         means = []
         with self._lock:
             for key, token, metrics in measured:
@@ -355,6 +375,17 @@ class LocalCache:
                 del self._holders[alias]
             for callback in reservation.callbacks:
                 callback()
+
+
+DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(LocalCache).parameters.items()}
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def _unpickled(options: dict[str, Any], snapshot: dict[str, Any]) -> LocalCache:

@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from designgym.core.errors import EvaluationError, InputError
+from designgym.core.errors import EvaluationError, InputError, shorten
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import Lookup
-from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.local_cache import DEFAULTS, LocalCache, check_options
 from designgym.hashing.wire import PackedLookup, PackedMetrics, pack, pack_lookup, unpack, unpack_lookup
 
 NAMESPACE = "designgym"
@@ -65,12 +65,17 @@ class SharedCache:
 
         if not ray.is_initialized():
             raise InputError("a shared cache lives in a Ray cluster: call ray.init() first, or use LocalCache")
+        if not isinstance(name, str) or not name:
+            raise InputError(f"name of a shared cache is {shorten(name)}, expected a text: clients that give the same one share the cache")
+        if not isinstance(owner, str):
+            raise InputError(f"owner of a shared cache's client is {shorten(owner)}, expected a text, for instance the run's id")
+        if isinstance(abandoned_s, bool) or not isinstance(abandoned_s, int | float) or not abandoned_s > 0:
+            raise InputError(f"abandoned_s of a shared cache is {shorten(abandoned_s)}, expected a number of seconds above 0")
         self.name, self.owner = name, owner
+        self._given = options
         self._options: dict[str, Any] = {"lease_s": LEASE_S} | options
         self._reload = reload
-        LocalCache(**self._options)  # refuse bad options here rather than in the actor
-        if not abandoned_s > 0:
-            raise InputError(f"abandoned_s of a shared cache is {abandoned_s!r}, expected more than 0 seconds")
+        check_options(self._options)  # here rather than in the actor
         self._client, self._abandoned_s = uuid.uuid4().hex, abandoned_s
         self._actor = self._find_or_create(successor)
 
@@ -150,7 +155,7 @@ class SharedCache:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a client of the same cache, under the same owner, without ending its reservations."""
-        return _rebuild, (self.name, self.owner, self._abandoned_s, self._reload, self._options)
+        return _rebuild, (self.name, self.owner, self._abandoned_s, self._reload, self._given)
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class SharedCache:
         for attempt in itertools.count(1):
             actor = created.remote(self._options, self._abandoned_s)
             try:
-                ray.get(actor.join.remote(self._client, self.owner, successor))
+                self._compare_options(ray.get(actor.join.remote(self._client, self.owner, successor)))
                 # what `stay` will return belongs to this process: Ray tells those who wait for it when the process has died, even
                 # if a simulator keeps all its threads from running
                 actor.watch.remote(self._client, [actor.stay.remote()])
@@ -175,6 +180,15 @@ class SharedCache:
                 if attempt == ATTEMPTS:
                     raise EvaluationError(f"shared cache {self.name!r} cannot be created: its actor died {attempt} times at once") from None
                 time.sleep(0.1 * 2**attempt)
+
+    def _compare_options(self, made_with: Mapping[str, Any]) -> None:
+        """Say so if the cache was there already, with other options than these: they count for nothing then."""
+        for name, value in self._given.items():
+            if made_with.get(name, value) != value:
+                log.warning(
+                    "shared cache %r is there already, with %s=%r; %s=%r has no effect: give the same options, or another name",
+                    self.name, name, made_with[name], name, value,
+                )  # fmt: skip
 
     def _call(self, method: str, *arguments: Any) -> Any:
         import ray
@@ -189,8 +203,9 @@ class SharedCache:
                 if lost_before:
                     raise EvaluationError(f"shared cache {self.name!r} died again right after it was created anew: {error}") from None
                 log.warning(
-                    "shared cache %r was lost (%s); creating it anew. Measured results are in the store, nothing needs to be done",
-                    self.name, type(error).__name__,
+                    "shared cache %r was lost (%s); creating it anew. %s", self.name, type(error).__name__,
+                    "What it held is measured again" if self._reload is None
+                    else "Measured results are in the store, nothing needs to be done",
                 )  # fmt: skip
                 self._actor = self._find_or_create()
                 if self._reload is not None:
@@ -206,7 +221,7 @@ class _CacheActor:
     """A `LocalCache` behind an event loop: short calls run one after the other, waiting ones give way."""
 
     def __init__(self, options: dict[str, Any], abandoned_s: float) -> None:
-        self._cache = LocalCache(**options)
+        self._cache, self._options = LocalCache(**options), {**DEFAULTS, **options}
         self._lease_s = float(options["lease_s"])
         self._clients: dict[str, list[str]] = {}  # by owner
         self._watched: set[str] = set()
@@ -216,15 +231,16 @@ class _CacheActor:
 
     # ---- who is there --------------------------------------------------------------------------------------------------
 
-    async def join(self, client: str, owner: str, successor: bool) -> None:
-        """Note a client; a successor ends what earlier clients of its owner reserved."""
+    async def join(self, client: str, owner: str, successor: bool) -> dict[str, Any]:
+        """Note a client; a successor ends what earlier clients of its owner reserved. Return the options of the cache."""
         self._left_at = time.monotonic()
         if not owner:
             self._drivers.add(client)
-            return
+            return self._options
         for earlier in self._clients.pop(owner, ()) if successor else ():
             self._cache.release(earlier)
         self._clients.setdefault(owner, []).append(client)
+        return self._options
 
     async def leave(self, client: str) -> bool:
         """End what a client reserved; return whether no driver is left."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from typing import Any, Protocol
 
-from designgym.core.errors import EvaluationError, InputError
+from designgym.core.errors import EvaluationError, InputError, shorten
 from designgym.core.protocols import EquivalenceCache
 from designgym.hashing.tuners.memo import KeyOf, Memo, design_form, from_metrics, to_metrics
 
@@ -65,6 +66,10 @@ class CachedAskTell:
         **options: Any,
     ) -> None:
         check_cap(duplicate_cap)
+        if not all(callable(getattr(optimizer, method, None)) for method in ("ask", "tell")):
+            raise InputError(
+                f"optimizer is {shorten(optimizer)}, expected an object with ask() and tell(candidate, value), as Nevergrad's are"
+            )
         self.optimizer, self._cap = optimizer, duplicate_cap
         self.memo = Memo(name, key, version=version, cache=cache, **options)
         self._out: dict[str, tuple[Any, str]] = {}  # candidates that were asked and not told yet, with their tokens, by key
@@ -125,6 +130,8 @@ class CachedAskTell:
 
     def candidates(self, budget: int) -> Iterator[Any]:
         """Yield up to ``budget`` candidates of different behaviour, fewer if the search converges, which is logged."""
+        if isinstance(budget, bool) or not isinstance(budget, Integral) or budget < 0:
+            raise InputError(f"budget is {shorten(budget)}, expected a whole number of evaluations")
         for count in range(budget):
             try:
                 candidate = self.ask()
@@ -141,7 +148,12 @@ class CachedAskTell:
         Args:
             function: The loss, of a candidate (of Nevergrad an object with ``value``, ``args`` and ``kwargs``).
             budget: Evaluations.
+
+        Raises:
+            InputError: For a function that cannot be called, or a budget that is no whole number.
         """
+        if not callable(function):
+            raise InputError(f"the function to minimise is {shorten(function)}, expected something that can be called with a candidate")
         for candidate in self.candidates(budget):
             try:
                 self.tell(candidate, function(candidate))

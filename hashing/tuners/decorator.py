@@ -14,7 +14,7 @@ from designgym.hashing.tuners.memo import KeyOf, Memo, Memoised, design_form
 
 
 def equivalence_cached(
-    *, key: KeyOf = None, version: str = "1", name: str = "", cache: EquivalenceCache | None = None, **options: Any
+    *misplaced: Any, key: KeyOf = None, version: str = "1", name: str = "", cache: EquivalenceCache | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], Memoised]:
     """Let a function that returns numbers be called once per behaviour, by all threads and by all who share the cache.
 
@@ -29,6 +29,7 @@ def equivalence_cached(
     counts, and all objects of the class share the values.
 
     Args:
+        *misplaced: Nothing: all options are given by name.
         key: What stands for the behaviour. A function that is called with the same arguments; its result may be a `functional_hash`.
             Or a `DesignSpace`: the arguments that are its parameters, or else the first argument that is a mapping, are a design that
             counts by its canonical form, other arguments count by value. Or None: all arguments count by value.
@@ -39,9 +40,14 @@ def equivalence_cached(
         **options: Options of that `LocalCache`: ``measurements`` and ``forget`` for a noisy function, ``max_bytes`` ...
 
     Raises:
-        InputError: For a bad option; when called, if the function returns anything but a number, a sequence of numbers, or a mapping of
-            names to numbers. Sequences are returned as tuples, whole numbers as floats.
+        InputError: For a bad option, or one that is not given by name; when called, if the function returns anything but a number, a
+            sequence of numbers, or a mapping of names to numbers. Sequences are returned as tuples, whole numbers as floats.
     """
+    if misplaced:
+        raise InputError(
+            f"equivalence_cached got {shorten(misplaced[0])}, expected everything by name: @equivalence_cached() for the arguments "
+            "themselves, or @equivalence_cached(key=a function of them)"
+        )
 
     def decorate(function: Callable[..., Any]) -> Memoised:
         if not callable(function):

@@ -19,7 +19,7 @@ from designgym.core.fingerprint import Fingerprint, fingerprint
 from designgym.core.metrics import Metrics
 from designgym.core.protocols import EquivalenceCache, Lookup
 from designgym.core.space import DesignSpace
-from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.local_cache import LocalCache, check_options
 
 WAIT_S = 5.0  # longest sleep on another asker's measurement before looking again
 EXACT_BITS = 52
@@ -79,6 +79,13 @@ class Memo:
             raise InputError("a cache may be shared with other functions: give name=, which keeps their values apart")
         if not (key is None or callable(key) or isinstance(key, DesignSpace)):
             raise InputError(f"key is {shorten(key)}, expected a function, a DesignSpace, or None for the candidates themselves")
+        if not isinstance(name, str):
+            raise InputError(f"name is {shorten(name)}, expected a text that keeps these values apart from others")
+        check_options(options)
+        if cache is not None and not all(hasattr(cache, method) for method in ("lookup", "fill", "fail", "wait", "peek", "resolve")):
+            raise InputError(
+                f"cache is {shorten(cache)}, expected a LocalCache or a SharedCache of designgym.hashing, or None for one of its own"
+            )
         self.name, self.key, self.version = name, key, str(version)
         # no lease: who reserves in this process gives back, however many hours a measurement takes
         given: dict[str, Any] = {"lease_s": math.inf, **options}

@@ -60,6 +60,8 @@ def dedupe(
         raise InputError(f"key is {shorten(key)}, expected a function of the trial that makes its suggestions, or a DesignSpace")
     form = functools.partial(_design_form, key) if isinstance(key, DesignSpace) else key
     memo = Memo(name, form, version=version, cache=cache, **options)
+    if not isinstance(known, Iterable):
+        raise InputError(f"known is {shorten(known)}, expected trials, such as study.trials of a study that goes on")
     for trial in known:
         if trial.state.name == "COMPLETE" and not trial.user_attrs.get(ATTRIBUTE):
             memo.cache.fill([(memo.key_text(trial), "", to_metrics(_as_told(trial.values)))])

@@ -76,6 +76,8 @@ class CachedSearchAlg(RaySearcher):
         if isinstance(search_alg, ConcurrencyLimiter):
             raise InputError("put the ConcurrencyLimiter around CachedSearchAlg: ConcurrencyLimiter(CachedSearchAlg(search_alg), ...)")
         check_cap(duplicate_cap)
+        if full is not None and not callable(full):
+            raise InputError(f"full is {shorten(full)}, expected a function that tells of a trial's last result whether it is a full one")
         super().__init__(metric=search_alg.metric, mode=search_alg.mode)
         self.searcher = search_alg  # the attribute by which Tune finds the algorithm inside, to save and restore it
         self.memo = Memo(name, key, version=version, cache=cache, **options)

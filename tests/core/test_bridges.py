@@ -29,7 +29,7 @@ def test_actions_outside_the_space_are_refused(action: Any) -> None:
 
 @pytest.mark.parametrize("action", [[0.5, np.nan], [1.1, 0.0], [-0.1, 0.0], [0.5], ["a", "b"]])
 def test_continuous_actions_outside_the_space_are_refused(action: Any) -> None:
-    with pytest.raises(InputError, match="is not in Box.*numbers in .0, 1."):
+    with pytest.raises(InputError, match=r"is not in Box.*numbers in .0, 1."):
         DesignSpace(a=Float(0, 1), b=Integer(0, 3)).from_gym(action)
 
 

@@ -382,7 +382,16 @@ def test_state_and_restore_continue_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"mode": "sometimes"}, {"audit_share": 1.5}, {"false_merge_limit": -1.0}, {"first_audits": -1}], ids=str
+    "options",
+    [
+        {"mode": "sometimes"},
+        {"audit_share": 1.5},
+        {"false_merge_limit": -1.0},
+        {"first_audits": -1},
+        {"first_audits": 1.5},
+        {"audit_share": "x"},
+    ],
+    ids=str,
 )
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"got|must be"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 import threading
 import tracemalloc
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from designgym.core.errors import InputError
 from designgym.core.metrics import Metrics
-from designgym.hashing.local_cache import LocalCache
+from designgym.hashing.local_cache import LocalCache, check_options
 
 
 class Clock:
@@ -66,7 +67,7 @@ def test_a_foreign_token_ends_nothing() -> None:
     assert LocalCache().lookup(["a"])[0].token != LocalCache().lookup(["a"])[0].token
 
 
-@pytest.mark.parametrize("metrics", [Metrics.failed("no"), Metrics.timeout("late")], ids=lambda m: m.status)
+@pytest.mark.parametrize("metrics", [Metrics.failed("no"), Metrics.timeout("late"), Metrics({"x": math.nan})], ids=lambda m: m.status)
 def test_failures_are_refused_as_results(metrics: Metrics) -> None:
     cache = LocalCache()
     (answer,) = cache.lookup(["a"])
@@ -359,8 +360,17 @@ def test_preload_serves_at_once_and_keeps_what_is_held() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"measurements": 0}, {"forget": 1.0}, {"forget": -0.1}, {"max_bytes": 0}, {"max_alias_bytes": 0}, {"lease_s": 0.0}], ids=str
-)
+    "options",
+    [
+        {"measurements": 0}, {"measurements": 1.5}, {"measurements": "3"}, {"measurements": True}, {"forget": 1.0}, {"forget": -0.1},
+        {"forget": None}, {"max_bytes": 0}, {"max_bytes": "1MB"}, {"max_alias_bytes": 0}, {"lease_s": 0.0}, {"lease_s": math.nan},
+        {"seed": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=next(iter(options))):
+    [(name, value)] = options.items()
+    with pytest.raises(InputError, match=re.escape(f"{name} of a cache is {value!r}, expected a")):
         LocalCache(**options)
+    with pytest.raises(InputError, match=f"unknown option of a cache '{name}s': did you mean '{name}'"):
+        check_options({f"{name}s": value})

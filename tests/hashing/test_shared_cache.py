@@ -169,6 +169,22 @@ def test_several_measurements_are_averaged_whoever_makes_them_and_forgotten(clus
 def test_bad_options_are_refused_by_the_client(cluster: None) -> None:
     with pytest.raises(InputError, match="measurements"):
         SharedCache("never made", measurements=0)
+    for name, options, words in (
+        ("", {}, "name of a shared cache is '', expected a text"), (5, {}, "name of a shared cache is 5"),
+        ("never made", {"owner": 5}, "owner of a shared cache's client is 5"),
+        ("never made", {"abandoned_s": "x"}, "abandoned_s of .* is 'x'"),
+        ("never made", {"lease": 3}, "unknown option of a cache 'lease': did you mean 'lease_s'"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            SharedCache(name, **options)  # type: ignore[arg-type]
+
+
+def test_options_that_come_too_late_are_told_of(cache: SharedCache, caplog: pytest.LogCaptureFixture) -> None:
+    SharedCache(cache.name)
+    assert not caplog.messages
+    SharedCache(cache.name, measurements=7, forget=0.0)
+    [told] = caplog.messages
+    assert f"{cache.name!r} is there already, with measurements=1; measurements=7 has no effect" in told
 
 
 def test_a_lookup_that_is_interrupted_before_its_answer_leaves_nothing_reserved(

@@ -153,6 +153,15 @@ def test_a_cap_that_is_none(cap: Any) -> None:
         CachedAskTell(Listed(), duplicate_cap=cap)
 
 
+def test_other_bad_arguments() -> None:
+    with pytest.raises(InputError, match=r"optimizer is 5, expected an object with ask\(\) and tell"):
+        CachedAskTell(5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="function to minimise is 5, expected something that can be called"):
+        CachedAskTell(Listed()).minimize(5, 3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="budget is '3', expected a whole number"):
+        list(CachedAskTell(Listed()).candidates("3"))  # type: ignore[arg-type]
+
+
 # ---- Nevergrad ----------------------------------------------------------------------------------------------------------
 
 ng: Any = pytest.importorskip("nevergrad")

@@ -180,6 +180,8 @@ def test_what_it_cannot_decorate_is_refused() -> None:
     for nothing in (3, classmethod(lambda cls: 1.0)):
         with pytest.raises(InputError, match="expected a function"):
             equivalence_cached()(nothing)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"equivalence_cached got <.*, expected everything by name: @equivalence_cached\(\) for"):
+        equivalence_cached(max)
     with pytest.raises(InputError, match="key is 'x'"):
         equivalence_cached(key="x")(max)  # type: ignore[arg-type]
 

@@ -263,6 +263,9 @@ def test_a_given_cache_and_its_options_go_along_and_stay_shared() -> None:
         ({"name": "", "key": None, "cache": LocalCache()}, "give name="),
         ({"name": "f", "key": 3}, "key is 3, expected a function, a DesignSpace, or None"),
         ({"name": "f", "key": None, "measurements": 0}, "measurements of a cache is 0"),
+        ({"name": "f", "key": None, "measurement": 3}, "unknown option of a cache 'measurement': did you mean 'measurements'"),
+        ({"name": "f", "key": None, "cache": {}}, "cache is {}, expected a LocalCache or a SharedCache"),
+        ({"name": 3, "key": None}, "name is 3, expected a text"),
     ],
 )
 def test_bad_options(arguments: dict[str, Any], message: str) -> None:

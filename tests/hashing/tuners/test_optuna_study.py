@@ -184,6 +184,7 @@ def test_bad_options() -> None:
         (value, {"key": suggest, "duplicates": "skip"}, "expected 'serve' or 'prune'"),
         (3, {"key": suggest}, "expected an objective"),
         (value, {"key": suggest, "cache": LocalCache()}, "give name="),
+        (value, {"key": suggest, "known": study()}, r"known is <optuna.*expected trials, such as study\.trials"),
     ):
         with pytest.raises(InputError, match=message):
             dedupe(objective, **options)

@@ -292,6 +292,8 @@ def test_bad_options() -> None:
         CachedSearchAlg(Listed(), LocalCache())
     with pytest.raises(InputError, match="duplicate_cap is 0"):
         CachedSearchAlg(Listed(), duplicate_cap=0)
+    with pytest.raises(InputError, match="full is 3, expected a function"):
+        CachedSearchAlg(Listed(), full=3)  # type: ignore[arg-type]
     search, _ = cached((1, object()), key=None)
     with pytest.raises(InputError, match="Give key="):
         search.suggest("a")
