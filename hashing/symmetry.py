@@ -153,6 +153,7 @@ def find_equivalences(
 
     Raises:
         InputError: If a number is out of its range, the budget too small for any confidence, or a simulator noisy that says it is not.
+        EvaluationError: If every evaluation failed.
     """
     numbers = (("samples", samples, 1), ("budget", budget, 1), ("seed", seed, 0), ("measurements", measurements, 1))
     for name, value, least in numbers:
@@ -190,6 +191,7 @@ def find_equivalences(
             screening.left_out = f"what is inside of {group}" if group else "everything"
         dead |= {f"{group}.{name}" if group else name for name in screening.dead}
         undecided += [screening.left_out] if screening.left_out else []
+    evidence.refuse_if_all_failed()
     evidence.allowance = budget
     found: list[tuple[Hypothesis, Finding]] = []
     for scope, hypothesis in hypotheses:

@@ -10,7 +10,7 @@ import numpy as np
 
 from designgym.core.averaging import Averaged
 from designgym.core.design import Design
-from designgym.core.errors import DesignGymError, InputError
+from designgym.core.errors import DesignGymError, EvaluationError, InputError
 from designgym.core.evaluator import AGREEMENT, Evaluator
 from designgym.core.groups import Repeated
 from designgym.core.metrics import Metrics, MetricSpec
@@ -197,6 +197,15 @@ class Evidence:
             self._spend(len(batch) * self._each)
             each_s = (time.perf_counter() - started) / len(batch)
             self._at_once = max(1, min(MOST_AT_ONCE, 2 * len(batch), int(AT_ONCE_S / max(each_s, 1e-9))))
+
+    def refuse_if_all_failed(self) -> None:
+        """Raise `EvaluationError` if no design that was measured works: then nothing is known of any."""
+        first = next(iter(self._known.values()), None)
+        if first is not None and all(map(_failed, self._known.values())):
+            raise EvaluationError(
+                f"all {len(self._known)} designs failed that were measured, the first one: {first.error or first.status}. "
+                "See that designs can be evaluated at all: designgym.core.testing.check_simulator"
+            )
 
     def equal(self, a: Design, b: Design) -> bool | None:
         """Return whether two measured designs have equal metrics.

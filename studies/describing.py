@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -20,10 +20,12 @@ class Describing:
 
     Args:
         definition: The study's definition, as JSON data.
+        workloads: Those that are at hand; others are looked up by their names.
     """
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
+    def __init__(self, definition: Mapping[str, Any], workloads: Iterable[Workload] = ()) -> None:
         self._definition = definition
+        self._at_hand = {workload.name: workload for workload in workloads}
         self._workload = lru_cache(maxsize=None)(self._found)
 
     def __call__(self, design: Design, workload: str) -> str:
@@ -51,7 +53,7 @@ class Describing:
     def _found(self, name: str) -> Workload | None:
         """Return the workload of a name if it still is what it was; one that the study was given by hand cannot be found by its name."""
         try:
-            found = self._environment.workload(name) if self._environment is not None else None
+            found = self._at_hand.get(name) or (self._environment.workload(name) if self._environment is not None else None)
         except Exception:
             return None
         return found if found is not None and [name, found.digest] in self._definition["workloads"] else None

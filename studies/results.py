@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from designgym.core.metrics import Metrics, MetricSpec, shown_unit
 from designgym.core.objectives import Objective, ParetoObjective
 from designgym.core.pareto import non_dominated
 from designgym.core.space import DesignSpace
+from designgym.core.workload import Workload
 from designgym.hashing.evidence import Evidence
 from designgym.studies.describing import Describing
 from designgym.studies.frames import study_frame
@@ -126,15 +127,27 @@ class StudyResult:
     """
 
     def __init__(
-        self, definition: dict[str, Any], runs: list[StoredRun], frame: pd.DataFrame, decisions: Mapping[str, Any] | None = None
+        self,
+        definition: dict[str, Any],
+        runs: list[StoredRun],
+        frame: pd.DataFrame,
+        decisions: Mapping[str, Any] | None = None,
+        workloads: Iterable[Workload] = (),
     ) -> None:
         self.name: str = definition["name"]
         self.definition, self.runs, self.frame, self.decisions = definition, runs, frame, decisions or {}
+        self._workloads = tuple(workloads)
 
     @classmethod
-    def load(cls, store: Store, study: str) -> StudyResult:
-        """Return what a store holds; raises `UnknownNameError` for a study that it does not."""
-        return cls(store.definition(study), store.runs(study), study_frame(store, study), store.decisions(study))
+    def load(cls, store: Store, study: str, workloads: Iterable[Workload] = ()) -> StudyResult:
+        """Return what a store holds; raises `UnknownNameError` for a study that it does not.
+
+        Args:
+            store: The store, which holds no workloads.
+            study: Name of the study.
+            workloads: Its workloads, as far as they are at hand: designs are shown in their words; others are looked up by their names.
+        """
+        return cls(store.definition(study), store.runs(study), study_frame(store, study), store.decisions(study), workloads)
 
     @cached_property
     def objective(self) -> Objective:
@@ -149,7 +162,7 @@ class StudyResult:
     @cached_property
     def describe(self) -> Describing:
         """Called with a design and a workload's name, returns what the design amounts to; nothing if the simulator does not say."""
-        return Describing(self.definition)
+        return Describing(self.definition, self._workloads)
 
     @property
     def finished(self) -> bool:

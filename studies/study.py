@@ -208,7 +208,7 @@ class Study:
                 prepared = prepare(self._definition, opened, fresh=fresh)
                 with shown_progress(prepared, progress) as report:
                     local_sweep(prepared, report)
-            return StudyResult.load(opened, self.name)
+            return StudyResult.load(opened, self.name, self._definition.workloads)
 
     def result(self, store: str | os.PathLike[str] | None = None) -> StudyResult:
         """Return what the store holds of the study, without running anything."""
@@ -216,7 +216,7 @@ class Study:
         from designgym.studies.store import open_store
 
         with open_store(self._store if store is None else store, read_only=True) as opened:
-            return StudyResult.load(opened, self.name)
+            return StudyResult.load(opened, self.name, self._definition.workloads)
 
     def __repr__(self) -> str:
         d = self._definition

@@ -106,7 +106,8 @@ class SymbolicRegression:
         """Return the formula: canonical, with the names of the inputs and fitted constants (to all points) where the workload is known."""
         if workload is None:
             graph = canonical_graph(read_graph(design[NODES], MOST_INPUTS)).graph
-            return render(graph, lambda leaf: (*INPUTS, *CONSTANTS, LITERAL)[leaf])
+            text = render(graph, lambda leaf: (*INPUTS, *CONSTANTS, LITERAL)[leaf])
+            return f"{text}    [without its data: inputs count modulo those there are, constants are not fitted]"
         samples = _samples(workload)
         form, points = _form(design, samples), samples.arrays()
         fit = fit_constants(form.graph, len(form.sources), points.train, points.train_y, starts=samples.starts)

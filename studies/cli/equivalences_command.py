@@ -93,7 +93,7 @@ def _print(title: str, found: Findings, include_declared: bool) -> None:
     if rows:
         print_table(title, ("finding", "status", "designs without a difference", "wrong on at most (95 %)"), rows)
     else:
-        print(f"{title}: everything makes a difference")
+        print(f"{title}: nothing was found that makes no difference{', so far' if found.undecided else ''}")
     if script := found.script(declared=include_declared):
         traits = f"workloads that are {' and '.join(found.traits)}" if found.traits else "this workload"
         print(f"\nRules to consider, each of which says that it holds for all designs, on {traits}. As Python:\n\n{script}")

@@ -79,7 +79,7 @@ def search(
         except KeyboardInterrupt:
             if opened.find(study.name) is None:
                 raise  # before anything was evaluated
-            interrupted, result = True, StudyResult.load(opened, study.name)
+            interrupted, result = True, StudyResult.load(opened, study.name, study.definition.workloads)
     if as_json:
         print(json.dumps(search_json(result, seed, interrupted=interrupted), allow_nan=False))
     else:

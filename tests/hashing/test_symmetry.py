@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import designgym as dg
-from designgym.core.errors import InputError
+from designgym.core.errors import EvaluationError, InputError
 from designgym.hashing.symmetry import Findings, find_equivalences
 from designgym.hashing.symmetry_screening import _chance_of_none
 from designgym.simulators.dram.simulator import DramController, make_workload
@@ -164,6 +164,15 @@ def test_groups_and_orderings_may_be_without_effect(low: int, rule: str) -> None
     assert found == {"layers makes no difference": rule, "order makes no difference": "Rewrite('order', to=\"('a', 'b', 'c')\")"}
     declared = dg.DesignSpace(dict(space.parameters), symmetries=rules_of(result)["symmetries"])
     assert declared.canonical(declared.sample(np.random.default_rng(1))[0])["order"] == ("a", "b", "c")
+
+
+def test_where_nothing_works_nothing_is_found_out() -> None:
+    def broken(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+        raise RuntimeError("no licence")
+
+    simulator = dg.simulator(space=dg.DesignSpace(a=dg.Integer(1, 6)), metrics=["x"], version="1")(broken)
+    with pytest.raises(EvaluationError, match=r"all \d+ designs failed that were measured, the first one: .*no licence"):
+        find_equivalences(simulator, dg.Workload("any"), samples=20, budget=300)
 
 
 def test_illegal_designs_are_left_out_and_failures_are_differences_if_they_last() -> None:

@@ -13,6 +13,7 @@ from designgym.core.describing import described
 from designgym.core.registry import environments
 from designgym.envs import environment
 from designgym.simulators.programs.known_programs import linear_regressor
+from designgym.simulators.symbolic import table
 from designgym.studies.results import StudyResult
 
 SPACE = dg.DesignSpace(gain=dg.Integer(0, 9), offset=dg.Integer(0, 9))
@@ -52,6 +53,19 @@ def test_the_report_shows_words_escaped_and_the_designs_folded_away(result: Stud
     assert "gain" in folded and "offset" in folded and ">gain" not in html[html.index("<main>") : html.index("<details>")]
 
 
+def test_data_given_by_hand_is_described_as_long_as_it_is_at_hand(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1, 2, (64, 2))
+    study = dg.Study(
+        "own", env="designgym/SymbolicRegression-v0", workload=table(x, 3 * x[:, 0] * x[:, 1], names=["mass", "speed"]),
+        searchers="random", budget=20, store=tmp_path / "s.db",
+    )  # fmt: skip
+    here = study.run(backend="local", progress=False).best()[0].description
+    assert ("mass" in here or "speed" in here) and "x0" not in here and "without its data" not in here
+    with dg.open_store(tmp_path / "s.db") as store:
+        assert "without its data" in StudyResult.load(store, "own").best()[0].description
+
+
 def test_a_description_that_fails_costs_nothing_but_itself(caplog: pytest.LogCaptureFixture) -> None:
     silent = SPACE.validate({"gain": 9, "offset": 0})
     assert described(amplifier, silent) == described(amplifier, silent) == ""
@@ -80,7 +94,7 @@ def test_every_built_in_description_is_of_the_canonical_form() -> None:
             canonical = simulator.space.canonical(design, workload.traits)
             lines, again = text.splitlines(), described(simulator, canonical, workload).splitlines()
             assert lines[:-1] == again[:-1]  # a program ends with how many instructions there were
-    assert {name for name, found in told if found} == {f"designgym/{n}-v0" for n in ("AutoMLZero", "NasCell", "SymbolicRegression")}
+    assert {name for name, found in told if found} == {f"designgym/{n}-v0" for n in ("AutoMLZero", "FarsiSoc", "NasCell", "SymbolicRegression")}
 
 
 def test_programs_are_numbered_instructions_without_dead_ones() -> None:
