@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import gymnasium
     import optuna
 
+FORMS_KEPT = 1 << 12  # canonical forms of the latest designs that are kept instead of made again
 SAMPLE_ATTEMPTS = 10_000  # draws per legal design before a space counts as (almost) empty
 WHOLE_DRAWS = 16  # of these, whole designs: the quickest where many are legal. From then on constraint by constraint
 MOVE_ATTEMPTS = 200  # tries of a mutation or crossover before the parent is returned unchanged
@@ -55,6 +56,7 @@ class DesignSpace:
     constraints: tuple[Constraint, ...]
     symmetries: tuple[Symmetry, ...]
     _canonicaliser: Canonicaliser
+    _forms: dict[tuple[str, frozenset[str]], Design]
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class DesignSpace:
             symmetries=_rules("symmetries", symmetries, Rewrite, Interchangeable, Unordered, CanonicalForm),
         )
         check_rules(self)
-        vars(self).update(_canonicaliser=Canonicaliser(self))
+        vars(self).update(_canonicaliser=Canonicaliser(self), _forms={})
 
     def __setattr__(self, name: str, value: object) -> None:
         # keys, hashes and tables of rules were made from what the space is: it cannot become another one
@@ -166,7 +168,16 @@ class DesignSpace:
             design: A design of this space.
             traits: The workload's declared traits, which rewrites may use.
         """
-        return self._canonicaliser(design, traits)
+        if not isinstance(design, Design):
+            return self._canonicaliser(design, traits)
+        # a searcher and an evaluator each ask for it more than once within a batch
+        form = self._forms.get(key := (design.literal, traits))
+        if form is None:
+            form = self._canonicaliser(design, traits)
+            if len(self._forms) >= FORMS_KEPT:
+                self._forms.clear()  # any thread may do so at any moment
+            self._forms[key] = form
+        return form
 
     def sample(self, rng: np.random.Generator, n: int = 1) -> list[Design]:
         """Return ``n`` independent, legal designs, uniform over the legal ones.
