@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BUILT_IN: dict[str, str] = {
     "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
     "designgym/DramController-v0": "designgym.envs.dram_controller",
+    "designgym/DramController-v1": "designgym.envs.dram_controller_v1",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
     "designgym/EyerissAccelerator-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",

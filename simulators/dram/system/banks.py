@@ -16,7 +16,7 @@ def update_mode(s: Record) -> bool:
             s.draining = 0
     elif s.buffered_writes >= s.high_watermark or (s.write_drain == DRAIN_BATCH and reads == 0 and s.buffered_writes > s.low_watermark):
         s.draining = 1
-        s.n_drains += 1
+        s.n_drains += reads > 0
     mode = WRITES if s.draining or reads == 0 else READS
     if mode == s.mode:
         return False

@@ -47,7 +47,7 @@ class SystemRun:
         latency_from_accept: Response minus acceptance (of the last burst).
         latency_from_arrival: Response minus arrival time in the trace, with all waiting.
         n_answered: Requests answered.
-        n_drains: Times that writes were given precedence.
+        n_drains: Times that buffered writes reached the high watermark while reads waited.
         requests: Times of each request in clocks of the memory, if asked for.
         commands: All commands of each channel that got requests, by channel, if asked for; `COMMAND_RECORD`. A command to a whole rank, or
             a refresh of some banks, names the first bank of these.
