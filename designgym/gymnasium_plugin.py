@@ -20,6 +20,7 @@ IDS = (
     "designgym/DramControllerDramSys-v0",
     "designgym/EyerissAccelerator-v0",
     "designgym/FarsiSoc-v0",
+    "designgym/FarsiSocFarsi-v0",
     "designgym/MaestroMapping-v0",
     "designgym/MaestroMappingMaestro-v0",
     "designgym/NasCell-v0",

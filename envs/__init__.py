@@ -24,6 +24,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
     "designgym/EyerissAccelerator-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",
+    "designgym/FarsiSocFarsi-v0": "designgym.envs.farsi_soc",
     "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",
     "designgym/MaestroMappingMaestro-v0": "designgym.envs.maestro_mapping",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",

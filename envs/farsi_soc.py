@@ -5,6 +5,7 @@ from __future__ import annotations
 from designgym.core.objectives import Objective, minimize, pareto, target
 from designgym.core.registry import register
 from designgym.envs.farsi_validation import FarsiValidator
+from designgym.simulators.soc.farsi_checkout import VARIABLE, FarsiCheckout
 from designgym.simulators.soc.library import SocWorkloads
 from designgym.simulators.soc.simulator import SocSimulator
 
@@ -29,6 +30,12 @@ OBJECTIVES: dict[str, Objective] = {
     "pareto": pareto("latency_ms", "power_mw", "area_mm2", reference=REFERENCE),
 }
 
+_SHARED_OPTIONS = {
+    "space": "structured (default), or archgym: its 34, 36 or 54 parameters, for tasks=8, 9 or 18",
+    "load_order": "who is first when tasks get ready together: alphabetical (default), file, or all tasks, separated by commas",
+    "tasks": "for how many tasks there are entries; default 15 with work (structured), 18 in all (archgym)",
+}
+
 register(
     "designgym/FarsiSoc-v0",
     SocSimulator,
@@ -36,12 +43,24 @@ register(
     objectives=OBJECTIVES,
     default_workload="audio_decoder",
     description="Processors, accelerators, memories and buses for a task graph of augmented or virtual reality, simulated phase by phase",
-    options={
-        "space": "structured (default), or archgym: its 34, 36 or 54 parameters, for tasks=8, 9 or 18",
-        "model": "corrected (default), or as_farsi: FARSI's own figures, quirks included",
-        "load_order": "who is first when tasks get ready together: alphabetical (default), file, or all tasks, separated by commas",
-        "tasks": "for how many tasks there are entries; default 15 with work (structured), 18 in all (archgym)",
-    },
+    options=_SHARED_OPTIONS | {"model": "corrected (default), or as_farsi: FARSI's own figures, quirks included"},
     validator=FarsiValidator(),
     functional="off",  # a simulation takes microseconds
+)
+
+register(
+    "designgym/FarsiSocFarsi-v0",
+    FarsiCheckout,
+    workloads=SocWorkloads(),
+    objectives=OBJECTIVES,
+    default_workload="audio_decoder",
+    description="The same systems on the user's checkout of FARSI; its figures are those of FarsiSoc-v0 with model=as_farsi",
+    installed=lambda: FarsiCheckout().installed(),
+    options=_SHARED_OPTIONS
+    | {
+        "path": f"folder of a checkout of FARSI or ArchGym; default: the environment variable {VARIABLE}",
+        "cacti": "table (default): memories' figures from our table of CACTI's; run: FARSI runs CACTI, which takes seconds",
+        "timeout_s": "seconds after which a run is stopped; default 120",
+    },
+    functional="off",
 )
