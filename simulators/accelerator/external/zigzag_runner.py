@@ -111,7 +111,7 @@ def main() -> None:
         spread = scaled_mapping(mapping, job["factors"], depthwise=layer["depthwise"])
         Path("mapping.yaml").write_text(yaml.safe_dump(spread), encoding="utf-8")
         try:
-            energy_pj, cycles, evaluated = get_hardware_performance_zigzag(
+            answer: Any = get_hardware_performance_zigzag(
                 workload=[zigzag_layer(layer, job["bits"])], accelerator="accelerator.yaml", mapping="mapping.yaml", opt=job["goal"],
                 dump_folder=folder, pickle_filename=f"{folder}/all.pickle", lpf_limit=job["lpf_limit"], nb_spatial_mappings_generated=1,
                 loma_show_progress_bar=False,
@@ -122,6 +122,7 @@ def main() -> None:
             words = f"layer {layer['name']!r} has no mapping on it: {type(error).__name__}: {error}"
             Path("result.json").write_text(json.dumps({"refused": words}), encoding="utf-8")
             return
+        energy_pj, cycles, evaluated = answer
         found = evaluated[0][0]
         layers.append({"energy_pj": float(energy_pj), "latency_cycles": float(cycles), "mac_energy_pj": float(found.mac_energy)})
     multipliers = math.prod(accelerator["operational_array"]["sizes"])
