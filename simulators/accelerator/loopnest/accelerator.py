@@ -104,12 +104,15 @@ class EyerissAccelerator:
 
     def _one(self, design: Design, network: Network, evaluations: int) -> Metrics:
         started = time.perf_counter()
+        return Metrics(self._values(design, network, evaluations), cost_s=time.perf_counter() - started)
+
+    def _values(self, design: Design, network: Network, evaluations: int) -> dict[str, float]:
         architecture: Architecture = eyeriss_architecture(self.space.canonical(design))
-        found = [(count, self._mapper.map(layer, architecture, evaluations)) for layer, count in network.layers]
-        cycles = sum(count * mapped.cycles for count, mapped in found)
-        energy_pj = sum(count * mapped.energy_pj for count, mapped in found)
+        found = [(count, *self._costs(layer, architecture, evaluations)) for layer, count in network.layers]
+        cycles = sum(count * of_layer for count, of_layer, _ in found)
+        energy_pj = sum(count * of_layer for count, _, of_layer in found)
         latency_ns = cycles / self._clock_ghz
-        values = {
+        return {
             "latency_cycles": cycles,
             "latency_ns": latency_ns,
             "energy_uj": energy_pj * 1e-6,
@@ -118,7 +121,11 @@ class EyerissAccelerator:
             "area_mm2": area_um2(architecture, self._node_nm) * 1e-6,
             "utilisation": network.macs / (architecture.pes * cycles),
         }
-        return Metrics(values, cost_s=time.perf_counter() - started)
+
+    def _costs(self, layer: Layer, architecture: Architecture, evaluations: int) -> tuple[float, float]:
+        """Return cycles and pJ of a layer."""
+        mapped = self._mapper.map(layer, architecture, evaluations)
+        return mapped.cycles, mapped.energy_pj
 
 
 def _network(workload: Workload) -> Network:
