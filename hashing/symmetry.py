@@ -190,7 +190,8 @@ def find_equivalences(
         except BudgetSpentError:
             screening.left_out = f"what is inside of {group}" if group else "everything"
         dead |= {f"{group}.{name}" if group else name for name in screening.dead}
-        undecided += [screening.left_out] if screening.left_out else []
+        if screening.left_out:
+            undecided.append(f"in {group}: {screening.left_out}" if group and group not in screening.left_out else screening.left_out)
     evidence.refuse_if_all_failed()
     evidence.allowance = budget
     found: list[tuple[Hypothesis, Finding]] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,7 +36,7 @@ class Table:
     """Measured values; made by `table`.
 
     Attributes:
-        names: Names of the inputs.
+        names: Names of the inputs, as they can stand in a formula.
         x: Inputs, shape ``(n, inputs)``.
         y: What the values should be, shape ``(n,)``.
         starts: Most starts of a fit.
@@ -130,6 +132,8 @@ def table(
     called = list(INPUTS[: x.shape[1]] if names is None else names)
     if len(called) != x.shape[1]:
         raise InputError(f"names must name each of the {x.shape[1]} inputs, got {shorten(called)}")
+    if len(set(map(str, called))) < len(called):
+        raise InputError(f"names of the inputs must differ, got {shorten(called)}")
     if np.shape(y) != (len(x),):
         raise InputError(f"values must have the shape ({len(x)},), one per row of the inputs, got {np.shape(y)}")
     given = [(str(one), x[:, i]) for i, one in enumerate(called)]
@@ -182,11 +186,23 @@ def _workload(name: str, source: tuple[str, str], inputs: Sequence[tuple[str, An
     numbers = [_numbers(what, begin, one, column) for one, column in [*inputs, values]]
     if len(numbers[0]) < FEWEST_ROWS:
         raise InputError(f"{what} has {len(numbers[0])} rows, expected {FEWEST_ROWS} or more: half of them are fitted to, half judged by")
-    found = Table(tuple(one for one, _ in inputs), np.stack(numbers[:-1], axis=1), numbers[-1], starts)
+    found = Table(_as_words([one for one, _ in inputs]), np.stack(numbers[:-1], axis=1), numbers[-1], starts)
     for part in (found.arrays().train_y, found.arrays().test_y):
         if not np.ptp(part) > 0:
             raise InputError(f"column {values[0]!r} of {what} is {part[0]:g} in all or nearly all rows: there is nothing to be found")
     return Workload(name, found, frozenset({inputs_trait(found.inputs)}))
+
+
+def _as_words(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names as they can stand in a formula that is to be read again: ``unit price (EUR)`` is ``unit_price_EUR``."""
+    words: list[str] = []
+    for name in names:
+        word = name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_")
+        word = f"_{word}" if not word or word[0].isdigit() else word
+        while keyword.iskeyword(word) or word in words:
+            word += "_"
+        words.append(word)
+    return tuple(words)
 
 
 def _numbers(what: str, begin: str, name: str, column: Any) -> Floats:

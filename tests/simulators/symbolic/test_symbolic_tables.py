@@ -41,6 +41,19 @@ def test_a_csv_file_is_a_workload_by_its_path(fall: Path) -> None:
     assert len({*SIMULATOR.probe([design, SIMULATOR.space.default()], workload)}) == 2
 
 
+def test_names_that_are_no_words_become_words_that_can_be_read_again() -> None:
+    x = np.random.default_rng(0).uniform(1, 2, (64, 6))
+    names = ["unit price (EUR)", "unit price, EUR", "2nd", "lambda", "sin", "%"]
+    workload = table(x, x.sum(axis=1), names=names)
+    assert isinstance(workload.data, Table)
+    words = workload.data.names
+    assert words == ("unit_price_EUR", "unit_price_EUR_", "_2nd", "lambda_", "sin", "_")
+    formula = Expression.parse(" + ".join(f"sin({word})" for word in words), words)
+    assert Expression.parse(SIMULATOR.describe(SIMULATOR.space.validate(formula.design), workload), words)(x) == pytest.approx(formula(x))
+    with pytest.raises(InputError, match="names of the inputs must differ"):
+        table(x[:, :2], x[:, 0], names=["a", "a"])
+
+
 def test_rows_are_split_in_halves_that_do_not_depend_on_their_order_in_time(fall: Path) -> None:
     points = table(fall).data.arrays()
     assert len(points.train_y) == len(points.test_y) == 40
