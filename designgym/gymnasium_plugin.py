@@ -17,8 +17,10 @@ from types import ModuleType
 IDS = (
     "designgym/AutoMLZero-v0",
     "designgym/DramController-v0",
+    "designgym/DramController-v1",
     "designgym/DramControllerDramSys-v0",
     "designgym/EyerissAccelerator-v0",
+    "designgym/EyerissAcceleratorTimeloop-v0",
     "designgym/FarsiSoc-v0",
     "designgym/FarsiSocFarsi-v0",
     "designgym/MaestroMapping-v0",

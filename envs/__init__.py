@@ -23,6 +23,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/DramController-v1": "designgym.envs.dram_controller_v1",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
     "designgym/EyerissAccelerator-v0": "designgym.envs.eyeriss_accelerator",
+    "designgym/EyerissAcceleratorTimeloop-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",
     "designgym/FarsiSocFarsi-v0": "designgym.envs.farsi_soc",
     "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",

@@ -11,6 +11,7 @@ from designgym.core.workload import Workload
 from designgym.envs.eyeriss_validation import EyerissValidator
 from designgym.simulators.accelerator.loopnest.accelerator import EyerissAccelerator, make_workload
 from designgym.simulators.accelerator.loopnest.network_table import read_network
+from designgym.simulators.accelerator.loopnest.timeloop_binary import VARIABLE, TimeloopModel
 from designgym.simulators.accelerator.network import Network
 from designgym.simulators.accelerator.networks import NETWORKS, layer, network
 
@@ -50,6 +51,13 @@ class NetworkWorkloads:
         raise UnknownNameError("workload", name, self.names(), "(also any NETWORK/LAYER, or the path of a CSV file with a layer per line)")
 
 
+_SHARED_OPTIONS = {
+    "mapper_goal": "what mappings are chosen for: latency, energy or edp; default edp",
+    "mapper_evaluations": "mappings that are evaluated per layer; default 2000",
+    "mapper_seed": "seed of the mapper; default 0",
+    "clock_ghz": "clock; default 1",
+}
+
 register(
     "designgym/EyerissAccelerator-v0",
     EyerissAccelerator,
@@ -57,14 +65,28 @@ register(
     objectives=OBJECTIVES,
     default_workload="resnet18/conv2_1",
     description="DNN accelerator like Eyeriss with ArchGym's 26 Timeloop parameters, each design with the mappings found for it",
-    options={
-        "mapper_goal": "what mappings are chosen for: latency, energy or edp; default edp",
-        "mapper_evaluations": "mappings that are evaluated per layer; default 2000",
-        "mapper_seed": "seed of the mapper; default 0",
+    options=_SHARED_OPTIONS
+    | {
         "energies": "timeloop (its built-in table, the default) or cacti (a power law at the node)",
         "node_nm": "technology node of areas, and of cacti's energies; default 45",
-        "clock_ghz": "clock; default 1",
     },
     validator=EyerissValidator(),
     functional="off",  # there is no probe: what a design does is only seen once it is mapped
+)
+
+register(
+    "designgym/EyerissAcceleratorTimeloop-v0",
+    TimeloopModel,
+    workloads=NetworkWorkloads(),
+    objectives=OBJECTIVES,
+    default_workload="resnet18/conv2_1",
+    description="The same hardware with the same mappings on the user's timeloop-model program",
+    installed=lambda: TimeloopModel().installed(),
+    options=_SHARED_OPTIONS
+    | {
+        "node_nm": "technology node of areas; default 45",
+        "path": f"path of the executable timeloop-model; default: the environment variable {VARIABLE}",
+        "timeout_s": "seconds after which a run is stopped; default 60",
+    },
+    functional="off",
 )
