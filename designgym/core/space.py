@@ -337,7 +337,7 @@ class DesignSpace:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # the canonical forms go along, since another process may not have loaded the file that defines them
-        return _unpickled, (self.to_json(), self._forms())
+        return _unpickled, (self.to_json(), self._declared_forms())
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
@@ -353,8 +353,8 @@ class DesignSpace:
     def _groups(self) -> dict[str, Repeated]:
         return {name: parameter for name, parameter in self.parameters.items() if isinstance(parameter, Repeated)}
 
-    def _forms(self) -> list[CanonicalForm]:
-        inner = [form for group in self._groups.values() for form in group.space._forms()]
+    def _declared_forms(self) -> list[CanonicalForm]:
+        inner = [form for group in self._groups.values() for form in group.space._declared_forms()]
         return inner + [rule for rule in self.symmetries if isinstance(rule, CanonicalForm)]
 
     def _effective(self, design: Mapping[str, Any]) -> Mapping[str, Any]:
