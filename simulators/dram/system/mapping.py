@@ -33,11 +33,15 @@ Int64s = NDArray[np.int64]
 
 
 class Coordinates(NamedTuple):
-    """Where addresses lie; int64, shape ``(n,)`` each. `bank` counts within the channel: rank, then bank group, then bank."""
+    """Where lines lie; int64, shape ``(n,)`` each.
+
+    `bank` counts within the channel: rank, then bank group, then bank; `column` counts the lines of a row.
+    """
 
     channel: Int64s
     bank: Int64s
     row: Int64s
+    column: Int64s
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class AddressMapping:
         of_rank = parts["bank_group"] * org.banks_per_group + parts["bank"]
         if self.BankXor == "Row":
             of_rank = of_rank ^ (parts["row"] & (memory.banks_per_rank - 1))
-        return Coordinates(parts["channel"], parts["rank"] * memory.banks_per_rank + of_rank, parts["row"])
+        return Coordinates(parts["channel"], parts["rank"] * memory.banks_per_rank + of_rank, parts["row"], parts["column"])
 
     def _names(self) -> Iterator[str]:
         """Yield the fields from the lowest."""
