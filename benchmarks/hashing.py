@@ -31,8 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="TABLE", choices=[*TABLES, []], help="by default all")
     parser.add_argument("--domain", action="append", choices=list(DOMAINS), help="repeat for several; by default all")
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--study-seeds", type=int, default=10, help="of the studies, which search anew for each setting")
+    parser.add_argument("--seeds", type=int, help="of searches; by default as many as the domain says")
+    parser.add_argument("--study-seeds", type=int, help="likewise of studies, which search anew for each setting")
     parser.add_argument("--quick", action="store_true", help="two seeds and short searches: to see that it works")
     parser.add_argument("--store", type=Path, help="database in which measurements are kept and found again, with their CPU times")
     parser.add_argument("--figures", type=Path, help="folder for the curves of best score against evaluations, as CSV and HTML")
@@ -45,7 +45,8 @@ def main() -> None:
             studied = table in STUDIES
             domain = given.studied() if studied else given
             laboratory = laboratories[studied] = laboratories.get(studied) or Laboratory(domain, store)
-            seeds = 2 if options.quick else options.study_seeds if studied else options.seeds
+            wanted = (options.study_seeds or domain.study_seeds) if studied else (options.seeds or domain.seeds)
+            seeds = 2 if options.quick else wanted
             started = time.process_time()
             frame = TABLES[table](laboratory, seeds)
             print(f"\n{table}: {domain.id}, {domain.workload}, {seeds} seeds, {time.process_time() - started:.0f} s of CPU time")

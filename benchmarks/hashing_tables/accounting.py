@@ -111,5 +111,5 @@ def ratio_band(above: Sequence[float], below: Sequence[float]) -> Band:
 
 
 def rate(events: int, trials: int) -> str:
-    """Return a rate in percent, with its 95 % upper bound (Clopper-Pearson)."""
-    return f"{100 * events / max(trials, 1):.3g} (at most {100 * upper_bound(events, trials):.2g})"
+    """Return a rate in percent, with its 95 % upper bound (Clopper-Pearson); nothing if nothing was tried."""
+    return f"{100 * events / trials:.3g} (at most {100 * upper_bound(events, trials):.2g})" if trials else ""

@@ -30,7 +30,9 @@ class Domain:
         proposals: Proposals of a search, at most.
         answer: What the probe looks at, from a design, a number of canonical examples, whether to take the canonical form first, and
             the number of a draw.
-        random_seeds: Seeds of random search, at most.
+        seeds: Of evolution.
+        study_seeds: Of studies, which search anew for each setting.
+        random_seeds: Of random search, at most.
         until: The value of the metric at which a search ends; not in studies.
         fidelity: Of the evaluations.
         population: Designs alive in the evolution.
@@ -55,6 +57,8 @@ class Domain:
     targets: tuple[float, ...]
     proposals: int
     answer: Answer
+    seeds: int = 10
+    study_seeds: int = 5
     random_seeds: int = 6
     until: float = math.inf
     fidelity: float = 1.0
@@ -105,11 +109,11 @@ def program_answer(design: Design, examples: int, canonical: bool, draw: int = 0
 
 
 def expression_answer(design: Design, examples: int, canonical: bool, draw: int = 0) -> Any:
-    """Return what the probe of an expression looks at, but for expressions that are hardly ever finite."""
+    """Return what the probe of an expression looks at."""
     from designgym.simulators.symbolic.canonical import canonical_graph
     from designgym.simulators.symbolic.formulas import BY_ID
     from designgym.simulators.symbolic.graph import read_graph, values_of
-    from designgym.simulators.symbolic.simulator import probed_points
+    from designgym.simulators.symbolic.simulator import FEWEST_FINITE, probed_points
     from designgym.simulators.symbolic.space import NODES
 
     formula = BY_ID[FORMULA]
@@ -118,6 +122,8 @@ def expression_answer(design: Design, examples: int, canonical: bool, draw: int 
     with np.errstate(all="ignore"):
         inputs, constants = ([column[:examples] for column in columns] for columns in probed_points(formula.id, formula.ranges))
         values = np.broadcast_to(values_of(graph, inputs, constants)[graph.root], (examples,))
+        if np.count_nonzero(np.isfinite(values)) < min(FEWEST_FINITE, examples):
+            return list(graph.nodes), graph.root
         return np.log(np.abs(values)), values < 0
 
 
@@ -143,12 +149,13 @@ _PROGRAMS = Domain(
 DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,
     "cells": Domain(
-        _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, population=25, tournament=5, counts=(1, 2, 3, 5, 10),
-        draws=(1, 2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=45, drawn=0, brief=150,
+        _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, seeds=20, study_seeds=4, population=25, tournament=5, counts=(1, 2, 3, 5, 10),
+        draws=(2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=45, drawn=0, brief=150,
     ),
     "expressions": Domain(
-        "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", (0.7, 0.99), 8000, expression_answer, mantissa_bits=36,
+        "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", (0.7, 0.99), 8000, expression_answer, seeds=12, study_seeds=10,
+        mantissa_bits=36,
         examples=48, counts=(1, 2, 3, 5, 10, 20, 48), options={"complexity": False},
-        study_proposals=1500, noises=(0.05,), paid=300, drawn=120_000,
+        study_proposals=500, noises=(0.05,), paid=300,
     ),
 }  # fmt: skip

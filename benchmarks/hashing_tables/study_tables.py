@@ -99,10 +99,9 @@ def examples(laboratory: Laboratory, seeds: int) -> pd.DataFrame:
     def key_with(**setting: int) -> Callable[[Design], bytes]:
         return lambda design: laboratory.domain.fingerprint(design, **setting).key
 
-    tables = [_study(laboratory, seeds, "examples", {count: key_with(examples=count) for count in laboratory.domain.counts})]
-    if laboratory.domain.draws:
-        tables.append(_study(laboratory, seeds, "draws, one example", {n: key_with(examples=1, draws=n) for n in laboratory.domain.draws}))
-    return pd.concat(tables)
+    settings: dict[object, Callable[[Design], bytes]] = {str(n): key_with(examples=n) for n in laboratory.domain.counts}
+    settings |= {f"1, {n} draws": key_with(examples=1, draws=n) for n in laboratory.domain.draws}
+    return _study(laboratory, seeds, "examples", settings)
 
 
 @dataclass
