@@ -51,7 +51,7 @@ class MemorySystemConfig(ControllerConfig):
 
     Memory: str = "DDR4-2400"
     AddressOrder: str = "RowBankColumn"
-    BankGroupBits: str = "WithBank"
+    BankGroupBits: str = "AboveBank"
     RankBits: str = "High"
     ChannelBits: str = "High"
     BankXor: str = "None"

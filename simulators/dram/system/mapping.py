@@ -1,9 +1,9 @@
 """Address mappings: which bits of an address choose channel, rank, bank group, bank and row.
 
-From the top: channel and rank (if `High`), then row, bank and column in the order that the mapping names, with the bank group beside
-the bank and the rank above it (if `WithBank`), then rank, channel and bank group (if `Low`), and the bytes of a line of 64 bytes at the
-bottom. What is lower changes more often along a stream of addresses. `BankXor` adds the lowest bits of the row, without carry, to those of
-bank group and bank, so that rows of one bank that are used in turn lie in different banks.
+From the top: channel and rank (if `High`), then row, bank and column in the order that the mapping names, with the bank group above or
+below the bank and the rank above both (if `WithBank`), then rank, channel and bank group (if `Low`), and the bytes of a line of 64 bytes at
+the bottom. What is lower changes more often along a stream of addresses. `BankXor` adds the lowest bits of the row, without carry, to those
+of bank group and bank, so that rows of one bank that are used in turn lie in different banks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["MAPPING_CHOICES", "AddressMapping", "Coordinates"]
 
 MAPPING_CHOICES: dict[str, tuple[str, ...]] = {
     "AddressOrder": ("RowBankColumn", "RowColumnBank", "BankRowColumn"),
-    "BankGroupBits": ("WithBank", "Low"),
+    "BankGroupBits": ("AboveBank", "BelowBank", "Low"),
     "RankBits": ("High", "WithBank", "Low"),
     "ChannelBits": ("High", "Low"),
     "BankXor": ("None", "Row"),
@@ -49,7 +49,7 @@ class AddressMapping:
     """A mapping; see the module for what the choices mean."""
 
     AddressOrder: str = "RowBankColumn"
-    BankGroupBits: str = "WithBank"
+    BankGroupBits: str = "AboveBank"
     RankBits: str = "High"
     ChannelBits: str = "High"
     BankXor: str = "None"
@@ -104,12 +104,12 @@ class AddressMapping:
             if choice == "Low":
                 yield name
         for name in reversed(_ORDERS[self.AddressOrder]):
-            yield name
-            if name == "bank":
-                if self.BankGroupBits == "WithBank":
-                    yield "bank_group"
-                if self.RankBits == "WithBank":
-                    yield "rank"
+            if name != "bank":
+                yield name
+                continue
+            yield from {"AboveBank": ("bank", "bank_group"), "BelowBank": ("bank_group", "bank"), "Low": ("bank",)}[self.BankGroupBits]
+            if self.RankBits == "WithBank":
+                yield "rank"
         for name, choice in (("rank", self.RankBits), ("channel", self.ChannelBits)):
             if choice == "High":
                 yield name

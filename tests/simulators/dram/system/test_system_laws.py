@@ -20,7 +20,9 @@ from designgym.simulators.dram.workloads import generate
 
 SEEDS = st.integers(0, 2**32)
 law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-Traces, Configs, Systems = Callable[..., Trace], Callable[..., ControllerConfig], Callable[..., MemorySystemConfig]
+Traces = Callable[..., Trace]
+Configs = Callable[..., ControllerConfig]
+Systems = Callable[..., MemorySystemConfig]
 
 
 @law
@@ -30,7 +32,7 @@ def test_ddr3_is_the_dram_controller_to_the_clock(seed: int, random_trace: Trace
     rng = np.random.default_rng(seed)
     trace, config = random_trace(rng), random_config(rng)
     theirs = simulate(config, trace, record_commands=True)
-    ours = simulate_system(MemorySystemConfig(**config.to_dict(), Memory="DDR3-1600"), trace, record_commands=True)  # type: ignore[arg-type]
+    ours = simulate_system(MemorySystemConfig.from_mapping({**config.to_dict(), "Memory": "DDR3-1600"}), trace, record_commands=True)
     assert theirs.commands is not None and ours.commands is not None and theirs.requests is not None and ours.requests is not None
     for name in ("tick", "command", "row", "request"):
         assert np.array_equal(theirs.commands[name], ours.commands[0][name]), name

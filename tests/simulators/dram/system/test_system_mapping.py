@@ -48,6 +48,9 @@ def field_of(mapping: AddressMapping, address: int, memory: str = "DDR4-2400") -
 
 def test_what_is_low_changes_with_the_next_line() -> None:
     assert field_of(AddressMapping(BankGroupBits="Low"), 64) == (0, 0, 1, 0)
+    assert field_of(AddressMapping(BankGroupBits="BelowBank"), 8 << 10) == (0, 0, 1, 0)
+    assert field_of(AddressMapping(), 8 << 10) == (0, 0, 0, 0)
+    assert field_of(AddressMapping(), 32 << 10) == (0, 0, 1, 0)
     assert field_of(AddressMapping(RankBits="Low"), 64) == (0, 1, 0, 0)
     assert field_of(AddressMapping(ChannelBits="Low"), 64, "HBM2") == (1, 0, 0, 0)
     assert field_of(AddressMapping(), 64) == (0, 0, 0, 0)

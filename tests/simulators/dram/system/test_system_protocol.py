@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from designgym.simulators.dram.protocol_rules import Violation
 from designgym.simulators.dram.system.config import MemorySystemConfig
 from designgym.simulators.dram.system.simulate import simulate_system
-from designgym.simulators.dram.system.standard import STANDARDS, standard
+from designgym.simulators.dram.system.standard import STANDARDS, Timings, standard
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import CATALOGUE, generate
 
@@ -81,7 +81,7 @@ def test_a_simulation_that_is_one_clock_too_fast_is_caught(memory: str, timing: 
     bank = true.bank_refresh != "none" and timing != "rp_ab"
     base = MemorySystemConfig(
         Memory=memory, Scheduler="FrFcfs", RefreshPolicy="Bank" if bank else "AllBank", RefreshMaxPostponed=1, RefreshMaxPulledin=4,
-        Arbiter="Fifo", MaxActiveTransactions=64, BankGroupBits="WithBank", RankBits="WithBank",
+        Arbiter="Fifo", MaxActiveTransactions=64, BankGroupBits="AboveBank", RankBits="WithBank",
     )  # fmt: skip
     others = (
         replace(base, PagePolicy="ClosedAdaptive", BankGroupBits="Low"),
@@ -97,11 +97,11 @@ def test_a_simulation_that_is_one_clock_too_fast_is_caught(memory: str, timing: 
     assert found <= rules | {"data-bus"}
 
 
-def _one_less(timings: object, name: str) -> object:
+def _one_less(timings: Timings, name: str) -> Timings:
     shorter = {name: getattr(timings, name) - 1}
     if name in ("ras", "rp"):
-        shorter["rc"] = timings.rc  # type: ignore[attr-defined]  # which is not meant
-    return replace(timings, **shorter)  # type: ignore[type-var]
+        shorter["rc"] = timings.rc  # which is not meant
+    return replace(timings, **shorter)
 
 
 @pytest.mark.parametrize(("memory", "cycles", "rule"), [("LPDDR4-3200", "act", "command-bus"), ("DDR5-4800", "rd", "command-bus")])
