@@ -25,28 +25,31 @@ _SPEEDS = {
 def farsi_design(batch: SocBatch, number: int, workload: SocWorkload, figures: BlockFigures) -> dict[str, Any]:
     """Return a system of a batch as `farsi_soc` reads it, tasks in file order.
 
+    PEs and memories that no task uses are left out, as in our own models: in FARSI, what is connected keeps a bus from being removed.
+
     Args:
         batch: Of one of the spaces.
         number: Of the system in it.
         workload: What it runs.
         figures: Of the workload's blocks.
     """
-    pes, memories, buses, links = (int(count) for count in batch.counts[number])
     names = workload.graph.names
     task_pe, task_memory = batch.task_pe[number].tolist(), batch.task_memory[number].tolist()
+    pes, memories = sorted(set(task_pe)), sorted(set(task_memory))
+    buses, links = int(batch.counts[number, 2]), int(batch.counts[number, 3])
     kinds = {"sram": "L", "dram": "G"}
     return {
-        "pes": [_pe(batch, number, p, task_pe, workload, figures) for p in range(pes)],
+        "pes": [_pe(batch, number, p, task_pe, workload, figures) for p in pes],
         "mems": [
             "{}MEM_{}_{}_mem".format(kinds[MEMORY_KINDS[batch.memory_kind[number, m]]], *_SPEEDS[float(batch.memory_rate[number, m])])
-            for m in range(memories)
+            for m in memories
         ],
         "buses": ["LMEM_ic_{}_{}_ic".format(*_SPEEDS[float(batch.bus_rate[number, s])]) for s in range(buses)],
-        "pe_to_bus": batch.pe_bus[number, :pes].tolist(),
-        "mem_to_bus": batch.memory_bus[number, :memories].tolist(),
+        "pe_to_bus": batch.pe_bus[number, pes].tolist(),
+        "mem_to_bus": batch.memory_bus[number, memories].tolist(),
         "bus_links": batch.links[number, :links].tolist(),
-        "task_to_pe": dict(zip(names, task_pe, strict=True)),
-        "task_to_mem": dict(zip(names, task_memory, strict=True)),
+        "task_to_pe": {name: pes.index(pe) for name, pe in zip(names, task_pe, strict=True)},
+        "task_to_mem": {name: memories.index(memory) for name, memory in zip(names, task_memory, strict=True)},
     }
 
 

@@ -12,7 +12,8 @@ from designgym import gymnasium_plugin
 from designgym.envs import BUILT_IN
 from designgym.envs.design_env import make_env
 
-MAKE = "env = gymnasium.make('designgym/DramController-v0'); env.reset(); env.step(env.action_space.sample()); print('made', env.spec.id)"
+# the latest version: of an older one Gymnasium says that it is out of date
+MAKE = "env = gymnasium.make('designgym/DramController-v1'); env.reset(); env.step(env.action_space.sample()); print('made', env.spec.id)"
 STARTUP_LINE = Path(sysconfig.get_path("purelib")) / "designgym-gymnasium.pth"
 
 
@@ -28,11 +29,11 @@ def run(code: str) -> str:
 
 @pytest.mark.parametrize("imports", ["import designgym, gymnasium", "import gymnasium, designgym", "import gymnasium, designgym.envs"])
 def test_in_any_order(imports: str) -> None:
-    assert "made designgym/DramController-v0" in run(f"{imports}; {MAKE}")
+    assert "made designgym/DramController-v1" in run(f"{imports}; {MAKE}")
 
 
 def test_with_gymnasiums_module_prefix() -> None:
-    code = "import gymnasium; print(gymnasium.make('designgym:designgym/DramController-v0').unwrapped.form)"
+    code = "import gymnasium; print(gymnasium.make('designgym:designgym/DramController-v1').unwrapped.form)"
     assert run(code) == "design\n"
 
 

@@ -171,6 +171,8 @@ def test_systems_in_farsis_names_are_the_same_systems(workload: str, space: str,
     ours = SocSimulator(model="as_farsi", **options)
 
     def simulated(_: FarsiCheckout, soc: dict[str, Any], of: Any) -> dict[str, float]:
+        for blocks, users in (("pes", "task_to_pe"), ("mems", "task_to_mem")):  # FARSI would keep buses for blocks that nothing uses
+            assert set(soc[users].values()) == set(range(len(soc[blocks])))
         run = simulate(farsi_soc(json.dumps(soc), of), of, model="as_farsi")
         figures = (run.latency_s * 1e3, run.power_w * 1e3, run.area_m2 * 1e6, run.energy_j * 1e3, run.cost)
         return dict(zip(("latency_ms", "power_mw", "area_mm2", "energy_mj", "cost"), figures, strict=True))
