@@ -30,6 +30,12 @@ from designgym.simulators.dram.dramsys_binary import DramSysBinary
 from designgym.simulators.dram.event_heap import advance, clear_heap, set_alarm
 from designgym.simulators.dram.kernel import run
 from designgym.simulators.dram.simulate import default_memory, simulate, simulate_batch
+from designgym.simulators.dram.system.config import MemorySystemConfig
+from designgym.simulators.dram.system.kernel import run_channel
+from designgym.simulators.dram.system.simulate import simulate_systems
+from designgym.simulators.dram.system.space import system_space
+from designgym.simulators.dram.system.standard import STANDARDS, standard
+from designgym.simulators.dram.system.workspace import ChannelWorkspace, split_trace
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import find_workload, generate
 from designgym.simulators.dram.workspace import Workspace, decode_trace
@@ -182,6 +188,37 @@ def dramsys_table(all_traces: Sequence[Trace], configs: Sequence[ControllerConfi
     return pd.DataFrame.from_dict(rows, orient="index", columns=["DRAMSys, M requests/s", "this, M requests/s", "this is faster by"])
 
 
+def random_systems(memory: str, n: int) -> list[MemorySystemConfig]:
+    """Return random designs of `designgym/DramController-v1` with one memory."""
+    space = system_space()
+    designs = (space.validate(design.replace(Memory=memory)) for design in space.sample(np.random.default_rng(4), 20 * n))
+    return [MemorySystemConfig.from_mapping(design) for design in designs if not space.violations(design)][:n]
+
+
+def system_seconds(config: MemorySystemConfig, trace: Trace) -> float:
+    """Return the CPU time of the compiled simulation of all channels alone."""
+    memory = standard(config.Memory)
+    spaces = [ChannelWorkspace.allocate(part.bursts, memory) for part in split_trace(trace, memory, config.mapping)]
+
+    def work() -> None:
+        for w in spaces:
+            w.configure(config)
+            run_channel(w.state, w.banks, w.queues, w.groups, w.ranks, w.units, w.heap, w.trace, w.requests, w.record)
+
+    return cpu_seconds(work)
+
+
+def standards_table(all_traces: Sequence[Trace], designs: int) -> pd.DataFrame:
+    """Return million requests (lines of 64 bytes) per second by memory and trace, and the milliseconds of a design with its results."""
+    rows = {}
+    for memory in STANDARDS:
+        configs = random_systems(memory, designs)
+        rates = [len(trace) * len(configs) / sum(system_seconds(c, trace) for c in configs) / 1e6 for trace in all_traces]
+        whole = cpu_seconds(lambda configs=configs: [simulate_systems(configs, trace) for trace in all_traces])  # type: ignore[misc]
+        rows[memory] = [*rates, 1e3 * whole / len(configs) / len(all_traces)]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*(trace.name for trace in all_traces), "ms/design, with results"])
+
+
 def compile_seconds() -> tuple[float, float]:
     """Return the CPU seconds of the first simulation of a process: with compiling, and reading compiled code from disk."""
     code = (
@@ -211,6 +248,10 @@ def main() -> None:
     simulate(ControllerConfig(), all_traces[0])  # compiles, or reads the compiled code
     table = class_table(all_traces, options.designs)
     show("Million requests per second of CPU time, the simulation alone", table)
+    table = standards_table(all_traces, options.designs)
+    show(
+        f"Memory systems: million requests per second of CPU time by memory, {options.designs} random designs, the simulation alone", table
+    )
     configs = random_configs(np.random.default_rng(2), 60)
     show("60 random designs, the simulation alone", bound_table(all_traces, configs))
     if DramSysBinary().installed()[0]:
