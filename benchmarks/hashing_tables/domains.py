@@ -149,13 +149,13 @@ _PROGRAMS = Domain(
 DOMAINS: dict[str, Domain] = {
     "programs": _PROGRAMS,
     "cells": Domain(
-        _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, seeds=20, study_seeds=4, population=25, tournament=5, counts=(1, 2, 3, 5, 10),
-        draws=(2, 4), study_proposals=100, study_fidelity=0.125, noises=(0.02,), paid=45, drawn=0, brief=150,
+        _CELLS, _IMAGES, "validation_accuracy", (0.96, 0.97), 300, cell_answer, seeds=20, study_seeds=4, population=25,
+        tournament=5, counts=(1, 2, 3, 5, 10), draws=(2, 4), study_proposals=100,
+        study_fidelity=0.125, noises=(0.02,), paid=45, drawn=0, brief=150,
     ),
     "expressions": Domain(
         "designgym/SymbolicRegression-v0", f"feynman-{FORMULA}", "accuracy", (0.7, 0.99), 8000, expression_answer, seeds=12, study_seeds=10,
-        mantissa_bits=36,
-        examples=48, counts=(1, 2, 3, 5, 10, 20, 48), options={"complexity": False},
+        mantissa_bits=36, examples=48, counts=(1, 2, 3, 5, 10, 20, 48), options={"complexity": False},
         study_proposals=500, noises=(0.05,), paid=300,
     ),
 }  # fmt: skip
