@@ -22,6 +22,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramController-v1": "designgym.envs.dram_controller_v1",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
+    "designgym/DramControllerRamulator2-v1": "designgym.envs.dram_controller_v1",
     "designgym/EyerissAccelerator-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/EyerissAcceleratorTimeloop-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",

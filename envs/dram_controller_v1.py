@@ -1,11 +1,19 @@
-"""The memory system environment ``designgym/DramController-v1``: v0's ten parameters, the memory, its address mapping and power-down."""
+"""Memory systems: ``designgym/DramController-v1`` on our own simulator, ``DramControllerRamulator2-v1`` on the user's Ramulator 2.
+
+v1 has v0's ten parameters and adds the memory, its address mapping, write draining and power-down; Ramulator has a part of that.
+"""
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from designgym.core.errors import InputError, shorten
-from designgym.core.objectives import Objective, minimize, pareto
+from designgym.core.objectives import Objective, maximize, minimize, pareto
+from designgym.core.protocols import Simulator
 from designgym.core.registry import register
 from designgym.envs.dram_controller import DramWorkloads
+from designgym.simulators.dram.system.ramulator2 import Ramulator2
 from designgym.simulators.dram.system.simulator import MemorySystem
 
 REFERENCE = {"total_time_ns": 2_000_000.0, "energy_pj": 2_000_000_000.0}
@@ -23,13 +31,34 @@ OBJECTIVES: dict[str, Objective] = {
 
 def make_system(*, allow_no_refresh: bool = False, threads: int = 1) -> MemorySystem:
     """Return the simulator; the options are those of the environment."""
-    for option, value, kind, words in (
-        ("allow_no_refresh", allow_no_refresh, bool, "true or false"),
-        ("threads", threads, int, "a whole number"),
-    ):
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise InputError(f"option {option} must be {words}, got {shorten(value)}")
+    _require("allow_no_refresh", allow_no_refresh, bool, "true or false")
+    _require("threads", threads, int, "a whole number")
     return MemorySystem(allow_no_refresh=allow_no_refresh, threads=threads)
+
+
+def make_ramulator2(
+    *, path: str | os.PathLike[str] | None = None, python: str | os.PathLike[str] | None = None, timeout_s: float = 300.0
+) -> Simulator:
+    """Return the adapter of the user's Ramulator 2; the options are those of the environment."""
+    _require("path", path, str | os.PathLike | None, "the path of a folder")
+    _require("python", python, str | os.PathLike | None, "the path of a program")
+    _require("timeout_s", timeout_s, int | float, "a number of seconds")
+    simulator = Ramulator2(path, python=python, timeout_s=timeout_s)
+    return simulator  # pyright: ignore[reportReturnType]  # its version is a cached property
+
+
+class SaturatingWorkloads(DramWorkloads):
+    """The generated traces without pauses, which are all that Ramulator's trace format can express; others are found by name."""
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return ["stream-like", "random-like", "cloud-like", "strided", "mixed"]
+
+
+def _require(option: str, value: object, kind: Any, words: str) -> None:
+    """Refuse an option's value of another kind: options come from the command line and from files."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"option {option} must be {words}, got {shorten(value)}")
 
 
 register(
@@ -44,4 +73,24 @@ register(
         "threads": "designs of a batch that are simulated at a time; default 1",
     },
     functional="off",  # as for v0: a probe would recognise next to nothing that the canonical key does not
+)
+
+register(
+    "designgym/DramControllerRamulator2-v1",
+    make_ramulator2,
+    workloads=SaturatingWorkloads(),
+    objectives={
+        "low_time": minimize("total_time_ns"),
+        "low_latency": minimize("latency_from_accept_avg_ns"),
+        "high_bandwidth": maximize("bandwidth_gbps"),
+    },
+    default_workload="mixed",
+    description="DDR3, DDR4 and DDR5 memory systems on the user's Ramulator 2.1: the part of DramController-v1 that it has",
+    installed=lambda: Ramulator2().installed(),
+    options={
+        "path": "folder of a built Ramulator 2.1; default: the environment variable DESIGNGYM_RAMULATOR2",
+        "python": "the Python that it was built for; default: the one that runs this",
+        "timeout_s": "seconds after which a run is stopped; default 300",
+    },
+    functional="off",
 )
