@@ -84,7 +84,7 @@ class FarsiCheckout(SocSimulator):
         self.path = Path(os.path.expanduser(given)).absolute() if given else None
         super().__init__(space=space, model="as_farsi", load_order=load_order, tasks=tasks)
         self._project = _project_of(self.path)
-        self.version += f"+{cacti}+{_digest(self._project)}"  # so that different results are never mixed
+        self.version = f"{self.version}+{cacti}+{_digest(self._project)}"  # so that different results are never mixed
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the checkout is there, and its path or how to get it."""

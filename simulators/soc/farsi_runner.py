@@ -124,7 +124,7 @@ def simulated(workload: str, soc: dict[str, Any]) -> tuple[Any, Any]:
     from design_utils.components.hardware import HardwareGraph  # type: ignore[import-not-found]
     from design_utils.design import ExDesignPoint  # type: ignore[import-not-found]
     from specs.database_input import database_input_class  # type: ignore[import-not-found]
-    from top.main_FARSI import set_up_FARSI_with_arch_gym
+    from top.main_FARSI import set_up_FARSI_with_arch_gym  # pyright: ignore[reportMissingImports]
 
     exact = {"latency": 1, "energy": 1, "area": 1, "one_over_area": 1}
     sampling = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -83,7 +83,7 @@ class ScaleSim:
         self.python = PACKAGE.python(python)
         self.space = scalesim_space(bandwidths=interface == "given")
 
-    @cached_property
+    @property
     def version(self) -> str:
         """Name SCALE-Sim's version when first asked; what the interface is like, the space says."""
         return f"1+{PACKAGE.version(self.python)}"

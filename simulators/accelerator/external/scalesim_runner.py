@@ -79,7 +79,7 @@ def figures(folder: Path, repeated: int) -> dict[str, float]:
 
 def main() -> None:
     """Run the job."""
-    from scalesim.scale_sim import scalesim
+    from scalesim.scale_sim import scalesim  # pyright: ignore[reportMissingImports]
 
     job = json.loads(Path("job.json").read_text(encoding="utf-8"))
     interface = "USER" if "ifmap_words_per_cycle" in job["design"] else "CALC"

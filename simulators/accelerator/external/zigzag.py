@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -84,7 +84,7 @@ class ZigZag:
         self.python = PACKAGE.python(python)
         self.space = zigzag_space()
 
-    @cached_property
+    @property
     def version(self) -> str:
         """Name ZigZag's version when first asked, and the options that results depend on."""
         options = blake3(repr((self._goal, self._lpf_limit)).encode()).hexdigest(4)

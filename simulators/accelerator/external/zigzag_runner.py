@@ -96,7 +96,7 @@ def _whole(number: float) -> int:
 def main() -> None:
     """Run the job."""
     import yaml
-    from zigzag.api import get_hardware_performance_zigzag
+    from zigzag.api import get_hardware_performance_zigzag  # pyright: ignore[reportMissingImports]
 
     job = json.loads(Path("job.json").read_text(encoding="utf-8"))
     inputs = files("zigzag") / "inputs"

@@ -83,7 +83,7 @@ class TimeloopModel(EyerissAccelerator):
         self.path = Path(os.path.expanduser(given)).absolute() if given else None
         program = self.path.read_bytes() if self.path is not None and self.path.is_file() else None
         # the executable by its content, so that different results are never mixed
-        self.version += f"+{'missing' if program is None else blake3(program).hexdigest(8)}"
+        self.version = f"{self.version}+{'missing' if program is None else blake3(program).hexdigest(8)}"
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the executable is there, and its path or how to get it."""

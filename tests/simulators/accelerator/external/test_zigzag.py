@@ -64,7 +64,7 @@ def test_what_zigzag_gets(tmp_path: Path) -> None:
 def test_an_accelerator_as_it_comes_is_left_alone() -> None:
     memory = {"size": 8, "r_cost": 1.0, "w_cost": 2.0, "served_dimensions": ["D2"], "ports": [{"bandwidth_min": 8, "bandwidth_max": 8}]}
     accelerator = {"memories": {"r": memory}, "operational_array": {"dimensions": ["D1", "D2"], "sizes": [3, 5]}}
-    same = dict.fromkeys(("rows", "columns", "register", "buffer", "buffer_bandwidth", "dram_bandwidth"), 1.0)
+    same: dict[str, float] = dict.fromkeys(("rows", "columns", "register", "buffer", "buffer_bandwidth", "dram_bandwidth"), 1.0)
     before = json.dumps(accelerator)
     assert json.dumps(scaled(accelerator, same)) == before and bits_on_chip(accelerator) == 3 * 8
 
