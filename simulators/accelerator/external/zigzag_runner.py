@@ -119,7 +119,8 @@ def main() -> None:
         except Exception as error:
             if type(error).__name__ not in REFUSALS:
                 raise
-            words = f"layer {layer['name']!r} has no mapping on it: {type(error).__name__}: {error}"
+            why = "a memory is too small for it, or smaller than all those inside of it together"
+            words = f"layer {layer['name']!r} has no mapping on it ({type(error).__name__}): {why}"
             Path("result.json").write_text(json.dumps({"refused": words}), encoding="utf-8")
             return
         energy_pj, cycles, evaluated = answer
