@@ -1,4 +1,4 @@
-"""Convolutional networks as tables of layers: from the papers, for one image of 224 x 224 pixels (AlexNet: 227 x 227), without batch."""
+"""Networks as tables of layers, from the papers, without batch: for an image of 224 x 224 pixels (AlexNet: 227 x 227) or a sequence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from designgym.core.errors import UnknownNameError
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.network import Network
-from designgym.simulators.accelerator.networks import alexnet, mobilenet_v2, resnet, vgg16
+from designgym.simulators.accelerator.networks import alexnet, mobilenet_v2, resnet, transformer, vgg16
 
 __all__ = ["NETWORKS", "layer", "merged", "network"]
 
@@ -17,6 +17,9 @@ NETWORKS: dict[str, Callable[[], Iterable[Layer]]] = {
     "resnet18": resnet.layers_18,
     "resnet50": resnet.layers_50,
     "mobilenetv2": mobilenet_v2.layers,
+    "bert_base": transformer.bert_base,
+    "llama7b_prefill": transformer.llama_7b_prefill,
+    "llama7b_decode": transformer.llama_7b_decode,
 }
 """The layers of each network that is built in, in order of execution."""
 

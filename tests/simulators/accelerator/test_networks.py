@@ -11,6 +11,8 @@ from designgym.simulators.accelerator.networks import NETWORKS, layer, network
 KNOWN = {
     "alexnet": (724.4, 60.95), "vgg16": (15_470.3, 138.34), "resnet18": (1_814.1, 11.68), "resnet50": (3_858.0, 25.50),
     "mobilenetv2": (300.8, 3.470),
+    # a block each: 128 x (4 x 768^2 + 2 x 768 x 3072) and 2 x 128^2 x 768; what attention multiplies by stands for weights too
+    "bert_base": (931.1, 7.275), "llama7b_prefill": (105_763.6, 206.57), "llama7b_decode": (206.57, 206.57),
 }  # fmt: skip
 
 
