@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from designgym.envs.evaluators import make_evaluator as make_evaluator
 
 BUILT_IN: dict[str, str] = {
+    "designgym/AcceleratorCodesign-v0": "designgym.envs.accelerator_codesign",
     "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramController-v1": "designgym.envs.dram_controller_v1",

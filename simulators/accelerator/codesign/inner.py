@@ -15,12 +15,13 @@ from designgym.simulators.accelerator.codesign.machine import Machine
 from designgym.simulators.accelerator.codesign.space import EYERISS, MACHINE_PARAMETERS
 from designgym.simulators.accelerator.codesign.traffic import Prices
 from designgym.simulators.accelerator.layer import Layer
-from designgym.simulators.accelerator.loopnest.energy import EnergyTable
+from designgym.simulators.accelerator.loopnest.energy import CactiEnergies, TimeloopEnergies
 from designgym.simulators.accelerator.loopnest.mapping import LoopMapping
 
 __all__ = ["Chosen", "InnerMapper", "Scope"]
 
 Scope = Literal["kind", "machine"]
+Table = CactiEnergies | TimeloopEnergies
 
 PROBLEMS = 200_000  # remembered, some hundred bytes each
 LIBRARIES = 400  # kept, about two megabytes each
@@ -76,7 +77,7 @@ class InnerMapper:
         InputError: For an unknown goal, or numbers that cannot be.
     """
 
-    def __init__(self, goal: Goal, *, evaluations: int, seed: int, table: EnergyTable, scope: Scope = "kind") -> None:
+    def __init__(self, goal: Goal, *, evaluations: int, seed: int, table: Table, scope: Scope = "kind") -> None:
         if goal not in get_args(Goal):
             raise InputError(f"mapper_goal must be one of {', '.join(get_args(Goal))}, got {shorten(goal)}")
         for name, value, least in (("mapper_evaluations", evaluations, 1), ("mapper_seed", seed, 0)):
@@ -93,7 +94,8 @@ class InnerMapper:
         """Return the mappings of a layer for machines of this kind."""
         fixed = ("dataflow", "weights_in_glb") if self.scope == "kind" else (n for n in MACHINE_PARAMETERS if n not in BANDWIDTHS)
         kind = Machine.of({**EYERISS, **{name: getattr(machine, name) for name in fixed}})
-        return _library(replace(layer, name=""), kind, self.scope == "kind", self.goal, evaluations, self.seed, self.table)
+        of_layer = replace(layer, name="")
+        return _library(of_layer, kind, self.scope == "kind", self.goal, evaluations, self.seed, self.table)
 
     def choose(self, layer: Layer, machine: Machine, evaluations: int | None = None) -> Chosen:
         """Return the best mapping of a layer on a machine; ``evaluations``, if it should not be the usual number, is the library's."""
@@ -130,5 +132,5 @@ class InnerMapper:
 
 
 @functools.lru_cache(maxsize=LIBRARIES)  # of the process: simulators share them, and travel without them
-def _library(layer: Layer, kind: Machine, sizes: bool, goal: Goal, evaluations: int, seed: int, table: EnergyTable) -> Library:
+def _library(layer: Layer, kind: Machine, sizes: bool, goal: Goal, evaluations: int, seed: int, table: Table) -> Library:
     return Library(layer, kind, goal=goal, evaluations=evaluations, seed=seed, table=table, sizes=sizes)

@@ -13,14 +13,14 @@ from designgym.core.errors import InputError, shorten
 from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
-from designgym.simulators.accelerator.codesign.inner import Chosen, InnerMapper, Scope
+from designgym.simulators.accelerator.codesign.inner import Chosen, InnerMapper, Scope, Table
 from designgym.simulators.accelerator.codesign.library import Goal
 from designgym.simulators.accelerator.codesign.machine import Machine
 from designgym.simulators.accelerator.codesign.outer import OuterMapper
 from designgym.simulators.accelerator.codesign.space import codesign_space
 from designgym.simulators.accelerator.codesign.workloads import find_network
 from designgym.simulators.accelerator.layer import Layer
-from designgym.simulators.accelerator.loopnest.energy import AREA_NODE_NM, CactiEnergies, EnergyTable, TimeloopEnergies
+from designgym.simulators.accelerator.loopnest.energy import AREA_NODE_NM, CactiEnergies, TimeloopEnergies
 from designgym.simulators.accelerator.network import Network
 
 __all__ = ["METRICS", "AcceleratorCodesign"]
@@ -37,7 +37,7 @@ METRICS = (
     metric("glb_words", goal="min", doc="words read from and written to the global buffer"),
 )
 
-_USUAL = ("edp", 8000, 0, "kind", "cacti", AREA_NODE_NM, 1.0, "inner")
+_USUAL = ("edp", 4000, 0, "kind", "cacti", AREA_NODE_NM, 1.0, "inner")
 
 
 class AcceleratorCodesign:
@@ -67,7 +67,7 @@ class AcceleratorCodesign:
     resources = Resources(cpus=1.0)
 
     def __init__(
-        self, *, mapper_goal: Goal = "edp", mapper_evaluations: int = 8000, mapper_seed: int = 0, mapper_scope: Scope = "kind",
+        self, *, mapper_goal: Goal = "edp", mapper_evaluations: int = 4000, mapper_seed: int = 0, mapper_scope: Scope = "kind",
         energies: Literal["cacti", "timeloop"] = "cacti", node_nm: float = AREA_NODE_NM, clock_ghz: float = 1.0,
         mapping: Literal["inner", "outer"] = "inner", network: str | None = None,
     ) -> None:  # fmt: skip
@@ -80,7 +80,7 @@ class AcceleratorCodesign:
         if isinstance(clock_ghz, bool) or not isinstance(clock_ghz, int | float) or not 0 < clock_ghz <= 100:
             raise InputError(f"clock_ghz must be a number above 0 and at most 100, got {shorten(clock_ghz)}")
         cacti = CactiEnergies(node_nm)  # refuses a node out of range
-        table: EnergyTable = cacti if energies == "cacti" else TimeloopEnergies()
+        table: Table = cacti if energies == "cacti" else TimeloopEnergies()
         self.mapper = InnerMapper(mapper_goal, evaluations=mapper_evaluations, seed=mapper_seed, table=table, scope=mapper_scope)
         self._node_nm, self._clock_ghz = float(node_nm), float(clock_ghz)
         self._outer = OuterMapper(find_network(network), table) if network is not None else None

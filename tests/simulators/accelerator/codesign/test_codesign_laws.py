@@ -137,7 +137,7 @@ def test_costs_are_those_of_the_loop_nest_model(machine: Machine, layer: Layer, 
     costs = evaluate(space.batch(library._genotypes[which]), hardware)
     assert np.allclose(found.cycles(machine), costs.cycles, rtol=0, atol=1)
     prices = Prices.of(machine, TimeloopEnergies())
-    of_element = [price for price in prices.access_pj[:3] if price][0]
+    of_element = next(price for price in prices.access_pj[:3] if price)
     without = replace(hardware, access_pj=np.array([[of_element], [prices.access_pj[3]], [prices.access_pj[4]]]))
     expected = evaluate(space.batch(library._genotypes[which]), without).energy_pj
     network = found.delivered * 2 * prices.mac_pj
