@@ -6,6 +6,7 @@ v1 has v0's ten parameters and adds the memory, its address mapping, write drain
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from designgym.core.errors import InputError, shorten
@@ -15,6 +16,7 @@ from designgym.core.registry import register
 from designgym.envs.dram_controller import DramWorkloads
 from designgym.simulators.dram.system.ramulator2 import Ramulator2
 from designgym.simulators.dram.system.simulator import MemorySystem
+from designgym.simulators.dram.system.standard import STANDARDS
 
 REFERENCE = {"total_time_ns": 2_000_000.0, "energy_pj": 2_000_000_000.0}
 """Reference point of the Pareto objective: worse than any design on any generated workload of 10,000 requests."""
@@ -29,11 +31,14 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def make_system(*, allow_no_refresh: bool = False, threads: int = 1) -> MemorySystem:
+def make_system(*, memory: str | Sequence[str] = STANDARDS, allow_no_refresh: bool = False, threads: int = 1) -> MemorySystem:
     """Return the simulator; the options are those of the environment."""
+    memories = [name.strip() for name in memory.split(",")] if isinstance(memory, str) else memory
+    if not isinstance(memories, Sequence) or not all(isinstance(name, str) for name in memories):
+        raise InputError(f"option memory must be the name of a memory, or several, got {shorten(memory)}")
     _require("allow_no_refresh", allow_no_refresh, bool, "true or false")
     _require("threads", threads, int, "a whole number")
-    return MemorySystem(allow_no_refresh=allow_no_refresh, threads=threads)
+    return MemorySystem(memories=tuple(memories), allow_no_refresh=allow_no_refresh, threads=threads)
 
 
 def make_ramulator2(
@@ -69,6 +74,7 @@ register(
     default_workload="mixed",
     description="Memory systems from DDR3 to HBM2: controller, memory standard, address mapping, write draining, refresh and power-down",
     options={
+        "memory": f"memories to choose from, separated by commas; default all: {', '.join(STANDARDS)}",
         "allow_no_refresh": "true: designs that never refresh are legal (real DRAM would lose its data); default false",
         "threads": "designs of a batch that are simulated at a time; default 1",
     },

@@ -60,6 +60,10 @@ def test_objectives_and_options() -> None:
     for name in ("energy_delay", "low_time", "low_energy", "pareto"):
         scores = [spec.objective(name).score(result) for result in results]
         assert scores[0] > scores[1], name
+    for memory in ("DDR5-4800, HBM2", ["DDR5-4800", "HBM2"]):
+        assert list(spec.simulator(memory=memory).space.parameters["Memory"].values()) == ["DDR5-4800", "HBM2"]  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="option memory must be the name"):
+        spec.simulator(memory=3)
     with pytest.raises(InputError, match="threads must be a whole number"):
         spec.simulator(threads="two")
     env = gymnasium.make(ID, form="sequential")

@@ -48,21 +48,22 @@ class MemorySystem:
     metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = True
 
-    def __init__(self, *, allow_no_refresh: bool = False, threads: int = 1) -> None:
+    def __init__(self, *, memories: Sequence[str] = STANDARDS, allow_no_refresh: bool = False, threads: int = 1) -> None:
         """Prepare the space.
 
         Args:
+            memories: Names of the memories to choose from.
             allow_no_refresh: Whether designs that never refresh are legal.
             threads: Designs of a batch that are simulated at a time.
 
         Raises:
-            InputError: If `threads` is less than 1.
+            InputError: If `threads` is less than 1, or the memories cannot be used.
         """
         if threads < 1:
             raise InputError(f"threads must be 1 or more, got {threads}")
         # Results depend on the memories' figures: they must not be mistaken for those of others.
         self.version = f"1+{_figures()}"
-        self.space = system_space(allow_no_refresh=allow_no_refresh)
+        self.space = system_space(memories=memories, allow_no_refresh=allow_no_refresh)
         self.threads = threads
         self.resources = Resources(cpus=float(threads))
 

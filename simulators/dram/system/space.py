@@ -6,6 +6,9 @@ that hold for the controller alone; each channel has such a controller, with a b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from designgym.core.errors import InputError
 from designgym.core.parameters import Categorical, Integer, PowerOfTwo
 from designgym.core.rules import Condition, Constraint, Rewrite
 from designgym.core.space import DesignSpace
@@ -64,36 +67,49 @@ _REFRESH_NEEDED = Constraint(
 )
 
 
-def _in(names: list[str]) -> str:
+def _in(names: Sequence[str]) -> str:
     """Return the expression that the memory is one of these."""
     return f"Memory in ({', '.join(repr(name) for name in names)},)"
 
 
-def system_space(*, allow_no_refresh: bool = False) -> DesignSpace:
+def system_space(*, memories: Sequence[str] = STANDARDS, allow_no_refresh: bool = False) -> DesignSpace:
     """Return the space of the controller's ten parameters, memories, address mappings, write draining and power-down.
 
     Args:
+        memories: Names of the memories to choose from. Bits of an address that none of them has keep the first place that they can have.
         allow_no_refresh: Whether designs that never refresh are legal, as they are in ArchGym.
+
+    Raises:
+        InputError: If there are none, or one twice.
+        UnknownNameError: If one does not exist.
     """
-    default = MemorySystemConfig()
-    memories: dict[str, MemoryStandard] = {name: standard(name) for name in STANDARDS}
+    if not memories or len(set(memories)) != len(memories):
+        raise InputError(f"memories must name one or more of {', '.join(STANDARDS)}, each once, but are {list(memories)}")
+    known: dict[str, MemoryStandard] = {name: standard(name) for name in memories}
+    default = MemorySystemConfig(Memory=MemorySystemConfig.Memory if MemorySystemConfig.Memory in known else memories[0])
     several = {
-        what: [name for name, memory in memories.items() if getattr(memory.organisation, what) > 1]
-        for what in ("channels", "ranks", "bank_groups")
+        bits: [name for name, memory in known.items() if getattr(memory.organisation, what) > 1]
+        for bits, what in (("BankGroupBits", "bank_groups"), ("RankBits", "ranks"), ("ChannelBits", "channels"))
     }
-    single_banks = [name for name, memory in memories.items() if memory.bank_refresh != "none"]
-    choices = {name: Categorical(*values, default=getattr(default, name)) for name, values in CHOICES.items()}
+    single_banks = [name for name, memory in known.items() if memory.bank_refresh != "none"]
+    values = CHOICES | {"Memory": tuple(memories)} | {bits: CHOICES[bits][:1] for bits, names in several.items() if not names}
+    if not single_banks:
+        values["RefreshPolicy"] = tuple(policy for policy in CHOICES["RefreshPolicy"] if policy != "Bank")
+    choices = {name: Categorical(*of_name, default=getattr(default, name)) for name, of_name in values.items()}
     constraints = [
-        Constraint(
-            f"RefreshPolicy != 'Bank' or {_in(single_banks)}",
-            f"only {', '.join(single_banks)} refresh banks one by one or some of them: choose RefreshPolicy AllBank",
-        ),
         Constraint(
             "WriteDrain == 'None' or WriteLowWatermark < WriteHighWatermark",
             "writes that are drained from the high watermark on must have a lower one to stop at",
         ),
     ]
-    for name, memory in memories.items():
+    if 0 < len(single_banks) < len(known):
+        constraints.append(
+            Constraint(
+                f"RefreshPolicy != 'Bank' or {_in(single_banks)}",
+                f"only {', '.join(single_banks)} refresh banks one by one or some of them: choose RefreshPolicy AllBank",
+            )
+        )
+    for name, memory in known.items():
         if memory.max_moved_refreshes < _DEFAULT_MOVES:
             most = memory.max_moved_refreshes
             constraints.append(
@@ -129,9 +145,7 @@ def system_space(*, allow_no_refresh: bool = False) -> DesignSpace:
             Condition("MaxActiveTransactions", _QUEUED),
             Condition("RefreshMaxPostponed", "RefreshPolicy != 'NoRefresh'"),
             Condition("RefreshMaxPulledin", "RefreshPolicy != 'NoRefresh'"),
-            Condition("BankGroupBits", _in(several["bank_groups"])),
-            Condition("RankBits", _in(several["ranks"])),
-            Condition("ChannelBits", _in(several["channels"])),
+            *(Condition(bits, _in(names)) for bits, names in several.items() if 0 < len(names) < len(known)),
             Condition("WriteHighWatermark", _DRAINS),
             Condition("WriteLowWatermark", _DRAINS),
             Condition("PowerDownIdle", "PowerDown == 'On'"),

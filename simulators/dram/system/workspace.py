@@ -48,7 +48,7 @@ class ChannelTrace:
     requests: NDArray[np.int64]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def split_trace(trace: Trace, memory: MemoryStandard, mapping: AddressMapping) -> tuple[ChannelTrace, ...]:
     """Split a trace by channel, its requests by burst, and turn arrival times into clocks of the memory (the first not before them).
 

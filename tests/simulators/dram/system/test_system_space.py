@@ -14,6 +14,7 @@ from designgym.simulators.dram.system.config import PARAMETER_NAMES, MemorySyste
 from designgym.simulators.dram.system.simulate import simulate_system
 from designgym.simulators.dram.system.simulator import MemorySystem
 from designgym.simulators.dram.system.space import system_space
+from designgym.simulators.dram.system.standard import STANDARDS
 from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import generate
 
@@ -62,6 +63,26 @@ def test_the_space() -> None:
     assert not SPACE.violations(SPACE.default())
     for traits in (frozenset[str](), frozenset({"read_only"})):
         check_space(SPACE, traits=traits)
+
+
+@pytest.mark.parametrize("memories", [(name,) for name in STANDARDS] + [("LPDDR4-3200", "LPDDR5-6400"), ("DDR3-1600", "DDR4-2400")])
+def test_spaces_of_some_memories(memories: tuple[str, ...]) -> None:
+    space = system_space(memories=memories)
+    check_space(space)
+    assert space.default()["Memory"] == ("DDR4-2400" if "DDR4-2400" in memories else memories[0])
+    rng, trace = np.random.default_rng(1), generate("mixed", requests=60)
+    for design in space.sample(rng, 10):
+        assert design["Memory"] in memories
+        assert simulate_system(MemorySystemConfig.from_mapping(design), trace).status == "finished"
+    check_simulator(MemorySystem(memories=memories), make_workload(trace), samples=4, twins=2)
+
+
+def test_memories_that_cannot_be_used_are_refused() -> None:
+    for memories in ((), ("HBM2", "HBM2")):
+        with pytest.raises(InputError, match="each once"):
+            system_space(memories=memories)
+    with pytest.raises(InputError, match="DDR6"):
+        system_space(memories=("DDR6",))
 
 
 @pytest.mark.parametrize(
