@@ -58,7 +58,7 @@ class EyerissAccelerator:
     """
 
     name = "eyeriss-accelerator"
-    version = "1"
+    version = "2"  # 2: what comes over links fills scratchpads too
     metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = True
     resources = Resources(cpus=1.0)

@@ -102,7 +102,7 @@ def _evaluate(batch: MappingBatch, hardware: HardwareBatch) -> Costs:
     outputs = slice(OUTPUTS, OUTPUTS + 1)
     reads = xp.concat([_rounded(xp, (served + peers)[:, :OUTPUTS]), _rounded(xp, served[:, outputs] + peers[:, outputs] - partial)], axis=1)
     updates = xp.concat([xp.zeros_like(served[:, :OUTPUTS]), _rounded(xp, served[:, outputs])], axis=1)
-    fills = xp.concat([xp.floor(arriving[:, :OUTPUTS]), _rounded(xp, arriving[:, outputs] + peers[:, outputs] - partial)], axis=1)
+    fills = xp.concat([xp.floor((arriving + peers)[:, :OUTPUTS]), _rounded(xp, arriving[:, outputs] + peers[:, outputs] - partial)], axis=1)
     fills[-1] = 0.0 * fills[-1]  # nothing is above the outermost level
     reads, updates, fills = reads * kept, updates * kept, fills * kept
     return _costs(batch, hardware, reads, updates, fills, serial, n)
@@ -129,11 +129,10 @@ def _costs(
     for level in range(levels):
         slow = xp.ones_like(serial)
         for words, bandwidth in (
-            (xp.sum(reads[level], axis=0), hardware.read_bandwidth[level]),
-            (xp.sum(updates[level], axis=0) + xp.sum(fills[level], axis=0), hardware.write_bandwidth[level]),
-        ):
-            rate = words / serial
-            slow = xp.minimum(slow, xp.where(words > 0, bandwidth / xp.where(words > 0, rate, 1.0), 1.0))
+            (reads[level], hardware.read_bandwidth[level]), (updates[level] + fills[level], hardware.write_bandwidth[level])
+        ):  # fmt: skip
+            rate = words[0] / serial + words[1] / serial + words[2] / serial  # in Timeloop's order: a last digit can be a cycle
+            slow = xp.minimum(slow, xp.where(rate > 0, bandwidth / xp.where(rate > 0, rate, 1.0), 1.0))
         cycles = xp.maximum(cycles, xp.ceil(serial / slow))
     block = hardware.block[:, None]
     vectors = xp.ceil(reads / block) + xp.ceil(updates / block) + xp.ceil(fills / block)

@@ -36,6 +36,7 @@ VARIABLE = "DESIGNGYM_TIMELOOP"
 
 _HOW_TO_GET_IT = f"Build https://github.com/NVlabs/timeloop (tested: v3.0.3) and set {VARIABLE} to its executable timeloop-model"
 _STATS = "timeloop-model.stats.txt"
+_LIBRARY, _SEARCHED = "libtimeloop-mapper.so", "LD_LIBRARY_PATH"  # a build leaves it beside the executable, and does not look there
 _CYCLES = re.compile(r"^Cycles: (\S+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^Energy: (\S+) uJ$", re.MULTILINE)
 _PART = re.compile(r"^.*\bEnergy \(total\) *: (\S+) pJ$", re.MULTILINE)
@@ -81,9 +82,7 @@ class TimeloopModel(EyerissAccelerator):
         self._timeout_s = require_seconds(timeout_s)
         given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
         self.path = Path(os.path.expanduser(given)).absolute() if given else None
-        program = self.path.read_bytes() if self.path is not None and self.path.is_file() else None
-        # the executable by its content, so that different results are never mixed
-        self.version = f"{self.version}+{'missing' if program is None else blake3(program).hexdigest(8)}"
+        self.version = f"{self.version}+{_digest(self.path)}"  # so that different results are never mixed
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the executable is there, and its path or how to get it."""
@@ -110,7 +109,9 @@ class TimeloopModel(EyerissAccelerator):
             "problem.yaml": problem_text(layer),
             "mapping.yaml": mapping_text(mapping, architecture),
         }
-        return _parsed(run_program([where, *files], timeout_s=self._timeout_s, files=files, collect=[_STATS]).files[_STATS])
+        libraries = {_SEARCHED: os.pathsep.join(filter(None, (str(Path(where).parent), os.environ.get(_SEARCHED))))}
+        result = run_program([where, *files], timeout_s=self._timeout_s, files=files, collect=[_STATS], environment=libraries)
+        return _parsed(result.files[_STATS])
 
     def _one(self, design: Design, network: Network, evaluations: int) -> Metrics:
         return measured(partial(self._values, design, network, evaluations))
@@ -137,6 +138,16 @@ def problem_text(layer: Layer) -> str:
     sizes = dict(zip(DIMS, bounds(layer), strict=True)) | {"N": 1, "Wstride": layer.stride, "Hstride": layer.stride}
     text: str = yaml.safe_dump({"problem": {"shape": shape, "instance": {**sizes, "Wdilation": 1, "Hdilation": 1}}}, sort_keys=False)
     return text
+
+
+def _digest(path: Path | None) -> str:
+    """Return a digest of the executable, and of the library that it is a small front of."""
+    if path is None or not path.is_file():
+        return "missing"
+    hasher = blake3(path.read_bytes())
+    if (library := path.with_name(_LIBRARY)).is_file():
+        hasher.update(library.read_bytes())
+    return hasher.hexdigest(8)
 
 
 def _parsed(text: str) -> tuple[float, float]:

@@ -217,16 +217,16 @@ def evaluate(nest: ScalarNest, *, links: bool = True) -> ScalarCounts:
             else:
                 result.reads[c][tensor] = math.floor(total + peer + 0.5)
                 result.updates[c][tensor] = 0
-                result.fills[c][tensor] = math.floor(share[c] + (peer if c == top else 0.0))
+                result.fills[c][tensor] = math.floor(share[c] + peer)
     result.cycles = c0
     result.energy_pj = result.macs * nest.mac_pj
     for c, level in enumerate(nest.levels):
         reads, updates, fills = result.reads[c], result.updates[c], result.fills[c]
         slow = 1.0
-        if read := sum(reads.values()):
-            slow = min(slow, level.read_bandwidth / (read / c0))
-        if written := sum(updates.values()) + sum(fills.values()):
-            slow = min(slow, level.write_bandwidth / (written / c0))
+        if read := sum(reads[tensor] / c0 for tensor in TENSORS if tensor in reads):
+            slow = min(slow, level.read_bandwidth / read)
+        if written := sum((updates[tensor] + fills[tensor]) / c0 for tensor in TENSORS if tensor in reads):
+            slow = min(slow, level.write_bandwidth / written)
         result.cycles = max(result.cycles, math.ceil(c0 / slow))
         for tensor in reads:
             vectors = sum(math.ceil(count[tensor] / level.block) for count in (reads, updates, fills))

@@ -45,7 +45,7 @@ def test_a_row_of_elements_hands_its_inputs_on() -> None:
     assert found.reads[GLB, INPUTS, 0] == 4 + 5 * 1
     links = 5 * 3  # words that three of the four elements get from a neighbour in five steps
     assert found.reads[PE, INPUTS, 0] == 6 + math.floor(links / 4 + 0.5)  # an element reads what it hands over, on average
-    assert found.fills[PE, INPUTS, 0] == (4 + 5) // 4  # from above, on average
+    assert found.fills[PE, INPUTS, 0] == (4 + 5 + links) // 4  # what it takes in from above and from neighbours, on average
     assert found.reads[GLB, WEIGHTS, 0] == 4 and found.updates[GLB, OUTPUTS, 0] == 6  # neither moves over links
 
 
