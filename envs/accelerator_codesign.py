@@ -41,6 +41,7 @@ register(
         "energies": "cacti (a power law at the node, the default) or timeloop (its built-in table)",
         "node_nm": "technology node of areas, and of cacti's energies; default 45",
         "clock_ghz": "clock; default 1",
+        "dram_words_per_cycle": "bandwidth of DRAM, reading and writing each, if it is given and no parameter",
         "mapping": "inner (default): chosen by the mapper; outer: part of the design, with parameters for each layer of network=",
         "network": "network whose layers have parameters, with mapping=outer: a name or the path of a file",
     },

@@ -13,6 +13,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     "own_simulator.py": (["30"], ["latency_ns = ", " ns", " mm^2", "score", "best_score"]),
     "external_program.py": (["8"], ["exited with code 1; stderr: ERROR 17", "longer than 2 s", "runtime_ns = ", " ns"]),
     "dram_study.py": (["24", "1"], ["energy_delay", "total_time_ns = ", "pJ", "report: "]),
+    "accelerator_codesign.py": (["6", "1", "alexnet/conv3"], ["like Eyeriss: ", "found: ", "energy-delay product: ", "figure: "]),
     "tuner_decorator.py": ([], ["measured=36", "duplicates=28"]),
     "tuner_optuna.py": ([], ["Counts(asked=100, measured=", "'first': 3, 'second': 7"]),
     "tuner_nevergrad.py": ([], ["(7, 3)", "measured=40"]),

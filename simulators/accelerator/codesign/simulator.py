@@ -53,6 +53,7 @@ class AcceleratorCodesign:
         energies: ``cacti``, a power law at the node, or ``timeloop``, its built-in table.
         node_nm: Technology node of areas, and of energies if they are ``cacti``.
         clock_ghz: Clock.
+        dram_words_per_cycle: Bandwidth of DRAM, if it is given and no parameter.
         mapping: ``inner``: chosen by the mapper; or ``outer``: part of the design, with parameters for each layer of ``network``.
         network: Whose layers have parameters: a name or the path of a file; with ``mapping="outer"`` only.
 
@@ -69,6 +70,7 @@ class AcceleratorCodesign:
     def __init__(
         self, *, mapper_goal: Goal = "edp", mapper_evaluations: int = 4000, mapper_seed: int = 0, mapper_scope: Scope = "kind",
         energies: Literal["cacti", "timeloop"] = "cacti", node_nm: float = AREA_NODE_NM, clock_ghz: float = 1.0,
+        dram_words_per_cycle: int | None = None,
         mapping: Literal["inner", "outer"] = "inner", network: str | None = None,
     ) -> None:  # fmt: skip
         if energies not in ("cacti", "timeloop"):
@@ -87,7 +89,10 @@ class AcceleratorCodesign:
         options = (mapper_goal, mapper_evaluations, mapper_seed, mapper_scope, energies, self._node_nm, self._clock_ghz, mapping)
         if options != _USUAL:
             self.version = f"{AcceleratorCodesign.version}+{blake3(repr(options).encode()).hexdigest(8)}"
-        self.space = codesign_space(self._outer.parameters if self._outer else None)
+        given = dram_words_per_cycle
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+            raise InputError(f"dram_words_per_cycle must be a positive whole number, got {shorten(given)}")
+        self.space = codesign_space(self._outer.parameters if self._outer else None, given)
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Map and evaluate every layer of the network on every design.

@@ -36,18 +36,17 @@ EYERISS: dict[str, object] = {name: parameter.default for name, parameter in MAC
 _BUFFERS = {"Weights": "weights_words", "Inputs": "inputs_words", "Outputs": "psums_words"}
 
 
-def codesign_space(mappings: Mapping[str, Parameter] | None = None) -> DesignSpace:
-    """Return the space of machines, with parameters of mappings if they are part of designs."""
+def codesign_space(mappings: Mapping[str, Parameter] | None = None, dram_words_per_cycle: int | None = None) -> DesignSpace:
+    """Return the space of machines, with parameters of mappings if they are part of designs, and with a given bandwidth of DRAM."""
+    given = {} if dram_words_per_cycle is None else {"dram_words_per_cycle": Ordinal(dram_words_per_cycle)}
+    # all that DRAM hands over is written into the global buffer, and all that goes back was: faster than that it is never asked
+    useless = Rewrite("dram_words_per_cycle", "min(dram_words_per_cycle, glb_words_per_cycle)", "weights_in_glb")
     without = {
         buffer: [dataflow for dataflow, held in HELD.items() if tensor not in held] for tensor, buffer in _BUFFERS.items()
     }  # fmt: skip
     return DesignSpace(
-        {**MACHINE_PARAMETERS, **(mappings or {})},
+        {**MACHINE_PARAMETERS, **given, **(mappings or {})},
         version="1",
         conditions=[Condition(buffer, f"dataflow not in {dataflows!r}") for buffer, dataflows in without.items()],
-        symmetries=[
-            Interchangeable("columns", "rows"),
-            # all that DRAM hands over is written into the global buffer, and all that goes back was: faster than that it is never asked
-            Rewrite("dram_words_per_cycle", "min(dram_words_per_cycle, glb_words_per_cycle)", "weights_in_glb"),
-        ],
+        symmetries=[Interchangeable("columns", "rows"), *([] if given else [useless])],
     )
