@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -19,6 +20,7 @@ IDS = (
     "designgym/DramController-v0",
     "designgym/DramController-v1",
     "designgym/DramControllerDramSys-v0",
+    "designgym/DramControllerRamulator2-v1",
     "designgym/EyerissAccelerator-v0",
     "designgym/EyerissAcceleratorTimeloop-v0",
     "designgym/FarsiSoc-v0",
@@ -38,6 +40,8 @@ def register_ids() -> None:
     """Enter the ids that are not there yet; the entry point is imported by the first ``gymnasium.make``."""
     from gymnasium.envs.registration import register, registry
 
+    # Gymnasium takes any higher version for a correction. This one is another, larger problem: v0 is not out of date.
+    warnings.filterwarnings("ignore", r".*designgym/DramController-v0 is out of date", DeprecationWarning)
     for id in IDS:
         if id not in registry:
             register(id, entry_point=ENTRY_POINT, kwargs={"env_id": id})
