@@ -1,5 +1,8 @@
 """`designgym/DramController-v1` as users meet it."""
 
+import subprocess
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -35,6 +38,12 @@ def test_v0s_designs_give_v0s_results_on_ddr3() -> None:
             if name not in ("energy_pj", "power_mw"):  # which end with the last command there and with the last response here
                 assert a[name] == b[name], name
         assert b["energy_pj"] == pytest.approx(a["energy_pj"], rel=0.01)
+
+
+def test_v0_is_not_called_out_of_date() -> None:
+    program = f"import designgym, gymnasium; gymnasium.make({V0!r})"
+    result = subprocess.run([sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, check=True)
+    assert "out of date" not in result.stderr
 
 
 def test_workloads_lie_inside_the_reference_box() -> None:
