@@ -63,7 +63,14 @@ def test_effort_options_and_their_units() -> None:
     layers = [(o, simulator(mapper_evaluations=n).layers(design, BOTH)) for o, n in ((usual, 2000), (part, 600))]
     for (_, _, more), (_, _, less) in zip(layers[0][1], layers[1][1], strict=True):
         assert more.cycles * more.energy_pj <= less.cycles * less.energy_pj
-    options = ({}, {"clock_ghz": 2}, {"energies": "timeloop"}, {"mapper_seed": 1}, {"mapper_scope": "machine"}, {"mapper_goal": "energy"})
+    options: tuple[dict[str, object], ...] = (
+        {},
+        {"clock_ghz": 2},
+        {"energies": "timeloop"},
+        {"mapper_seed": 1},
+        {"mapper_scope": "machine"},
+        {"mapper_goal": "energy"},
+    )
     assert len({simulator(**o).version for o in options}) == len(options) and AcceleratorCodesign().version == "1"
 
 

@@ -24,7 +24,7 @@ Scope = Literal["kind", "machine"]
 Table = CactiEnergies | TimeloopEnergies
 
 PROBLEMS = 200_000  # remembered, some hundred bytes each
-LIBRARIES = 400  # kept, about two megabytes each
+LIBRARIES = 400  # kept, about a megabyte each
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ class InnerMapper:
         self.goal, self.evaluations, self.seed, self.table = goal, evaluations, seed, table
         self.hits = self.misses = 0
         self._solved: OrderedDict[tuple[object, ...], list[_Solved]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        return vars(self) | {"_solved": OrderedDict()}  # what is remembered is quickly found again
 
     def library(self, layer: Layer, machine: Machine, evaluations: int) -> Library:
         """Return the mappings of a layer for machines of this kind."""
