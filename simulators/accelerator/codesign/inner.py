@@ -103,7 +103,7 @@ class InnerMapper:
     def choose(self, layer: Layer, machine: Machine, evaluations: int | None = None) -> Chosen:
         """Return the best mapping of a layer on a machine; ``evaluations``, if it should not be the usual number, is the library's."""
         library = self.library(layer, machine, self.evaluations if evaluations is None else evaluations)
-        prices = Prices.of(machine, self.table)
+        prices = _prices(machine, self.table)
         key = (library.layer, library.kind, library.asked, library.room(machine), prices)
         rates = machine.glb_words_per_cycle, machine.dram_words_per_cycle
         known = self._solved.setdefault(key, [])
@@ -137,3 +137,8 @@ class InnerMapper:
 @functools.lru_cache(maxsize=LIBRARIES)  # of the process: simulators share them, and travel without them
 def _library(layer: Layer, kind: Machine, sizes: bool, goal: Goal, evaluations: int, seed: int, table: Table) -> Library:
     return Library(layer, kind, goal=goal, evaluations=evaluations, seed=seed, table=table, sizes=sizes)
+
+
+@functools.lru_cache(maxsize=1024)  # all layers of a network ask for the same
+def _prices(machine: Machine, table: Table) -> Prices:
+    return Prices.of(machine, table)

@@ -64,13 +64,15 @@ class Traffic:
 
     def fits(self, machine: Machine) -> NDArray[np.bool_]:
         """Return which mappings a machine has room for, ``(B,)``; the array may be turned."""
-        in_array = (self.longer <= machine.longer) & (self.shorter <= machine.shorter)
-        return in_array & np.all(self.words <= capacities(machine)[:, None], axis=0)
+        result = (self.longer <= machine.longer) & (self.shorter <= machine.shorter)
+        for words, capacity in zip(self.words, capacities(machine), strict=True):
+            result &= words <= capacity
+        return result
 
     def cycles(self, machine: Machine) -> Floats:
         """Return the cycles, ``(B,)``: of the busiest element, or of the memory that is waited for longest."""
-        glb = np.ceil(np.max(self.glb, axis=0) / machine.glb_words_per_cycle)
-        dram = np.ceil(np.max(self.dram, axis=0) / machine.dram_words_per_cycle)
+        glb = np.ceil(np.maximum(*self.glb) / machine.glb_words_per_cycle)
+        dram = np.ceil(np.maximum(*self.dram) / machine.dram_words_per_cycle)
         return np.maximum(np.maximum(self.serial, glb), dram)
 
     def energy_pj(self, prices: Prices, macs: float) -> Floats:

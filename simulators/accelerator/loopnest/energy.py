@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -114,8 +115,14 @@ def area_um2(architecture: Architecture, node_nm: float = AREA_NODE_NM) -> float
 
 
 def _power_law(values: np.ndarray, size: float) -> float:
-    exponent, logarithm = np.polyfit(np.log(_CACTI_BYTES), np.log(values), 1)
+    exponent, logarithm = _fitted(tuple(values.tolist()))
     return float(np.exp(logarithm + exponent * math.log(size)))
+
+
+@functools.cache
+def _fitted(values: tuple[float, ...]) -> tuple[np.float64, np.float64]:
+    exponent, logarithm = np.polyfit(np.log(_CACTI_BYTES), np.log(values), 1)
+    return exponent, logarithm
 
 
 def _through(bits: float, at_8: float, at_32: float) -> float:
