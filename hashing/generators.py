@@ -56,7 +56,8 @@ def generators_rewound(candidate: Any) -> Callable[[], None]:
         elif isinstance(held, random.Random) and not isinstance(held, random.SystemRandom):
             states.append(functools.partial(held.setstate, held.getstate()))
         elif (torch := sys.modules.get("torch")) is not None and isinstance(held, torch.Generator):
-            states.append(functools.partial(held.set_state, held.get_state()))
+            of_torch: Any = held
+            states.append(functools.partial(of_torch.set_state, of_torch.get_state()))
 
     def rewind() -> None:
         for state in states:

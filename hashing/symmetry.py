@@ -270,7 +270,7 @@ def _declarable(
             findings.append(finding)
             continue
         for rule in hypothesis.rules:
-            more = {**rules, finding.group: [*rules.get(finding.group, ()), rule]}
+            more = {**rules, finding.group: [*rules.get(finding.group, []), rule]}
             if fits(simulator.space, more, designs, evidence.traits):
                 try:
                     alone = differing(simulator.space, {finding.group: [rule]}, rng, evidence.traits)

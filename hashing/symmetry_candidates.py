@@ -6,7 +6,8 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +19,6 @@ from designgym.hashing.symmetry_evidence import Scope, compare
 from designgym.hashing.symmetry_hypotheses import Hypotheses, Hypothesis
 from designgym.hashing.symmetry_regions import Region, Side, ends, find_bound, is_ordered, next_inside
 
-if TYPE_CHECKING:
-    from designgym.hashing.symmetry_screening import Varied
-
 MOST_PAIRS = 200  # of parameters of each kind of hypothesis about pairs
 MOST_JOINT = 100  # sets of parameters that might be swapped together
 FEWEST_PAIRS, MOST_TRIED = 9, 300  # pairs of designs
@@ -30,6 +28,25 @@ FEW_DESIGNS, FAIR_SHARE = 60, 0.3
 CHANCE_AT_BOUND = 1e-3  # of seeing no difference there though there is one
 
 Swap = tuple[tuple[str, str], ...]  # pairs of parameters that are swapped together
+
+
+@dataclass
+class Varied:
+    """What varying one parameter showed.
+
+    Attributes:
+        events: For each design by its number, whether any two values differed in their metrics.
+        contrasts: For each two values by their positions, the same for each design on which both were measured.
+    """
+
+    events: dict[int, bool] = field(default_factory=dict)
+    contrasts: dict[tuple[int, int], dict[int, bool]] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Share of pairs of values, on a design each, that make a difference."""
+        outcomes = [differs for contrast in self.contrasts.values() for differs in contrast.values()]
+        return sum(outcomes) / max(len(outcomes), 1)
 
 
 class Candidates:
@@ -61,11 +78,12 @@ class Candidates:
         self._joint = list(itertools.islice(_joint_swaps(self._alike), MOST_JOINT))
         self._groups = [name for name in alive if isinstance(p := self._parameters[name], Repeated) and p.high > 1]
         self._clamps = [*itertools.permutations(live, 2)][:MOST_PAIRS]
-        self._ends = [(name, side) for name in live for side in _SIDES]
-        self._beyond = [
+        self._ends: list[tuple[str, Side]] = [(name, side) for name in live for side in _SIDES]
+        beyond: list[tuple[str, str, Side]] = [
             (name, other, side) for name in alive for other in ordered for side in _SIDES
             if other != name and self._may_end(name, other, side)
-        ][:2 * MOST_PAIRS]  # fmt: skip
+        ]  # fmt: skip
+        self._beyond = beyond[: 2 * MOST_PAIRS]
         self._combined = [
             (a, b, operation) for a, b in itertools.combinations(live, 2) for operation in OPERATIONS
             if is_possible([self._parameters[a], self._parameters[b]], operation)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from designgym.core.design import Design
 from designgym.core.parameters import DiscreteParameter, Parameter
-from designgym.hashing.symmetry_candidates import Candidates
+from designgym.hashing.symmetry_candidates import Candidates, Varied
 from designgym.hashing.symmetry_evidence import BudgetSpentError, Scope
 from designgym.hashing.symmetry_hypotheses import Hypotheses, Hypothesis, other_value
 from designgym.hashing.symmetry_regions import Region
@@ -24,25 +24,6 @@ FEWEST = 9  # designs, below which nothing is concluded
 SIGNIFICANCE = 0.05  # for all hypotheses together
 
 Where = tuple[str, Any]  # a parameter has a value
-
-
-@dataclass
-class Varied:
-    """What varying one parameter showed.
-
-    Attributes:
-        events: For each design by its number, whether any two values differed in their metrics.
-        contrasts: For each two values by their positions, the same for each design on which both were measured.
-    """
-
-    events: dict[int, bool] = field(default_factory=dict)
-    contrasts: dict[tuple[int, int], dict[int, bool]] = field(default_factory=dict)
-
-    @property
-    def rate(self) -> float:
-        """Share of pairs of values, on a design each, that make a difference."""
-        outcomes = [differs for contrast in self.contrasts.values() for differs in contrast.values()]
-        return sum(outcomes) / max(len(outcomes), 1)
 
 
 @dataclass(frozen=True)

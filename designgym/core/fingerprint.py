@@ -177,7 +177,7 @@ def _parts(answer: Any) -> Iterator[Part]:
     elif isinstance(answer, int | np.integer):
         yield f"int{int(answer):x}".encode()
     elif isinstance(answer, float | np.floating):
-        if isinstance(answer, np.float32 | np.float16):
+        if isinstance(answer, np.floating) and answer.dtype.itemsize < 8:
             yield np.finfo(answer.dtype).nmant
         yield float(answer)
     elif answer is None or answer is ... or answer is NotImplemented:
@@ -190,7 +190,7 @@ def _parts(answer: Any) -> Iterator[Part]:
         yield b"bytes" + bytes(answer)
     elif isinstance(answer, complex | np.complexfloating):
         yield b"complex"
-        if isinstance(answer, np.complex64):
+        if isinstance(answer, np.complexfloating) and answer.dtype.itemsize < 16:
             yield np.finfo(answer.dtype).nmant
         yield np.array([answer.real, answer.imag], np.float64)
     elif isinstance(answer, range):  # as Python compares them, without counting to a billion
@@ -214,10 +214,11 @@ def _parts(answer: Any) -> Iterator[Part]:
     elif dataclasses.is_dataclass(answer) and not isinstance(answer, type):
         yield f"dataclass {type(answer).__name__}".encode()
         yield from _parts({one.name: getattr(answer, one.name, None) for one in dataclasses.fields(answer)})
-    elif "torch" in sys.modules and isinstance(answer, sys.modules["torch"].Tensor):
-        if answer.is_floating_point() and (explicit_bits := _explicit_bits(answer)) < EXPLICIT_BITS:
+    elif (torch := sys.modules.get("torch")) is not None and isinstance(answer, torch.Tensor):
+        tensor: Any = answer
+        if tensor.is_floating_point() and (explicit_bits := _explicit_bits(tensor)) < EXPLICIT_BITS:
             yield explicit_bits
-        yield from _array(_from_tensor(answer))
+        yield from _array(_from_tensor(tensor))
     else:
         raise InputError(
             f"cannot fingerprint {shorten(answer)} of type {type(answer).__name__}: "

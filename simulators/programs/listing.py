@@ -14,14 +14,14 @@ _FORMS: Final = {
     "matvec": "{0} @ {1}", "matmul": "{0} @ {1}", "uniform": "uniform(-{value}, {value})", "gaussian": "gaussian(0, {value})",
 }  # fmt: skip
 _NOTES: Final = {"setup": "once", "predict": "s1 from the features, v0", "learn": "after each prediction, s1; s0 is the label"}
-_ALWAYS_SET: Final = ("s0", "v0")
+_ALWAYS_SET: Final[tuple[str, ...]] = ("s0", "v0")
 
 
 def listing(design: Design) -> str:
     """Return the canonical form of a program: each list with numbered instructions, and the registers that are read and never written."""
     written_as = [design[name] for name in LISTS]
     lists = unpack(canonical_program(pack(written_as)))
-    lines, read, written = [], set[str](), set(_ALWAYS_SET)
+    lines, read, written = list[str](), set[str](), set[str](_ALWAYS_SET)
     for name, instructions in zip(LISTS, lists, strict=True):
         lines.append(f"{name} ({_NOTES[name]})" + ("" if instructions else ": nothing"))
         for number, instruction in enumerate(instructions, 1):

@@ -68,7 +68,7 @@ class Table:
         """Rows to fit on: half of them."""
         return len(self.y) // 2
 
-    @cached_property
+    @property
     def ranges(self) -> tuple[Range, ...]:
         """The smallest and the largest value of each input."""
         return tuple((float(low), float(high)) for low, high in zip(self.x.min(0), self.x.max(0), strict=True))

@@ -184,7 +184,7 @@ class _Evaluation:
     def _finish(self, top: Outermost, members: Array, buffers: dict[str, Array]) -> Array:
         """Add up what the outermost level moves; returns the codes of what upstream ends with."""
         steps, xp, t = self._steps, self._xp, self._traffic
-        totals = dict.fromkeys(TOTALS, t.zeros)
+        totals: dict[str, Array] = dict.fromkeys(TOTALS, t.zeros)
         totals["input"], totals["weight"] = (elements * steps.computes[()] for elements in steps.first)
         requirement, idle = t.zeros, t.zeros > 0
         counted = {d: dict.fromkeys(t.spatial_edges, t.zeros) for d in t.live}
