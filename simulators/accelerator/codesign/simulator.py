@@ -21,6 +21,8 @@ from designgym.simulators.accelerator.codesign.space import codesign_space
 from designgym.simulators.accelerator.codesign.workloads import find_network
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.energy import AREA_NODE_NM, CactiEnergies, TimeloopEnergies
+from designgym.simulators.accelerator.loopnest.mapping import Loops
+from designgym.simulators.accelerator.loopnest.problem import DIMS
 from designgym.simulators.accelerator.network import Network
 
 __all__ = ["METRICS", "AcceleratorCodesign"]
@@ -155,11 +157,9 @@ class AcceleratorCodesign:
         return Metrics(values, cost_s=time.perf_counter() - started)
 
 
-def _loops(loops: object) -> str:
+def _loops(loops: Loops) -> str:
     """Return the loops that have more than one iteration, outermost first: ``C4 M2``."""
-    from designgym.simulators.accelerator.loopnest.problem import DIMS
-
-    return " ".join(f"{dim}{f}" for dim in reversed(loops.order) if (f := loops.factors[DIMS.index(dim)]) > 1)  # type: ignore[attr-defined]
+    return " ".join(f"{dim}{factor}" for dim in reversed(loops.order) if (factor := loops.factors[DIMS.index(dim)]) > 1)
 
 
 def _network(workload: Workload) -> Network:
