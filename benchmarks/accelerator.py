@@ -19,7 +19,7 @@ from designgym.core.workload import Workload
 from designgym.simulators.accelerator.codesign import AcceleratorCodesign, CodesignWorkloads, Machine
 from designgym.simulators.accelerator.codesign.machine import HELD
 
-SEARCHERS = ("random", "tpe", "evolution", "regularized_evolution")
+SEARCHERS = ("random", "tpe", "evolution")
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
