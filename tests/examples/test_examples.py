@@ -14,6 +14,16 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     "external_program.py": (["8"], ["exited with code 1; stderr: ERROR 17", "longer than 2 s", "runtime_ns = ", " ns"]),
     "dram_study.py": (["24", "1"], ["energy_delay", "total_time_ns = ", "pJ", "report: "]),
     "accelerator_codesign.py": (["6", "1", "alexnet/conv3"], ["like Eyeriss: ", "found: ", "energy-delay product: ", "figure: "]),
+    "soc_budgets.py": (
+        ["150", "1"],
+        [
+            "audio_decoder within 21 ms, 8.737 mW, 17.475 mm^2",
+            "budgets met after ",
+            "not within 150 by 1 of 1 seeds",
+            "duplicates skipped",
+            "figure: ",
+        ],
+    ),
     "tuner_decorator.py": ([], ["measured=36", "duplicates=28"]),
     "tuner_optuna.py": ([], ["Counts(asked=100, measured=", "'first': 3, 'second': 7"]),
     "tuner_nevergrad.py": ([], ["(7, 3)", "measured=40"]),
