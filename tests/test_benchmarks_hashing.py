@@ -111,4 +111,4 @@ def test_all_cells_that_have_twins_are_found(monkeypatch: pytest.MonkeyPatch) ->
     cells = designs[: len(designs) - population.OTHERS]
     space = importlib.import_module("designgym.simulators.nas.space").cell_space()
     assert len({space.canonical(design).literal for design in designs}) == len(designs)
-    assert len(cells) == 7_984
+    assert len(cells) == 10_546  # 4,579 functions: 5,967 equal another cell, of which 1,436 have twins with a single pooling

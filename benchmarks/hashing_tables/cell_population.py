@@ -33,14 +33,14 @@ OTHERS = 2000  # cells without a twin, drawn besides
 
 
 def cells_with_twins(rng: np.random.Generator) -> Iterator[Design]:
-    """Yield the cells with two poolings or more whose roles another of them has, twins one after the other; then `OTHERS` without.
+    """Yield the cells with poolings whose roles another of them has, twins one after the other; then `OTHERS` without.
 
     Random designs hardly ever contain a cell and its twin. Roles only say where to look: what is taken for one is for the probe to say.
     """
     codes = all_cells()
     pooling = np.sum([codes >> (OPS_SHIFT + OP_BITS * slot) & 3 == OPERATIONS.index("maxpool3x3") for slot in range(len(OP_NAMES))], axis=0)
     groups: dict[int, list[int]] = defaultdict(list)
-    for code in codes[pooling > 1].tolist():  # only poolings can be the same: convolutions have weights of their own
+    for code in codes[pooling > 0].tolist():  # only poolings can be the same, two be one: convolutions have weights of their own
         cell = Cell.of_design(_design(code))
         plans = [roles_of(cell, width) for width in WIDTHS]
         groups[hash(tuple((tuple(plan.steps.items()), plan.joined, plan.shortcut) for plan in plans))].append(code)

@@ -105,7 +105,7 @@ def program_answer(design: Design, examples: int, canonical: bool, draw: int = 0
 
     packed = pack([design[name] for name in LISTS])
     seen = behaviour(canonical_program(packed) if canonical else packed, _PROGRAM_FEATURES, examples=examples)
-    return seen.answers, seen.stops
+    return seen.answers, seen.stops, seen.moves
 
 
 def expression_answer(design: Design, examples: int, canonical: bool, draw: int = 0) -> Any:
