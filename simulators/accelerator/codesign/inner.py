@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -86,11 +86,12 @@ class InnerMapper:
         if scope not in get_args(Scope):
             raise InputError(f"mapper_scope must be one of {', '.join(get_args(Scope))}, got {shorten(scope)}")
         self.scope = scope
-        self.goal, self.evaluations, self.seed, self.table = goal, evaluations, seed, table
+        self.goal: Goal = goal
+        self.evaluations, self.seed, self.table = evaluations, seed, table
         self.hits = self.misses = 0
         self._solved: OrderedDict[tuple[object, ...], list[_Solved]] = OrderedDict()
 
-    def __getstate__(self) -> dict[str, object]:
+    def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_solved": OrderedDict()}  # what is remembered is quickly found again
 
     def library(self, layer: Layer, machine: Machine, evaluations: int) -> Library:

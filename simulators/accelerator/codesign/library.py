@@ -60,7 +60,8 @@ class Library:
     def __init__(
         self, layer: Layer, kind: Machine, *, goal: Goal, evaluations: int, seed: int, table: EnergyTable, sizes: bool = True
     ) -> None:  # fmt: skip
-        self.layer, self.kind, self.goal, self.asked, self._table = layer, kind, goal, evaluations, table
+        self.goal: Goal = goal
+        self.layer, self.kind, self.asked, self._table = layer, kind, evaluations, table
         rng = np.random.default_rng(
             [seed, *bounds(layer), layer.stride, layer.depthwise, list(HELD).index(kind.dataflow), kind.weights_in_glb]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from designgym.core.parameter_base import Parameter
 from designgym.core.parameters import Categorical, Ordinal
@@ -30,7 +31,7 @@ MACHINE_PARAMETERS: dict[str, Parameter] = {
 }
 """Parameters of the hardware."""
 
-EYERISS: dict[str, object] = {name: parameter.default for name, parameter in MACHINE_PARAMETERS.items()} | {"rows": 12}
+EYERISS: dict[str, Any] = {name: parameter.default for name, parameter in MACHINE_PARAMETERS.items()} | {"rows": 12}
 """A design like the Eyeriss chip (Chen et al., JSSC 2017): the defaults, with an array of 14 x 12."""
 
 _BUFFERS = {"Weights": "weights_words", "Inputs": "inputs_words", "Outputs": "psums_words"}

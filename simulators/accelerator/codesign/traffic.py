@@ -119,7 +119,8 @@ def traffic(batch: MappingBatch, machine: Machine) -> Traffic:
     """Return the needs and the traffic of mappings; of the machine, only what its elements and its global buffer hold has an effect."""
     hardware = replace(HardwareBatch.of(machine.architecture()), links=False)
     costs, needs = evaluate(batch, hardware), fit(batch, hardware)
-    vectors = sum(np.ceil(words / hardware.block[:, None]) for words in (costs.reads, costs.updates, costs.fills))
+    block = hardware.block[:, None]
+    vectors = np.ceil(costs.reads / block) + np.ceil(costs.updates / block) + np.ceil(costs.fills / block)
     every = costs.reads, costs.updates + costs.fills
     glb, dram = (np.stack([np.sum(words[level], axis=0) for words in every]) for level in (1, 2))
     return Traffic(
