@@ -2,8 +2,8 @@
 
 Run: python benchmarks/soc.py [--designs N]
 
-Rates are per second of CPU time, the best of three runs, on random designs of the structured space. FARSI itself takes 40 to 84 ms a design of
-the same workloads, 12 to 25 a second, as measured on a machine of two busy cores.
+Rates are per second of CPU time, the best of three runs, on random designs of the structured space. FARSI itself takes 40 to 84 ms a design
+of the same workloads, 12 to 25 a second, as measured on a machine of two busy cores.
 """
 
 from __future__ import annotations

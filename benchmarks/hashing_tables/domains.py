@@ -32,7 +32,6 @@ class Domain:
             the number of a draw.
         seeds: Of evolution.
         study_seeds: Of studies, which search anew for each setting.
-        random_seeds: Of random search, at most.
         until: The value of the metric at which a search ends; not in studies.
         fidelity: Of the evaluations.
         population: Designs alive in the evolution.
@@ -59,7 +58,6 @@ class Domain:
     answer: Answer
     seeds: int = 10
     study_seeds: int = 5
-    random_seeds: int = 6
     until: float = math.inf
     fidelity: float = 1.0
     population: int = 100
@@ -143,7 +141,7 @@ FORMULA = "II.38.14"
 _CELLS, _IMAGES = "designgym/NasCell-v0", "digits"
 _PROGRAM_FEATURES = 1
 _PROGRAMS = Domain(
-    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.69,), 80_000, program_answer, random_seeds=10, until=0.69,
+    "designgym/AutoMLZero-v0", f"linear-{_PROGRAM_FEATURES}", "fitness", (0.69,), 80_000, program_answer, until=0.69,
     mantissa_bits=32, atol=1e-30, options={"operations": "linear"}, study_proposals=2000, drawn=10_000,
 )  # fmt: skip
 DOMAINS: dict[str, Domain] = {

@@ -12,6 +12,7 @@ from hashing_tables.accounting import CACHES, Band, account, mean_band, ratio_ba
 from hashing_tables.laboratory import STRATEGIES, Laboratory, Strategy, Trajectory
 
 CURVE_POINTS = 40
+RANDOM_SEEDS = 10  # of random search, at most
 RANDOM_SHARE = 3  # random search is given a third of the proposals: its hit rates are known soon
 CURVE_COLUMNS = (10, 30, 100, 300, 1000, 3000, 10_000)  # evaluations paid
 
@@ -23,7 +24,7 @@ def proposals_of(laboratory: Laboratory, strategy: Strategy) -> int:
 
 def trajectories(laboratory: Laboratory, strategy: Strategy, seeds: int) -> list[Trajectory]:
     """Return the searches of that kind."""
-    proposals, seeds = proposals_of(laboratory, strategy), min(seeds, laboratory.domain.random_seeds) if strategy == "random" else seeds
+    proposals, seeds = proposals_of(laboratory, strategy), min(seeds, RANDOM_SEEDS) if strategy == "random" else seeds
     return [laboratory.trajectory(seed, proposals, strategy=strategy) for seed in range(seeds)]
 
 
