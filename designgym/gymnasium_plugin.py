@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 IDS = (
+    "designgym/AcceleratorCodesign-v0",
     "designgym/AutoMLZero-v0",
     "designgym/DramController-v0",
     "designgym/DramController-v1",
