@@ -4,7 +4,7 @@ Run: python benchmarks/gpu_workers.py [--proposals N] [--fidelity X] [--gpus G]
 
 The search is regularised evolution as published, which does not care whether it has proposed a cell before, on `designgym/NasCell-v0`. Each
 training is an evaluation that declares a GPU and runs on a Ray actor that holds one. On a machine without GPUs, Ray is told of ``--gpus``
-logical ones: who holds what, and for how long, is then as real as the trainings, which run on the CPU in any case.
+logical ones: who holds what, and for how long, is then as real as the trainings, which then run on the CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,17 +23,22 @@ import pandas as pd
 import designgym as dg
 from designgym.hashing.fingerprints import AuditedFingerprints
 from designgym.hashing.local_cache import LocalCache
-from designgym.simulators.nas.simulator import CellTraining
+from designgym.simulators.nas.simulator import CellTraining, Device
 from designgym.studies.pool import OnPool, hide_gpus, start_pool
 
 ENV = "designgym/NasCell-v0"
 POPULATION, TOURNAMENT = 20, 5
 
 
-class TrainingOnGpu(CellTraining):
-    """The training of cells, with a GPU of its own."""
+GPU = dg.Resources(cpus=0.0, gpus=1.0)
 
-    resources = dg.Resources(cpus=0.0, gpus=1.0)
+
+class TrainingOnGpu(CellTraining):
+    """The training of cells by a worker that holds a GPU, and computes on it unless it is only a logical one."""
+
+    def __init__(self, device: Device = "cpu") -> None:
+        super().__init__(device)
+        self.resources = GPU
 
 
 class Search:
@@ -57,9 +63,9 @@ class Search:
         return max((self._population[int(i)] for i in chosen), key=lambda member: member[0])[1]
 
 
-def search(mode: str, pool: list[Any], proposals: int, fidelity: float) -> dict[str, Any]:
+def search(mode: str, simulator: TrainingOnGpu, pool: list[Any], proposals: int, fidelity: float) -> dict[str, Any]:
     """Return what a search occupied and found."""
-    simulator, workload = TrainingOnGpu(), dg.envs.environment(ENV).workload(None)
+    workload = dg.envs.environment(ENV).workload(None)
     on_pool = OnPool(pool)
     busy_s: list[float] = []
 
@@ -101,11 +107,13 @@ def main() -> None:
     ray.init(num_gpus=found or options.gpus, include_dashboard=False, log_to_driver=False)
     hide_gpus()  # this process holds none: it makes keys and probes
     workload = dg.envs.environment(ENV).workload(None)
-    payload = SimpleNamespace(simulator=TrainingOnGpu, workloads={workload.name: workload})
-    pool = start_pool(payload, TrainingOnGpu.resources)
-    OnPool(pool)(TrainingOnGpu().space.sample(np.random.default_rng(1), len(pool)), workload, options.fidelity, 0, lambda *_: None)
+    device: Device = "cuda" if found else "cpu"
+    simulator = TrainingOnGpu(device)
+    payload = SimpleNamespace(simulator=partial(TrainingOnGpu, device), workloads={workload.name: workload})
+    pool = start_pool(payload, GPU)
+    OnPool(pool)(simulator.space.sample(np.random.default_rng(1), len(pool)), workload, options.fidelity, 0, lambda *_: None)
     modes = ("no cache", "exact", "exact and functional")
-    frame = pd.DataFrame([search(mode, pool, options.proposals, options.fidelity) for mode in modes])
+    frame = pd.DataFrame([search(mode, simulator, pool, options.proposals, options.fidelity) for mode in modes])
     print(f"{len(pool)} workers, each with {'a' if found else 'a logical'} GPU; {options.proposals} proposals per search")
     print(frame.to_string(index=False, float_format=lambda x: f"{x:,.3g}"))
     ray.shutdown()

@@ -24,4 +24,5 @@ register(
     default_workload="digits",
     description="Cells of NAS-Bench-101 (423,624 of them), trained on scikit-learn's digits on one core in less than a second",
     functional="off",  # the canonical form finds all but 5,967 of 423,624 equals (docs/environments.md)
+    options={"device": "where networks are trained: cpu, or cuda for a GPU that each evaluation declares; default cpu"},
 )

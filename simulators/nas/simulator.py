@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, shorten
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CellTraining"]
 
+Device = Literal["cpu", "cuda"]
+
 _METRICS = (
     metric("validation_accuracy", goal="max", doc="share of the validation images classified correctly; to be searched by"),
     metric("test_accuracy", goal="max", doc="share of the test images classified correctly; to be reported"),
@@ -32,35 +34,46 @@ _METRICS = (
 
 
 class CellTraining:
-    """A cell stacked into a small network and trained on a `Task`, on one CPU core.
+    """A cell stacked into a small network and trained on a `Task`, on one CPU core or a GPU.
 
     Fidelity is the share of the epochs, at least one; the learning rate falls to zero within them. The seed sets the initial weights and
     the order of the images: equal cells give equal numbers under equal seeds, to the last bit on the same kind of machine, in any batch
     and any process.
+
+    Args:
+        device: Where networks are trained: ``cpu``, or ``cuda`` for a GPU that the process holds. They round differently, so results are
+            kept apart.
+
+    Raises:
+        InputError: For another device.
     """
 
     name = "nas-cell"
-    version = "1"
     metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = False
-    resources = Resources(cpus=1.0)
 
-    def __init__(self) -> None:
+    def __init__(self, device: Device = "cpu") -> None:
+        if device not in get_args(Device):
+            raise InputError(f"device of a cell's training must be 'cpu' or 'cuda', got {shorten(device)}")
+        self.device: Device = device
+        self.version = "1" if device == "cpu" else f"1+{device}"
+        self.resources = Resources(cpus=1.0, gpus=float(device == "cuda"))
         self.space = cell_space()
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Train every cell, equal ones in the batch once.
 
         Raises:
-            InputError: If the workload is not a task, or the fidelity not in (0, 1].
+            InputError: If the workload is not a task, the fidelity not in (0, 1], or there is no GPU to train on.
         """
         task = _task(workload)
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity, the share of the epochs, must be in (0, 1], got {shorten(fidelity)}")
         epochs = max(math.ceil(fidelity * task.epochs - 1e-9), 1)
+        _require(self.device)
         reasons = [self.space.violations(design) for design in designs]
         cells = [None if problems else self._cell(design) for design, problems in zip(designs, reasons, strict=True)]
-        trained = {cell: _trained(cell, task, epochs, seed) for cell in dict.fromkeys(cells) if cell is not None}
+        trained = {cell: _trained(cell, task, epochs, seed, self.device) for cell in dict.fromkeys(cells) if cell is not None}
         return [Metrics.infeasible(why) if cell is None else trained[cell] for cell, why in zip(cells, reasons, strict=True)]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
@@ -97,12 +110,24 @@ def _network(cell: Cell, task: Task) -> CellNetwork:
     return CellNetwork(cell, task.shape, task.classes)
 
 
-def _trained(cell: Cell, task: Task, epochs: int, seed: int) -> Metrics:
+def _require(device: Device) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"device='cuda', but torch {torch.__version__} sees no GPU in this process: "
+            "evaluate on workers that hold one, or use device='cpu'"
+        )
+
+
+def _trained(cell: Cell, task: Task, epochs: int, seed: int, device: Device) -> Metrics:
     from designgym.simulators.nas.training import train
 
     started = time.perf_counter()
     network = _network(cell, task)
-    result = train(network, task, epochs=epochs, seed=seed)
+    result = train(network, task, epochs=epochs, seed=seed, device=device)
     values = {
         "validation_accuracy": result.validation_accuracy,
         "test_accuracy": result.test_accuracy,

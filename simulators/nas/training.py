@@ -53,7 +53,7 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def train(network: CellNetwork, task: Task, *, epochs: int, seed: int) -> Trained:
+def train(network: CellNetwork, task: Task, *, epochs: int, seed: int, device: str = "cpu") -> Trained:
     """Train a network from its drawn weights and judge it.
 
     After the last step, batch normalisation takes the statistics of all training images at once; validation and test images are
@@ -64,11 +64,12 @@ def train(network: CellNetwork, task: Task, *, epochs: int, seed: int) -> Traine
         task: The task.
         epochs: Passes over the training images.
         seed: Seed of the weights and of the order of the images, which is the same for all networks.
+        device: Where to compute, ``cpu`` or ``cuda``; weights are drawn on the CPU, the same for both.
     """
-    with one_thread():
-        images = torch.from_numpy(task.planes())
-        labels = torch.from_numpy(task.labels)
-        flat = FlatWeights(network, seed)
+    with one_thread(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        images = torch.from_numpy(task.planes()).to(device)
+        labels = torch.from_numpy(task.labels).to(device)
+        flat = FlatWeights(network, seed, device)
         _descend(network, flat, images[: task.train], labels[: task.train], epochs, seed)
         with torch.no_grad():
             weights = flat.views(flat.vector)
@@ -88,7 +89,7 @@ def _descend(network: CellNetwork, flat: FlatWeights, images: Tensor, labels: Te
     vector = flat.vector.requires_grad_()
     momentum = torch.zeros_like(vector)
     order = np.concatenate([orders.permutation(len(labels))[: batches * size] for _ in range(epochs)] or [np.zeros(0, np.int64)])
-    for step, chosen in enumerate(torch.from_numpy(order).view(steps, size)):
+    for step, chosen in enumerate(torch.from_numpy(order).to(images.device).view(steps, size)):
         loss = functional.cross_entropy(network(images[chosen], flat.views(vector)), labels[chosen])
         (gradient,) = torch.autograd.grad(loss, vector)
         with torch.no_grad():

@@ -31,7 +31,7 @@ class FlatWeights:
     Kernels are drawn; scales start at 1, shifts at 0, and so do the dense layer and its bias: the first logits are even.
     """
 
-    def __init__(self, network: CellNetwork, seed: int) -> None:
+    def __init__(self, network: CellNetwork, seed: int, device: str = "cpu") -> None:
         kernels = drawn_kernels(network, seed)
         out = [conv.shape[0] for conv in network.convolutions]
         pieces = [
@@ -44,7 +44,7 @@ class FlatWeights:
         self._shapes = [conv.shape for conv in network.convolutions]
         self._sizes = [len(piece) for piece in pieces]
         self._dense_shape = (network.features, network.classes)
-        self.vector = torch.from_numpy(np.concatenate(pieces).astype(np.float32))
+        self.vector = torch.from_numpy(np.concatenate(pieces).astype(np.float32)).to(device)
         self.decayed = sum(self._sizes[: len(kernels)])
         """The kernels come first: so many numbers of the vector."""
 
@@ -60,4 +60,5 @@ class FlatWeights:
     def statistics(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return room for running means and variances of batch normalisation."""
         out = [shape[0] for shape in self._shapes]
-        return [torch.zeros(n) for n in out], [torch.ones(n) for n in out]
+        device = self.vector.device
+        return [torch.zeros(n, device=device) for n in out], [torch.ones(n, device=device) for n in out]

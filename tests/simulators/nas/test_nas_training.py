@@ -101,3 +101,18 @@ def test_what_cannot_be_trained_is_refused_in_words(little: Workload) -> None:
         simulator.evaluate([design], little, fidelity=0)
     with pytest.raises(InputError, match="workload 'w' of a cell's training holds int, expected one made by image_task"):
         simulator.evaluate([design], Workload("w", 1))
+
+
+def test_a_gpu_is_asked_for_by_name_and_missed_in_words(little: Workload) -> None:
+    on_gpu = CellTraining(device="cuda")
+    assert (on_gpu.resources.gpus, CellTraining().resources.gpus) == (1, 0)
+    assert on_gpu.version != CellTraining().version  # rounding differs, so neither's results stand for the other's
+    design = on_gpu.space.default()
+    if torch.cuda.is_available():
+        first, again = (on_gpu.evaluate([design], little)[0] for _ in range(2))
+        assert first.ok and first.values == again.values
+    else:
+        with pytest.raises(InputError, match="sees no GPU in this process"):
+            on_gpu.evaluate([design], little)
+    with pytest.raises(InputError, match="must be 'cpu' or 'cuda', got 'tpu'"):
+        CellTraining(device="tpu")  # type: ignore[arg-type]
