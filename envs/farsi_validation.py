@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from designgym.core.errors import InputError, shorten
-from designgym.core.validation import ColumnComparison, TableComparison
+from designgym.core.errors import InputError
+from designgym.core.validation import TableComparison
+from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
 
 if TYPE_CHECKING:
     from designgym.simulators.soc.simulate import SocRun
@@ -53,7 +53,7 @@ class FarsiValidator:
         from designgym.simulators.soc.farsi_design import farsi_soc
         from designgym.simulators.soc.simulate import simulate
 
-        header, rows = _read(reference)
+        header, rows = read_table(reference)
         if missing := [name for name in ("workload", "design_json") if name not in header]:
             raise InputError(f"{reference} lacks the columns {', '.join(missing)}")
         known = [*_METRICS, *_FIRST, *(f"{name}_{end}" for name in _METRICS for end in ("min", "max"))]
@@ -73,7 +73,7 @@ class FarsiValidator:
         for i, (line, row) in enumerate(rows):
             place = f"{reference} row {i + 1} (line {line})"
             for name in compared:
-                expected[name].append(_number(f"{place}, column {name}", row[name]))
+                expected[name].append(number_in(f"{place}, column {name}", row[name]))
             try:
                 data = workload(row["workload"])
             except InputError as error:
@@ -86,8 +86,8 @@ class FarsiValidator:
             for name in compared:
                 ours[name].append(_value(name, runs))
         labels = [f"{row.get('row_id', i + 1)} on {row['workload']}" for i, (_, row) in enumerate(rows)]
-        columns = tuple(_column(name, expected[name], ours[name], labels) for name in compared)
-        equal = sum(all(_equal(expected[name][i], ours[name][i]) for name in compared) for i in range(len(rows)))
+        columns = tuple(relative_comparison(name, expected[name], ours[name], TOLERANCE, labels) for name in compared)
+        equal = sum(all(agrees(expected[name][i], ours[name][i], TOLERANCE) for name in compared) for i in range(len(rows)))
         return TableComparison(
             columns, {name: [None if math.isnan(value) else value for value in ours[name]] for name in compared}, equal, len(rows)
         )
@@ -103,29 +103,6 @@ def _value(name: str, runs: Sequence[SocRun]) -> float:
     return min(values) if end == "min" else max(values)
 
 
-def _equal(expected: float, ours: float) -> bool:
-    return math.isnan(expected) or abs(ours - expected) <= TOLERANCE * abs(expected)
-
-
-def _column(name: str, expected: Sequence[float], ours: Sequence[float], labels: Sequence[str]) -> ColumnComparison:
-    errors = {
-        i: (math.inf if math.isnan(value) else abs(value - reference))
-        for i, (reference, value) in enumerate(zip(expected, ours, strict=True))
-        if not math.isnan(reference)
-    }
-    relative = [error / abs(expected[i]) for i, error in errors.items() if expected[i]]
-    worst = max(errors, key=errors.__getitem__, default=None)
-    return ColumnComparison(
-        column=name,
-        rows=len(errors),
-        equal_rows=sum(_equal(expected[i], ours[i]) for i in errors),
-        tolerance=TOLERANCE,
-        max_abs_error=max(errors.values(), default=0.0),
-        max_rel_error=max(relative, default=0.0),
-        worst_row=None if worst is None else labels[worst],
-    )
-
-
 def _workload(name: str, folders: Sequence[Path]) -> SocWorkload:
     """Return a workload: the file of that name in one of the folders, or a built-in one."""
     from designgym.simulators.soc.library import built_in, load
@@ -135,42 +112,3 @@ def _workload(name: str, folders: Sequence[Path]) -> SocWorkload:
             if (path := folder / f"{name}{suffix}").is_file():
                 return load(path)
     return built_in(name)
-
-
-def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return the header and, for each row, the number of its line and its cells by column."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows: list[tuple[int, dict[str, str]]] = []
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise InputError(f"{path} row {len(rows) + 1} (line {reader.line_num}): {len(cells)} cells, expected {len(header)}")
-                rows.append((reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))))
-    except OSError as error:
-        raise InputError(f"cannot read the reference table {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text: expected a table (CSV)") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: not CSV: {error}") from None
-    if not header:
-        raise InputError(f"{path} is empty: expected a table (CSV) whose first line names the columns")
-    if repeated := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError(f"{path} line 1: column {repeated[0]!r} is there twice")
-    return header, rows
-
-
-def _number(place: str, text: str) -> float:
-    """Return a cell's number, NaN for an empty cell."""
-    if not text:
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{place}: got {shorten(text, 40)}, expected a finite number, or nothing where the reference has none")
-    return value

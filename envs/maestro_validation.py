@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from designgym.core.errors import InputError, shorten
-from designgym.core.validation import ColumnComparison, TableComparison
-from designgym.envs.reference_tables import number_in, read_table
+from designgym.core.validation import TableComparison
+from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
 
 if TYPE_CHECKING:
     from designgym.simulators.accelerator.datacentric.batch import Hardware
@@ -59,8 +59,8 @@ class MaestroValidator:
         found: dict[str, list[float]] = {name: values.tolist() for name, values in table.items()}
         found[MACS_RATIO] = [macs / layers[i].shape.macs for i, macs in zip(places, found["num_macs"], strict=True)]
         labels = [rows[i][1].get("row_id") or f"row {i + 1}" for i in places]
-        columns = tuple(_column(name, expected[name], found[name], tolerances[name], labels) for name in compared)
-        equal = [all(_equal(expected[n][j], found[n][j], tolerances[n]) for n in compared) for j in range(len(places))]
+        columns = tuple(relative_comparison(name, expected[name], found[name], tolerances[name], labels) for name in compared)
+        equal = [all(agrees(expected[n][j], found[n][j], tolerances[n]) for n in compared) for j in range(len(places))]
         ours: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
         for name in compared:
             for i, value in zip(places, found[name], strict=True):
@@ -90,25 +90,3 @@ def _whole(place: str, text: str) -> int:
     if math.isnan(value) or value != int(value) or value < 1:
         raise InputError(f"{place}: got {shorten(text, 40)}, expected a positive whole number")
     return int(value)
-
-
-def _equal(expected: float, ours: float, tolerance: float) -> bool:
-    return math.isnan(expected) or abs(ours - expected) <= tolerance * abs(expected)
-
-
-def _column(name: str, expected: Sequence[float], ours: Sequence[float], tolerance: float, labels: Sequence[str]) -> ColumnComparison:
-    errors = {
-        i: math.inf if math.isnan(value) else abs(value - reference)
-        for i, (reference, value) in enumerate(zip(expected, ours, strict=True))
-        if not math.isnan(reference)
-    }
-    worst = max(errors, key=errors.__getitem__, default=None)
-    return ColumnComparison(
-        column=name,
-        rows=len(errors),
-        equal_rows=sum(_equal(expected[i], ours[i], tolerance) for i in errors),
-        tolerance=tolerance,
-        max_abs_error=max(errors.values(), default=0.0),
-        max_rel_error=max((error / abs(expected[i]) for i, error in errors.items() if expected[i]), default=0.0),
-        worst_row=None if worst is None else labels[worst],
-    )

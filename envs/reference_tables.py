@@ -1,12 +1,14 @@
-"""Reading tables of reference outputs: what is wrong with one is said with its row, line and column."""
+"""Tables of reference outputs: reading them, where what is wrong is said with its row, line and column, and comparing their columns."""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from designgym.core.errors import InputError, shorten
+from designgym.core.validation import ColumnComparison
 
 LONGEST_CELL = 1 << 24  # characters; a cell may hold a whole mapping or its results as JSON
 
@@ -55,3 +57,37 @@ def number_in(place: str, text: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{place}: got {shorten(text, 40)}, expected a finite number, or nothing where the reference has none")
     return value
+
+
+def agrees(expected: float, ours: float, tolerance: float) -> bool:
+    """Return whether a number is that of the reference up to a relative tolerance, or the reference has none (NaN)."""
+    return math.isnan(expected) or abs(ours - expected) <= tolerance * abs(expected)
+
+
+def relative_comparison(
+    name: str, expected: Sequence[float], ours: Sequence[float], tolerance: float, labels: Sequence[str]
+) -> ColumnComparison:
+    """Return how far a column is off, by a relative tolerance.
+
+    Args:
+        name: The column.
+        expected: The reference by row, NaN where it has no number.
+        ours: Our numbers, NaN where the simulation failed.
+        tolerance: Largest relative difference of rows that count as equal.
+        labels: The rows in words.
+    """
+    errors = {
+        i: math.inf if math.isnan(value) else abs(value - reference)
+        for i, (reference, value) in enumerate(zip(expected, ours, strict=True))
+        if not math.isnan(reference)
+    }
+    worst = max(errors, key=errors.__getitem__, default=None)
+    return ColumnComparison(
+        column=name,
+        rows=len(errors),
+        equal_rows=sum(agrees(expected[i], ours[i], tolerance) for i in errors),
+        tolerance=tolerance,
+        max_abs_error=max(errors.values(), default=0.0),
+        max_rel_error=max((error / abs(expected[i]) for i, error in errors.items() if expected[i]), default=0.0),
+        worst_row=None if worst is None else labels[worst],
+    )

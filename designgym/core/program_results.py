@@ -43,5 +43,7 @@ def measured(measure: Callable[[], Mapping[str, float]]) -> Metrics:
 def require_seconds(timeout_s: object) -> float:
     """Return the time limit that an option gives; raises `InputError` if it is none."""
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s < float("inf"):
-        raise InputError(f"option timeout_s must be a number of seconds above 0, got {shorten(timeout_s)}")
+        raise InputError(
+            f"option timeout_s must be more than 0 s and finite, got {shorten(timeout_s)}: give the seconds that one run may take"
+        )
     return float(timeout_s)

@@ -1,18 +1,18 @@
 """The real DRAMSys 4.0 as a simulator, for those who have it: same space and same metric names as our own simulator."""
 
 import os
-import time
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 
 from blake3 import blake3
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, NotInstalledError
-from designgym.core.external import ProgramError, ProgramTimeout, run_program
+from designgym.core.external import run_program
 from designgym.core.metrics import Metrics, MetricSpec, metric
+from designgym.core.program_results import measured, require_seconds
 from designgym.core.protocols import Resources
+from designgym.core.user_program import executable, given_path
 from designgym.core.workload import Workload
 from designgym.simulators.dram.controller import ControllerConfig
 from designgym.simulators.dram.dramsys_files import (
@@ -74,12 +74,9 @@ class DramSysBinary:
         Raises:
             InputError: The limit is not more than 0 s.
         """
-        if not timeout_s > 0:
-            raise InputError(f"timeout_s must be more than 0 s, but got {timeout_s}. Give the seconds that one run may take.")
-        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(os.path.expanduser(given)).absolute() if given else None
+        self.path = given_path(path, VARIABLE)
         self.memory = default_memory() if memory is None else memory
-        self.timeout_s = timeout_s
+        self.timeout_s = require_seconds(timeout_s)
         self.space = controller_space(self.memory, allow_no_refresh=allow_no_refresh)
 
     @cached_property
@@ -94,13 +91,7 @@ class DramSysBinary:
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the executable is there, and its path or how to get it."""
-        if self.path is None:
-            return False, f"{VARIABLE} is not set. {_HOW_TO_GET_IT}."
-        if not self.path.is_file():
-            return False, f"there is no file {self.path}. {_HOW_TO_GET_IT}."
-        if not os.access(self.path, os.X_OK):
-            return False, f"{self.path} is not executable. Run `chmod +x {self.path}`."
-        return True, str(self.path)
+        return executable(self.path, VARIABLE, _HOW_TO_GET_IT)
 
     def run(self, config: ControllerConfig, trace: Trace) -> Report:
         """Run DRAMSys once.
@@ -152,15 +143,9 @@ class DramSysBinary:
     def _evaluate(self, design: Design, trace: Trace) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
-        started = time.perf_counter()
-        try:
-            report = self.run(ControllerConfig.from_mapping(design), trace)
-        except NotInstalledError:
-            raise
-        except ProgramTimeout as error:
-            return Metrics.timeout(str(error), time.perf_counter() - started)
-        except (ProgramError, ReportError) as error:
-            return Metrics.failed(str(error), time.perf_counter() - started)
+        return measured(partial(self._values, design, trace))
+
+    def _values(self, design: Design, trace: Trace) -> dict[str, float]:
+        report = self.run(ControllerConfig.from_mapping(design), trace)
         # DRAMSys forgets the last request in its bandwidth, so that figure is computed as our own simulator does.
-        bandwidth_gbps = len(trace) * self.memory.burst_bytes * 8 / report.total_time_ns
-        return Metrics(values=vars(report) | {"bandwidth_gbps": bandwidth_gbps}, cost_s=time.perf_counter() - started)
+        return vars(report) | {"bandwidth_gbps": len(trace) * self.memory.burst_bytes * 8 / report.total_time_ns}

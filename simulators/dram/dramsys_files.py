@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from designgym.core.errors import DesignGymError, InputError
+from designgym.core.errors import InputError
+from designgym.core.program_results import OutputError
 from designgym.simulators.dram.controller import ControllerConfig
 from designgym.simulators.dram.memory import MemorySpec
 from designgym.simulators.dram.trace import Trace
@@ -39,7 +40,7 @@ _FIGURES = (
 )
 
 
-class ReportError(DesignGymError):
+class ReportError(OutputError):
     """An output of the tool that is not a report of a finished run."""
 
 

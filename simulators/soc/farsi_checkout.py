@@ -19,6 +19,7 @@ from designgym.core.external import run_program
 from designgym.core.metrics import Metrics
 from designgym.core.program_results import OutputError, measured, require_seconds
 from designgym.core.protocols import Resources
+from designgym.core.user_program import given_path
 from designgym.simulators.soc.blocks import MEMORY_KINDS
 from designgym.simulators.soc.farsi_names import farsi_design
 from designgym.simulators.soc.library import NAMES, built_in
@@ -80,8 +81,7 @@ class FarsiCheckout(SocSimulator):
         if cacti not in CACTI:
             raise InputError(f"option cacti is {shorten(cacti)}, expected {' or '.join(CACTI)}")
         self._cacti, self._timeout_s = cacti, require_seconds(timeout_s)
-        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(os.path.expanduser(given)).absolute() if given else None
+        self.path = given_path(path, VARIABLE)
         super().__init__(space=space, model="as_farsi", load_order=load_order, tasks=tasks)
         self._project = _project_of(self.path)
         self.version = f"{self.version}+{cacti}+{_digest(self._project)}"  # so that different results are never mixed

@@ -5,19 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import os
-import time
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 
 import numpy as np
 from blake3 import blake3
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, NotInstalledError, shorten
-from designgym.core.external import ProgramError, ProgramTimeout, run_program
+from designgym.core.external import run_program
 from designgym.core.metrics import Metrics, MetricSpec
+from designgym.core.program_results import OutputError, measured, require_seconds
 from designgym.core.protocols import Resources
+from designgym.core.user_program import executable, given_path
 from designgym.core.workload import Workload
 from designgym.simulators.accelerator.datacentric.accounting import PRINTED_DRAM, PRINTED_L2
 from designgym.simulators.accelerator.datacentric.design_batch import mapping_of
@@ -29,7 +29,7 @@ from designgym.simulators.accelerator.datacentric.workloads import find_network
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.network import Network
 
-__all__ = ["VARIABLE", "MaestroBinary", "ReportError"]
+__all__ = ["VARIABLE", "MaestroBinary"]
 
 VARIABLE = "DESIGNGYM_MAESTRO"
 """Environment variable with the path of the MAESTRO executable."""
@@ -42,10 +42,6 @@ _COLUMNS = {
     "l2_in_rd": "input l2 read", "l2_in_wr": "input l2 write", "l2_w_rd": "filter l2 read", "l2_w_wr": "filter l2 write",
     "l2_out_rd": "output l2 read", "l2_out_wr": "output l2 write",
 }  # fmt: skip
-
-
-class ReportError(ProgramError):
-    """MAESTRO ended normally, but what it left behind is no table of results."""
 
 
 class MaestroBinary:
@@ -76,11 +72,8 @@ class MaestroBinary:
         lanes: int = 1,
         timeout_s: float = 60.0,
     ) -> None:
-        if not timeout_s > 0:
-            raise InputError(f"timeout_s must be more than 0 s, got {timeout_s}: give the seconds that one run may take")
-        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(os.path.expanduser(given)).absolute() if given else None
-        self._hardware, self._timeout_s = (noc_bw, offchip_bw, hop_latency, lanes), timeout_s
+        self.path = given_path(path, VARIABLE)
+        self._hardware, self._timeout_s = (noc_bw, offchip_bw, hop_latency, lanes), require_seconds(timeout_s)
         self.space = mapping_space(find_network(layer))
 
     @property
@@ -98,13 +91,7 @@ class MaestroBinary:
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the executable is there, and its path or how to get it."""
-        if self.path is None:
-            return False, f"{VARIABLE} is not set. {_HOW_TO_GET_IT}."
-        if not self.path.is_file():
-            return False, f"there is no file {self.path}. {_HOW_TO_GET_IT}."
-        if not os.access(self.path, os.X_OK):
-            return False, f"{self.path} is not executable. Run `chmod +x {self.path}`."
-        return True, str(self.path)
+        return executable(self.path, VARIABLE, _HOW_TO_GET_IT)
 
     def run(self, design: Design, layer: Layer) -> dict[str, float]:
         """Run MAESTRO once and return what it prints, by the names of our own columns.
@@ -113,7 +100,7 @@ class MaestroBinary:
             NotInstalledError: If the executable is missing or cannot be started.
             ProgramTimeout: If it ran longer than the limit and was killed.
             ProgramError: If it failed; exit code and stderr come first.
-            ReportError: If it ended normally, but left no table of results.
+            OutputError: If it ended normally, but left no table of results.
         """
         found, where = self.installed()
         if not found:
@@ -152,39 +139,37 @@ class MaestroBinary:
     def _evaluated(self, design: Design, network: Network) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
-        started, layers = time.perf_counter(), []
-        try:
-            for layer, count in network.layers:
-                printed = self.run(design, layer)
-                figures = {
-                    "latency_cycles": printed["runtime_cycles"],
-                    "busy": printed["runtime_cycles"] * printed["avg_utilised_pes"],
-                    "energy_nj": printed["energy_nJ"],
-                    "l1_bytes": printed["l1_bytes_req"],
-                    "l2_bytes": printed["l2_bytes_req"],
-                    "noc_bw_required": printed["noc_bw_req"],
-                    "l2_accesses": sum(printed[name] for name in PRINTED_L2),
-                    "dram_accesses": sum(printed[name] for name in PRINTED_DRAM),
-                }
-                layers.append((count, {name: np.array([value]) for name, value in figures.items()}))
-        except ProgramTimeout as error:
-            return Metrics.timeout(str(error), time.perf_counter() - started)
-        except ProgramError as error:
-            return Metrics.failed(str(error), time.perf_counter() - started)
+        return measured(partial(self._values, design, network))
+
+    def _values(self, design: Design, network: Network) -> dict[str, float]:
+        layers = []
+        for layer, count in network.layers:
+            printed = self.run(design, layer)
+            figures = {
+                "latency_cycles": printed["runtime_cycles"],
+                "busy": printed["runtime_cycles"] * printed["avg_utilised_pes"],
+                "energy_nj": printed["energy_nJ"],
+                "l1_bytes": printed["l1_bytes_req"],
+                "l2_bytes": printed["l2_bytes_req"],
+                "noc_bw_required": printed["noc_bw_req"],
+                "l2_accesses": sum(printed[name] for name in PRINTED_L2),
+                "dram_accesses": sum(printed[name] for name in PRINTED_DRAM),
+            }
+            layers.append((count, {name: np.array([value]) for name, value in figures.items()}))
         columns = network_metrics(layers, np.array([float(design["num_pe"])]), self._hardware, network.macs)
-        return Metrics({name: float(column[0]) for name, column in columns.items()}, cost_s=time.perf_counter() - started)
+        return {name: float(column[0]) for name, column in columns.items()}
 
 
 def _parsed(text: str) -> dict[str, float]:
     """Return the columns of MAESTRO's table of one row."""
     rows = [row for row in csv.reader(io.StringIO(text)) if row]
     if len(rows) != 2:
-        raise ReportError(f"MAESTRO exited with code 0, but its table has {len(rows)} lines, expected two: {shorten(text, 200)}")
+        raise OutputError(f"MAESTRO exited with code 0, but its table has {len(rows)} lines, expected two: {shorten(text, 200)}")
     cells = dict(zip(map(str.strip, rows[0]), map(str.strip, rows[1]), strict=False))
     try:
         found = {name: float(cells[column]) for name, column in _COLUMNS.items()}
     except (KeyError, ValueError) as error:
-        raise ReportError(f"MAESTRO exited with code 0, but its table lacks a number: {error}; line: {shorten(rows[1], 200)}") from None
+        raise OutputError(f"MAESTRO exited with code 0, but its table lacks a number: {error}; line: {shorten(rows[1], 200)}") from None
     if not all(np.isfinite(value) for value in found.values()) or found["runtime_cycles"] <= 0:
-        raise ReportError(f"MAESTRO exited with code 0, but computed nothing: {shorten(found, 200)}")
+        raise OutputError(f"MAESTRO exited with code 0, but computed nothing: {shorten(found, 200)}")
     return found

@@ -18,6 +18,7 @@ from designgym.core.external import run_program
 from designgym.core.metrics import Metrics
 from designgym.core.program_results import OutputError, measured, require_seconds
 from designgym.core.protocols import Resources
+from designgym.core.user_program import executable, given_path
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.accelerator import EyerissAccelerator
 from designgym.simulators.accelerator.loopnest.architecture import Architecture
@@ -80,19 +81,12 @@ class TimeloopModel(EyerissAccelerator):
             mapper_goal=mapper_goal, mapper_evaluations=mapper_evaluations, mapper_seed=mapper_seed, node_nm=node_nm, clock_ghz=clock_ghz
         )
         self._timeout_s = require_seconds(timeout_s)
-        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(os.path.expanduser(given)).absolute() if given else None
+        self.path = given_path(path, VARIABLE)
         self.version = f"{self.version}+{_digest(self.path)}"  # so that different results are never mixed
 
     def installed(self) -> tuple[bool, str]:
         """Return whether the executable is there, and its path or how to get it."""
-        if self.path is None:
-            return False, f"{VARIABLE} is not set. {_HOW_TO_GET_IT}."
-        if not self.path.is_file():
-            return False, f"there is no file {self.path}. {_HOW_TO_GET_IT}."
-        if not os.access(self.path, os.X_OK):
-            return False, f"{self.path} is not executable. Run `chmod +x {self.path}`."
-        return True, str(self.path)
+        return executable(self.path, VARIABLE, _HOW_TO_GET_IT)
 
     def run(self, layer: Layer, architecture: Architecture, mapping: LoopMapping) -> tuple[float, float]:
         """Run timeloop-model once, and return cycles and pJ.

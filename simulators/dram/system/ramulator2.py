@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from blake3 import blake3
 
 from designgym.core.design import Design
 from designgym.core.errors import InputError, NotInstalledError
-from designgym.core.external import ProgramError, ProgramTimeout, run_program
+from designgym.core.external import run_program
 from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.parameters import Categorical, Integer
+from designgym.core.program_results import measured, require_seconds
 from designgym.core.protocols import Resources
 from designgym.core.rules import Condition, Constraint
 from designgym.core.space import DesignSpace
+from designgym.core.user_program import given_path
 from designgym.core.workload import Workload
 from designgym.simulators.dram.system.config import CHOICES, MemorySystemConfig
 from designgym.simulators.dram.system.ramulator2_files import (
@@ -134,12 +135,9 @@ class Ramulator2:
         Raises:
             InputError: The limit is not more than 0 s.
         """
-        if not timeout_s > 0:
-            raise InputError(f"timeout_s must be more than 0 s, but got {timeout_s}. Give the seconds that one run may take.")
-        given = os.environ.get(VARIABLE, "") if path is None else os.fspath(path)
-        self.path = Path(os.path.expanduser(given)).absolute() if given else None
+        self.path = given_path(path, VARIABLE)
         self.python = sys.executable if python is None else os.fspath(python)
-        self.timeout_s = timeout_s
+        self.timeout_s = require_seconds(timeout_s)
         self.space = ramulator_space()
 
     @cached_property
@@ -229,23 +227,19 @@ class Ramulator2:
     def _evaluate(self, design: Design, trace: Trace) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
-        started = time.perf_counter()
+        return measured(partial(self._values, design, trace))
+
+    def _values(self, design: Design, trace: Trace) -> dict[str, float]:
         config = counterpart(design)
-        try:
-            channels = self.run(config, trace)
-        except ProgramTimeout as error:
-            return Metrics.timeout(str(error), time.perf_counter() - started)
-        except (ProgramError, ReportError) as error:
-            return Metrics.failed(str(error), time.perf_counter() - started)
+        channels = self.run(config, trace)
         clock_ns = standard(config.Memory).clock_ns
         total_time_ns = max(channel.clocks for channel in channels) * clock_ns
         reads, hits = sum(channel.reads for channel in channels), sum(channel.row_hits for channel in channels)
         others = sum(channel.row_others for channel in channels)
-        values = {
+        return {
             "total_time_ns": total_time_ns,
             "bandwidth_gbps": len(trace) * LINE_BYTES * 8 / total_time_ns,
             "row_hit_rate": hits / max(hits + others, 1),
             "n_refa": float(sum(channel.refreshes for channel in channels)),
             "latency_from_accept_avg_ns": sum(channel.read_clocks for channel in channels) / reads * clock_ns if reads else float("nan"),
         }
-        return Metrics(values, cost_s=time.perf_counter() - started)

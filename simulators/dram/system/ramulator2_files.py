@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from designgym.core.errors import DesignGymError, InputError, shorten
+from designgym.core.errors import InputError, shorten
+from designgym.core.program_results import OutputError
 from designgym.simulators.dram.system.config import MemorySystemConfig
 from designgym.simulators.dram.system.standard import MemoryStandard
 from designgym.simulators.dram.system.workspace import ChannelTrace
@@ -56,7 +57,7 @@ print("\\n" + json.dumps(simulation.stats["memory_system"]["controller"], defaul
 """
 
 
-class ReportError(DesignGymError):
+class ReportError(OutputError):
     """The program ended normally, but what it printed are not its statistics."""
 
 
