@@ -10,7 +10,17 @@ from designgym.simulators.accelerator.datacentric.batch import Batch
 from designgym.simulators.accelerator.datacentric.levels import C, K
 from designgym.simulators.accelerator.datacentric.traffic import Tensors
 
-__all__ = ["ENERGY", "PRINTED_DRAM", "PRINTED_L2", "EnergyTable", "area_and_power", "compulsory_energy_nj", "full", "printed_energy_nj"]
+__all__ = [
+    "ENERGY",
+    "PRINTED_DRAM",
+    "PRINTED_L2",
+    "EnergyTable",
+    "area_and_power",
+    "compulsory_energy_nj",
+    "compute_bound_cycles",
+    "full",
+    "printed_energy_nj",
+]
 
 _MAC_NJ, _L1, _L2 = 0.00023, 1.68, 18.61  # MAESTRO's unit of energy, and an access to L1 and L2 in it
 
@@ -134,6 +144,14 @@ def layer_work(batch: Batch) -> tuple[Array, Array]:
     pixels = (xp.floor((y - r) / batch.strides[0]) + 1) * (xp.floor((x - s) / batch.strides[1]) + 1)
     outputs = pixels * (batch.sizes[C] if batch.depthwise else batch.sizes[K])
     return outputs * r * s * (1.0 if batch.depthwise else batch.sizes[C]), outputs
+
+
+def compute_bound_cycles(batch: Batch) -> Array:
+    """Return the cycles that the PEs which mappings use take for all operations of the layers, if they never wait."""
+    xp = namespace(batch.sizes)
+    cluster = xp.prod(batch.clusters, axis=0)
+    used = xp.floor(batch.hardware[0] / cluster) * cluster
+    return xp.ceil(layer_work(batch)[0] / (used * batch.hardware[4]))
 
 
 def _from_dram(words: Array, handed: Array, room: Array) -> Array:
