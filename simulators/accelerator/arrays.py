@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-__all__ = ["Array", "namespace", "to_numpy"]
+__all__ = ["Array", "namespace", "on_cpu", "to_numpy"]
 
 Array = Any
 """A ``numpy.ndarray`` or a ``torch.Tensor``; shapes and units are in the docstrings."""
@@ -18,6 +18,11 @@ def namespace(*arrays: Array) -> Any:
     if all(isinstance(array, np.ndarray) for array in arrays):
         return np  # which has the standard's functions itself, without wrappers that cost as much as a small array's work
     return array_api_compat.array_namespace(*arrays)
+
+
+def on_cpu(array: Array) -> bool:
+    """Return whether the array is in the host's memory."""
+    return getattr(array.device, "type", "cpu") == "cpu"
 
 
 def to_numpy(array: Array) -> Any:

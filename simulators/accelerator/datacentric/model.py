@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from designgym.simulators.accelerator.arrays import Array, namespace
+from designgym.simulators.accelerator.arrays import Array, namespace, on_cpu
 from designgym.simulators.accelerator.datacentric.analysis import Outermost, Result, analyse
 from designgym.simulators.accelerator.datacentric.batch import ABSENT, Batch
 from designgym.simulators.accelerator.datacentric.levels import DIMS, C, K, Level, R, S, X, Y, complete
 from designgym.simulators.accelerator.datacentric.rejection import ALL_SKIPPED
 from designgym.simulators.accelerator.datacentric.traffic import Tensors
 
-__all__ = ["BLOCK", "COUNTS", "Costs", "evaluate"]
+__all__ = ["COUNTS", "Costs", "evaluate"]
 
-BLOCK = 1 << 14
-"""Mappings that are evaluated at a time."""
+BLOCK, GPU_BLOCK = 1 << 14, 1 << 19
+"""Mappings that are evaluated at a time: what suits a CPU's caches, and what keeps a GPU busy with some 11 GiB of its memory."""
 
 COUNTS = (
     "runtime_cycles", "num_macs", "avg_utilised_pes", "l2_in_rd", "l2_w_rd", "l2_out_wr", "l2_in_wr", "l2_w_wr", "l2_out_rd",
@@ -38,7 +38,7 @@ class Costs:
     rejected: Array
 
 
-def evaluate(batch: Batch, *, printed: bool = False, ignore_strides: bool = True, block: int = BLOCK) -> Costs:
+def evaluate(batch: Batch, *, printed: bool = False, ignore_strides: bool = True, block: int | None = None) -> Costs:
     """Return what every mapping of a batch costs.
 
     Args:
@@ -47,8 +47,9 @@ def evaluate(batch: Batch, *, printed: bool = False, ignore_strides: bool = True
             one, and nothing else depends on it.
         ignore_strides: Whether a tile of several rows has an output per row even if the layer has strides, as MAESTRO counts (quirk:
             operations and cycles of strided layers are too many).
-        block: Mappings at a time; results do not depend on it.
+        block: Mappings at a time, by default what suits the device; results do not depend on it.
     """
+    block = block or (BLOCK if on_cpu(batch.sizes) else GPU_BLOCK)
     parts = [_evaluate(batch.part(slice(start, start + block)), printed, ignore_strides) for start in range(0, len(batch), block)]
     if len(parts) == 1:
         return parts[0]

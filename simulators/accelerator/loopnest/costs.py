@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from designgym.core.errors import InputError
-from designgym.simulators.accelerator.arrays import Array, namespace
+from designgym.simulators.accelerator.arrays import Array, namespace, on_cpu
 from designgym.simulators.accelerator.loopnest.batch import HardwareBatch, MappingBatch
 from designgym.simulators.accelerator.loopnest.multicast import array_traffic, product
 from designgym.simulators.accelerator.loopnest.problem import DIMS, OUTPUTS, TENSORS
@@ -14,7 +14,7 @@ from designgym.simulators.accelerator.loopnest.reuse import Tiles, loops_outside
 
 __all__ = ["Costs", "evaluate"]
 
-CHUNK = 1024  # mappings whose arrays stay in a core's cache
+CHUNK, GPU_CHUNK = 1 << 10, 1 << 20  # mappings whose arrays stay in a core's cache; and that keep a GPU busy with 9 GiB of its memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,7 @@ def evaluate(batch: MappingBatch, hardware: HardwareBatch, *, chunk: int | None 
     Args:
         batch: The mappings, B of them.
         hardware: B architectures, or one for all.
-        chunk: Mappings that are evaluated at a time; no effect on the results. By default what suits a CPU's caches, or all at once
-            on another device.
+        chunk: Mappings that are evaluated at a time; no effect on the results. By default what suits the device.
 
     Raises:
         InputError: If the hardware has another number of levels, or is neither one nor B.
@@ -64,8 +63,7 @@ def evaluate(batch: MappingBatch, hardware: HardwareBatch, *, chunk: int | None 
         raise InputError(f"the hardware has {hardware.words.shape[0]} levels, the mappings are of {batch.levels}")
     if len(hardware) not in (1, len(batch)):
         raise InputError(f"{len(batch)} mappings need one architecture for all or one each, got {len(hardware)}")
-    on_cpu = getattr(batch.temporal.device, "type", "cpu") == "cpu"
-    size = chunk or (CHUNK if on_cpu else len(batch))
+    size = chunk or (CHUNK if on_cpu(batch.temporal) else GPU_CHUNK)
     parts = []
     for first in range(0, len(batch), size):
         which = slice(first, first + size)
