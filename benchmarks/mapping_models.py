@@ -78,10 +78,6 @@ def loopnest(n: int) -> Model:
         on = hardware.map(convert)
         return lambda: vars(evaluate_loops(chosen, on))
 
-    words = (
-        sum(array.size for array in vars(batch).values()) // n
-        + sum(array.size for array in vars(evaluate_loops(batch, hardware)).values()) // n
-    )
     return Model("loop nest", n, prepare)
 
 
