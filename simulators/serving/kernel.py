@@ -1,0 +1,220 @@
+"""The loops around the schedulers: by the clock with step costs, and by counted steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from designgym.simulators.serving.block_pool import prepare_blocks
+from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
+from designgym.simulators.serving.compiled import compiled, entry_point, source_digest
+from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory
+from designgym.simulators.serving.step_costs import gather_features, step_seconds
+from designgym.simulators.serving.vllm_output import process_output
+from designgym.simulators.serving.vllm_scheduler import schedule_vllm
+from designgym.simulators.serving.waiting_queue import append_waiting
+
+IDLE_WAIT_S = 1e-3  # vLLM's engine tries again after so long when a step schedules nothing
+
+
+@compiled
+def _prepare(m: Memory) -> None:
+    """Set everything but the configuration to the state before the first arrival."""
+    s = m.server[0]
+    s.n_running = s.n_waiting = s.next_arrival = s.n_finished = s.n_preempted = s.n_holding = s.n_outputs = 0
+    s.n_steps = s.n_idle_steps = s.preemptions = s.hit_tokens = s.queried_tokens = 0
+    s.batch_requests = s.batch_tokens = s.drafted = s.accepted = s.steps_without_output = 0
+    s.waiting_head = s.waiting_tail = -1
+    s.now_s = s.busy_s = s.used_block_s = 0.0
+    s.end = COMPLETED
+    for r in range(m.requests.size):
+        q = m.requests[r]
+        q.state = FUTURE
+        q.tokens = q.target = q.prompt
+        q.computed = q.drafts = q.placeholders = q.in_flight = q.partial = q.held = q.registered = 0
+        q.preemptions = q.cached = q.prefilled = 0
+        q.waiting_before = q.waiting_after = q.finish_step = -1
+        q.scheduled_s = q.first_token_s = q.finish_s = -1.0
+    if s.scheduler == VLLM_V1:
+        prepare_blocks(m)
+    else:
+        s.free_blocks = s.n_blocks
+
+
+@compiled
+def _take_arrivals(m: Memory, until_s: float) -> None:
+    s = m.server[0]
+    while s.next_arrival < m.requests.size and m.requests[s.next_arrival].arrival_s <= until_s:
+        append_waiting(s, m.requests, s.next_arrival)
+        s.next_arrival += 1
+
+
+@compiled
+def _form(m: Memory, slot: int) -> int:
+    """Form a batch at the present time and return its size."""
+    s = m.server[0]
+    entries = m.entries[slot]
+    size = schedule_vllm(m, entries) if s.scheduler == VLLM_V1 else schedule_classic(m, entries)
+    for i in range(size):
+        q = m.requests[entries[i].request]
+        if q.scheduled_s < 0:
+            q.scheduled_s = s.now_s
+    m.batches[slot].size = size
+    return size
+
+
+@compiled
+def _end(m: Memory, slot: int, step: int) -> None:
+    """Hand out the output of a batch at the present time."""
+    s = m.server[0]
+    before = s.n_outputs
+    if s.scheduler == VLLM_V1:
+        process_output(m, m.entries[slot], m.batches[slot].size, s.now_s, step)
+    else:
+        process_classic(m, m.entries[slot], m.batches[slot].size, s.now_s, step)
+    s.steps_without_output = 0 if s.n_outputs > before else s.steps_without_output + 1
+    m.batches[slot].size = 0
+
+
+@compiled
+def _record(m: Memory, slot: int, step: int, start_s: float, end_s: float) -> None:
+    """Append a step to the timeline, as far as there is room, and to the sums over all steps."""
+    s = m.server[0]
+    entries, size = m.entries[slot], m.batches[slot].size
+    tokens = 0
+    for i in range(size):
+        tokens += entries[i].tokens
+    if s.n_steps < m.steps.size:
+        t = m.steps[s.n_steps]
+        t.step = step
+        t.requests = size
+        t.tokens = tokens
+        t.preempted = s.n_preempted
+        t.free_blocks = s.free_blocks
+        t.running = s.n_running if s.scheduler == VLLM_V1 else s.n_running + size
+        t.waiting = s.n_waiting
+        t.start_s = start_s
+        t.end_s = end_s
+        t.first_entry = s.batch_requests
+        t.first_preempted = s.preemptions - s.n_preempted
+        for i in range(min(size, m.step_entries.shape[0] - s.batch_requests)):
+            m.step_entries[s.batch_requests + i, 0] = entries[i].request
+            m.step_entries[s.batch_requests + i, 1] = entries[i].tokens
+        for i in range(min(s.n_preempted, m.step_preempted.size - t.first_preempted)):
+            m.step_preempted[t.first_preempted + i] = m.preempted[i]
+    s.batch_requests += size
+    s.batch_tokens += tokens
+    s.n_steps += 1
+    usable = s.n_blocks - 1 if s.scheduler == VLLM_V1 else s.n_blocks
+    s.used_block_s += (usable - s.free_blocks) * (end_s - start_s)
+    s.busy_s += end_s - start_s
+
+
+@compiled
+def _without_progress(m: Memory) -> bool:
+    """Return whether requests preempt one another without end: more steps without output than computing all blocks token by token takes."""
+    s = m.server[0]
+    return bool(s.steps_without_output > 1000 + 4 * s.n_blocks * s.block_size)
+
+
+@compiled
+def _run_clock(m: Memory) -> None:
+    s = m.server[0]
+    slots = s.batches_in_flight
+    oldest, flying, free_at_s = 0, 0, 0.0
+    while True:
+        _take_arrivals(m, s.now_s)
+        if s.n_running + s.n_waiting > 0 and flying < slots:
+            slot = (oldest + flying) % slots
+            if _form(m, slot) > 0:
+                gather_features(m, m.entries[slot], m.batches[slot].size)
+                start_s = max(s.now_s, free_at_s)
+                free_at_s = start_s + step_seconds(m)
+                m.batches[slot].end_s = free_at_s
+                _record(m, slot, s.n_steps, start_s, free_at_s)
+                flying += 1
+                if flying < slots:
+                    continue
+            else:
+                s.n_idle_steps += 1
+                if flying == 0 and s.n_preempted > 0:
+                    s.now_s += IDLE_WAIT_S
+                    s.steps_without_output += 1
+                    if _without_progress(m):
+                        s.end = LIVELOCK
+                        return
+                    continue
+        if flying > 0:
+            s.now_s = max(s.now_s, m.batches[oldest].end_s)
+            _end(m, oldest, s.n_steps)
+            oldest = (oldest + 1) % slots
+            flying -= 1
+            if _without_progress(m):
+                s.end = LIVELOCK
+                return
+        elif s.next_arrival < m.requests.size:
+            s.now_s = max(s.now_s, m.requests[s.next_arrival].arrival_s)
+        else:
+            if s.n_finished < m.requests.size:
+                s.end = STUCK
+            return
+
+
+@compiled
+def _run_counted(m: Memory) -> None:
+    s = m.server[0]
+    slots = s.batches_in_flight
+    step, reported = 0, 0
+    while s.n_finished < m.requests.size:
+        s.now_s = step
+        _take_arrivals(m, s.now_s)
+        slot = step % slots
+        due = (step + 1) % slots  # of this step, or with async scheduling of the one before
+        m.batches[slot].size = 0
+        idle = s.n_running + s.n_waiting == 0 and s.n_finished == reported  # finished requests cause a call, if only to tell the workers
+        reported = s.n_finished
+        if not idle:
+            _form(m, slot)
+            _record(m, slot, step, step, step + 1.0)
+        nothing = m.batches[slot].size == 0 and m.batches[due].size == 0
+        _end(m, due, step + 1)
+        if nothing and s.n_preempted == 0 and s.next_arrival == m.requests.size:
+            s.end = STUCK
+            return
+        if _without_progress(m):
+            s.end = LIVELOCK
+            return
+        step = max(step + 1, int(m.requests[s.next_arrival].arrival_s)) if idle and nothing else step + 1
+
+
+def _compile(sources: int) -> tuple[Callable[[Memory], None], Callable[[Memory], None]]:
+    """Return the entry points. Numba keeps the compiled code on disk under a key that covers the variables a function closes over.
+
+    Of the source files, however, it only watches the one that a function is defined in: hence `sources`.
+    """
+
+    @entry_point
+    def run_clock(m: Memory) -> None:
+        """Simulate from time 0 until the last request has finished; sets ``end``.
+
+        A batch is formed when one has ended (with async scheduling: when the one before it starts), or a request comes to an idle engine.
+        """
+        if sources == 0:
+            return
+        _prepare(m)
+        _run_clock(m)
+
+    @entry_point
+    def run_counted(m: Memory) -> None:
+        """Simulate with one scheduling call per step; arrivals are numbers of steps, and come before the call of theirs.
+
+        Output is handed out after the call of the same step, or of the next with async scheduling.
+        """
+        if sources == 0:
+            return
+        _prepare(m)
+        _run_counted(m)
+
+    return run_clock, run_counted
+
+
+run_clock, run_counted = _compile(source_digest())

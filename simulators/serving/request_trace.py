@@ -1,0 +1,121 @@
+"""Requests that arrive at a server, and which of their blocks hold the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from designgym.core.errors import InputError
+
+__all__ = ["RequestTrace"]
+
+_LONGEST = 1 << 30  # tokens
+_WHOLE = ("prompt_tokens", "output_tokens", "priority", "stop_at")
+
+
+@dataclass(frozen=True, eq=False)
+class RequestTrace:
+    """Requests in the order of their arrival, all of shape ``(n,)``.
+
+    Attributes:
+        arrival_s: Seconds from the start, ascending.
+        prompt_tokens: Tokens of the prompt, 1 or more.
+        output_tokens: Most tokens that the request makes, 1 or more.
+        stop_at: Position (from 0) of the output token that ends it before; -1 for none.
+        priority: Lower numbers are more urgent.
+        token_ids: Known token ids of each request, int64 arrays of any length from its first token on: the prompt, and, if the
+            output is known (as in the earlier turns of a conversation), that too. Requests share the blocks whose tokens, with
+            all before them, are equal. None: no two requests share anything.
+    """
+
+    arrival_s: NDArray[np.float64]
+    prompt_tokens: NDArray[np.int64]
+    output_tokens: NDArray[np.int64]
+    stop_at: NDArray[np.int64]
+    priority: NDArray[np.int64]
+    token_ids: tuple[NDArray[np.int64], ...] | None = None
+    _blocks: dict[int, tuple[NDArray[np.int32], NDArray[np.int64], int]] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def make(
+        cls,
+        arrival_s: ArrayLike,
+        prompt_tokens: ArrayLike,
+        output_tokens: ArrayLike,
+        *,
+        stop_at: ArrayLike | None = None,
+        priority: ArrayLike | None = None,
+        token_ids: Sequence[ArrayLike] | None = None,
+    ) -> RequestTrace:
+        """Return a trace of checked values.
+
+        Raises:
+            InputError: If it is empty, not sorted by arrival, or has a number out of range; the message names the request.
+        """
+        arrivals = np.asarray(arrival_s, dtype=np.float64)
+        n = arrivals.size
+        if arrivals.ndim != 1 or n == 0:
+            raise InputError("the trace has no requests: expected one or more")
+        columns = {
+            "prompt_tokens": prompt_tokens,
+            "output_tokens": output_tokens,
+            "priority": np.zeros(n, np.int64) if priority is None else priority,
+            "stop_at": np.full(n, -1) if stop_at is None else stop_at,
+        }
+        arrays = {name: np.asarray(values) for name, values in columns.items()}
+        for name, values in arrays.items():
+            if values.shape != (n,):
+                raise InputError(f"{name} has shape {values.shape}, expected {(n,)}: one number per arrival")
+            if values.dtype.kind not in "iu":
+                raise InputError(f"{name} must be whole numbers, but is of type {values.dtype}")
+            least = {"prompt_tokens": 1, "output_tokens": 1, "stop_at": -1}.get(name, -_LONGEST)
+            bad = np.flatnonzero((values < least) | (values > _LONGEST))
+            if bad.size:
+                raise InputError(f"request {bad[0]}: {name} is {values[bad[0]]}, expected {least} to {_LONGEST}")
+        if not np.isfinite(arrivals).all() or arrivals[0] < 0:
+            raise InputError("arrival times must be finite and not negative")
+        if (late := np.flatnonzero(np.diff(arrivals) < 0)).size:
+            raise InputError(
+                f"request {late[0] + 1} arrives at {arrivals[late[0] + 1]:g} s, before the one ahead of it ({arrivals[late[0]]:g} s): sort "
+                "the trace by arrival"
+            )
+        known = None
+        if token_ids is not None:
+            if len(token_ids) != n:
+                raise InputError(f"token_ids is of {len(token_ids)} requests, expected {n}")
+            known = tuple(np.ascontiguousarray(ids, dtype=np.int64) for ids in token_ids)
+        return cls(arrivals, *(arrays[name].astype(np.int64) for name in ("prompt_tokens", "output_tokens", "stop_at", "priority")), known)
+
+    def __len__(self) -> int:
+        """Return the number of requests."""
+        return self.arrival_s.size
+
+    def block_keys(self, block_size: int) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
+        """Return what each full block of each request holds, as numbers: equal numbers, equal tokens from the first on.
+
+        Returns:
+            The numbers of all requests' blocks one after the other; where each request's begin, shape ``(n,)``; how many
+            different numbers there are.
+        """
+        if block_size not in self._blocks:
+            counts = (self.prompt_tokens + self.output_tokens) // block_size
+            first = np.concatenate([[0], np.cumsum(counts)])
+            keys = np.arange(first[-1], dtype=np.int32)
+            if self.token_ids is not None:
+                _share(keys, first, self.token_ids, block_size)
+            self._blocks[block_size] = keys, first[:-1], int(first[-1])
+        return self._blocks[block_size]
+
+
+def _share(keys: NDArray[np.int32], first: NDArray[np.int64], token_ids: Sequence[NDArray[np.int64]], block_size: int) -> None:
+    """Give blocks of equal prefixes the number of the first of them."""
+    seen: dict[tuple[int, bytes], int] = {}
+    for r, ids in enumerate(token_ids):
+        parent = -1
+        start = int(first[r])
+        for i in range(min(ids.size // block_size, int(first[r + 1]) - start)):
+            parent = seen.setdefault((parent, ids[i * block_size : (i + 1) * block_size].tobytes()), start + i)
+            keys[start + i] = parent
