@@ -1,7 +1,7 @@
 """How vLLM v0, Sarathi and Orca form batches, as Vidur states them (Agrawal et al., MLSys 2024; code of 2024-11-19).
 
-A request's prompt gets its blocks at once. One that is preempted starts again with all its tokens as prompt; one that is preempted within its
-prompt forgets the rest of it, and makes those tokens one by one later: a flaw of the reference, kept.
+A request's prompt gets its blocks at once. One that is preempted starts again with all its tokens as prompt; one that is preempted
+within its prompt forgets the rest of it, and makes those tokens one by one later: a flaw of the reference, kept.
 """
 
 from __future__ import annotations

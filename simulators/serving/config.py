@@ -45,7 +45,7 @@ class VllmConfig:
 
     Attributes:
         max_num_seqs: Most requests that run at a time.
-        max_num_batched_tokens: Token budget of a step.
+        max_num_batched_tokens: Token budget of a step, with what a drafter needs.
         max_model_len: Longest request, prompt and outputs, in tokens.
         num_gpu_blocks: Blocks of KV memory; one of them, the null block, is never used.
         block_size: Tokens per block.
@@ -60,6 +60,8 @@ class VllmConfig:
         num_speculative_tokens: Draft tokens proposed per step; 0 for no speculation.
         speculative_method: Who proposes them; it decides on the slots and rows that are reserved.
         acceptance_rate: Probability that a draft is accepted if all before it were.
+        max_num_scheduled_tokens: Token budget of a step without what a drafter needs; None for the same.
+        max_num_active_seqs: Most requests that are admitted at a time; None for ``max_num_seqs``.
     """
 
     max_num_seqs: int = 256
@@ -78,11 +80,17 @@ class VllmConfig:
     num_speculative_tokens: int = 0
     speculative_method: SpeculativeMethod = "ngram"
     acceptance_rate: float = 0.0
+    max_num_scheduled_tokens: int | None = None
+    max_num_active_seqs: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
         _check(self, dict.fromkeys(("max_num_seqs", "max_num_batched_tokens", "block_size"), 1))
         _check(self, {"max_model_len": 2, "num_gpu_blocks": 2, "long_prefill_token_threshold": 0, "num_speculative_tokens": 0})
+        for name, most in (("max_num_scheduled_tokens", self.max_num_batched_tokens), ("max_num_active_seqs", self.max_num_seqs)):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= most:
+                raise InputError(f"{name} must be 1 to {most} or None, but is {value!r}")
         for name in ("watermark", "acceptance_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must be between 0 and 1, but is {getattr(self, name)!r}")
@@ -105,7 +113,9 @@ class VllmConfig:
         return {
             "scheduler": VLLM_V1,
             "max_num_seqs": self.max_num_seqs,
+            "max_num_active_seqs": self.max_num_active_seqs or self.max_num_seqs,
             "max_num_batched_tokens": self.max_num_batched_tokens,
+            "max_num_scheduled_tokens": self.max_num_scheduled_tokens or self.max_num_batched_tokens,
             "max_model_len": self.max_model_len,
             "block_size": self.block_size,
             "n_blocks": self.num_gpu_blocks,

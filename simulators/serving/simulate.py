@@ -110,7 +110,8 @@ def simulate(
 def simulate_steps(config: SchedulerConfig, trace: RequestTrace, *, seed: int = 0) -> ServingRun:
     """Return the run with one scheduling call per step and its timeline; arrival "times" are numbers of steps, and so are all others.
 
-    Requests that arrive at a step are there before its call. Output is handed out after the call, with async scheduling that of the step before.
+    Requests that arrive at a step are there before its call. Output is handed out after the call, with async scheduling that of the
+    step before.
 
     Raises:
         InputError: If an arrival is no whole number.
@@ -141,8 +142,8 @@ def _require_fit(config: SchedulerConfig, trace: RequestTrace) -> None:
     if (needed > blocks).any():
         r = int(np.argmax(needed))
         raise InputError(
-            f"request {r} ({whole[r]} tokens) needs {needed[r]} blocks of KV memory, but there are {blocks}: give the engine more memory, or "
-            "lower max_model_len"
+            f"request {r} ({whole[r]} tokens) needs {needed[r]} blocks of KV memory, but there are {blocks}: give the engine more memory, "
+            "or lower max_model_len"
         )
 
 

@@ -35,7 +35,9 @@ def _float64(*names: str) -> list[tuple[str, type]]:
 CONFIG_FIELDS = (
     "scheduler",
     "max_num_seqs",
+    "max_num_active_seqs",
     "max_num_batched_tokens",  # also the chunk of Sarathi
+    "max_num_scheduled_tokens",
     "max_model_len",
     "block_size",
     "n_blocks",  # with vLLM v1 one of them, the null block, is never used
@@ -123,8 +125,8 @@ KEY = np.dtype([("oldest", np.int32), ("newest", np.int32)])
 """The blocks that hold the tokens of one prefix."""
 
 ENTRY = np.dtype(_int64("request", "tokens", "drafts", "partial", "padded", "past"))
-"""One request in a batch: tokens computed, those of them that are drafts, whether more of the known tokens is left, whether the drafts only fill
-the batch, and tokens computed before."""
+"""One request in a batch: tokens computed, those of them that are drafts, whether more of the known tokens is left, whether the drafts
+only fill the batch, and tokens computed before."""
 
 FEATURES = np.dtype(
     _int64(

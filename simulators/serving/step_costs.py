@@ -63,7 +63,7 @@ def _linear(f: Record, table: Array) -> float:
 
 @inlined
 def _vidur(f: Record, header: Array, table: Array) -> float:
-    """Vidur's sum of operators: header is kind, layers, rows of operators, batches and contexts of decoding, pasts and chunks of prompts."""
+    """Vidur's sum of operators; the header is kind, layers, rows of operators, batches and contexts of decoding, pasts and chunks, GPUs."""
     layers, op_rows, batches, contexts, pasts, chunks = header[1], header[2], header[3], header[4], header[5], header[6]
     ops = min((f.tokens + 7) // 8 - 1, op_rows - 1) * 10
     decode_table = op_rows * 10

@@ -70,7 +70,7 @@ def _schedule_running(m: Memory, entries: Array) -> tuple[int, int, int, int]:
     """
     s = m.server[0]
     size, place, any_partial = 0, 0, 0
-    budget, rows = s.max_num_batched_tokens, s.max_num_batched_tokens
+    budget, rows = s.max_num_scheduled_tokens, s.max_num_batched_tokens
     while place < s.n_running and budget > 0 and rows > s.draft_rows:
         r = m.running[place]
         q = m.requests[r]
@@ -175,7 +175,7 @@ def _admit_waiting(m: Memory, entries: Array, size: int, budget: int, rows: int,
     s = m.server[0]
     running_scheduled = size > 0
     r = s.waiting_head
-    while r >= 0 and budget > 0 and rows > s.draft_rows and s.n_running < s.max_num_seqs:
+    while r >= 0 and budget > 0 and rows > s.draft_rows and s.n_running < s.max_num_active_seqs:
         q = m.requests[r]
         following = q.waiting_after
         if q.in_flight > 0:  # preempted, and its output of before has not returned
