@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,6 +40,7 @@ def speed(workload: Workload, count: int) -> None:
     taken = cpu_seconds(lambda: simulator.evaluate(designs, workload))
     hits, misses = simulator.mapper.hits, simulator.mapper.misses
     print(f"random designs: {count / taken:.0f}/s; inner cache: {hits / (hits + misses):.1%} of layers known")
+    saved(simulator, designs, workload)
     results = simulator.evaluate(designs, workload)
     canonical = len({simulator.space.canonical(design, workload.traits) for design in designs})
     outcomes = len({tuple(result.values.items()) for result in results})
@@ -53,6 +55,23 @@ def speed(workload: Workload, count: int) -> None:
     print(
         f"mutants: {count - moved} canonical duplicates; {count / taken:.0f}/s; inner cache: {hits / (hits + misses):.1%} of layers known"
     )
+
+
+def saved(simulator: AcceleratorCodesign, designs: list[Design], workload: Workload) -> None:
+    """Print what libraries save of the inner search, and how often the mapping that is chosen was chosen before."""
+    machines = [Machine.of(simulator.space.canonical(design)) for design in designs]
+    layers = [layer for layer, _ in workload.data.layers]
+    libraries = {id(one): one for m in machines for layer in layers for one in [simulator.mapper.library(layer, m, 4000)]}
+    without = len({replace(m, glb_words_per_cycle=1, dram_words_per_cycle=1) for m in machines}) * len(layers)
+    once = sum(one.evaluations for one in libraries.values())
+    print(
+        f"inner searches of one machine each: {without}, {without * 4000:.3g} evaluations; {len(libraries)} libraries: {once:.3g}, "
+        f"after which every inner search is served from them: {1 - once / (without * 4000):.1%} saved"
+    )
+    chosen = {
+        (layer.name, m.dataflow, m.weights_in_glb, simulator.mapper.choose(layer, m).number) for m in machines for layer in layers
+    }  # fmt: skip
+    print(f"choices of mappings: {len(machines) * len(layers)}, of different ones {len(chosen)}")
 
 
 def mappings(workload: Workload, count: int) -> None:

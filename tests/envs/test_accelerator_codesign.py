@@ -71,7 +71,7 @@ def test_effort_options_and_their_units() -> None:
         {"mapper_scope": "machine"},
         {"mapper_goal": "energy"},
     )
-    assert len({simulator(**o).version for o in options}) == len(options) and AcceleratorCodesign().version == "1"
+    assert len({simulator(**o).version for o in options}) == len(options) and AcceleratorCodesign().version == "2"
 
 
 def test_a_search_for_each_machine_is_better_with_the_same_effort() -> None:

@@ -24,7 +24,7 @@ Scope = Literal["kind", "machine"]
 Table = CactiEnergies | TimeloopEnergies
 
 PROBLEMS = 200_000  # remembered, some hundred bytes each
-LIBRARIES = 400  # kept, about a megabyte each
+LIBRARIES = 400  # kept, one to five megabytes each
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class InnerMapper:
 
     Args:
         goal: What mappings are chosen for: ``latency``, ``energy`` or ``edp``, their product. Ties go to less of the other one.
-        evaluations: Mappings that are evaluated for a layer and a kind of machine.
+        evaluations: Mappings that are evaluated for a layer and a kind of machine, see `Library`.
         seed: Of the libraries.
         table: Energies per access.
         scope: Whether mappings are found for all machines of a ``kind`` at once, or for each ``machine`` by itself, whatever its

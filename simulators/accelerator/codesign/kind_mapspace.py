@@ -15,7 +15,7 @@ from designgym.simulators.accelerator.loopnest.batch import MappingBatch
 from designgym.simulators.accelerator.loopnest.mapping import LoopMapping
 from designgym.simulators.accelerator.loopnest.mapspace import Genotypes, MapSpace
 from designgym.simulators.accelerator.loopnest.problem import DIMS, INPUTS, OUTPUTS, WEIGHTS, C, M, P, Q, R, S
-from designgym.simulators.accelerator.loopnest.variation import children
+from designgym.simulators.accelerator.loopnest.variation import mixed
 
 __all__ = ["ARRAY", "DRAM", "ELEMENT", "GLB", "KindMapSpace", "Rooms"]
 
@@ -100,12 +100,13 @@ class KindMapSpace:
         )
         return self.repaired(every, rooms, rng)
 
-    def children(self, parents: Genotypes, rng: np.random.Generator, n: int) -> Genotypes:
-        """Return ``n`` mappings made of the parents, the best of which are first; they may not fit yet. Orders are parents' or new."""
-        born = children(self._space, parents, rng, n)
-        of_parents = parents.order[..., np.min(rng.integers(len(parents), size=(2, n)), axis=0)]
+    def children(self, mothers: Genotypes, fathers: Genotypes, rng: np.random.Generator) -> Genotypes:
+        """Return a mapping made of each mother and father; it may not fit yet. Orders are a parent's or new."""
+        n = len(mothers)
+        born = mixed(self._space, mothers, fathers, rng)
         drawn = np.moveaxis(ORDERS[rng.integers(len(ORDERS), size=(DRAM + 1, n))], -1, 1)
-        return replace(born, order=np.where(rng.random((DRAM + 1, 1, n)) < NEW_ORDER, drawn, of_parents))
+        of_parent = np.where(rng.random((DRAM + 1, 1, n)) < 0.5, fathers.order, mothers.order)
+        return replace(born, order=np.where(rng.random((DRAM + 1, 1, n)) < NEW_ORDER, drawn, of_parent))
 
     def repaired(self, genotypes: Genotypes, rooms: Rooms, rng: np.random.Generator) -> Genotypes:
         """Return mappings with factors moved outwards until each fits its room."""

@@ -6,6 +6,8 @@ operands come from the global buffer, one read for all elements that want the sa
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -31,7 +33,7 @@ HELD: dict[Dataflow, tuple[str, ...]] = {
 """Tensors that a processing element holds, each in a buffer of its own."""
 
 BLOCK = 4  # words of a row of the global buffer and of DRAM: 64 bits, as in Eyeriss
-WORD_BYTES = 2
+WORD_BITS, WORD_BYTES = 16, 2
 
 # Area of MAESTRO's bus at 28 nm (Kwon et al., MICRO 2019; `docs/accelerators.md`): um^2 for each element per cycle that it carries, and for
 # each of those and processing element. Scaled with the square of the node, as wires are.
@@ -107,13 +109,19 @@ class Machine:
         """The buffers of an element, by tensor in the order of `TENSORS`; None for what it does not hold."""
         words = (self.weights_words, self.inputs_words, self.psums_words)
         held = HELD[self.dataflow]
-        return tuple(StorageLevel(t, "SRAM", n) if t in held else None for t, n in zip(TENSORS, words, strict=True))
+        return tuple(_buffer(t, n) if t in held else None for t, n in zip(TENSORS, words, strict=True))
 
     @property
     def glb(self) -> StorageLevel:
         """The global buffer."""
         rate = float(self.glb_words_per_cycle)
-        return StorageLevel("global_buffer", "SRAM", self.glb_kib * 1024 // (WORD_BYTES * BLOCK), BLOCK, 16, rate, rate)
+        return _buffer("global_buffer", self.glb_kib * 1024 // (WORD_BYTES * BLOCK), BLOCK, WORD_BITS, rate, rate)
+
+    @property
+    def dram(self) -> StorageLevel:
+        """DRAM, without limit."""
+        rate = float(self.dram_words_per_cycle)
+        return StorageLevel("DRAM", "DRAM", None, BLOCK, WORD_BITS, rate, rate)
 
     def architecture(self) -> Architecture:
         """Return three levels as the loop-nest model takes them; the first stands for an element's buffers, as large as they are together.
@@ -121,10 +129,8 @@ class Machine:
         They keep up with the multiplier whatever it asks for.
         """
         held = [buffer for buffer in self.buffers if buffer]
-        element = StorageLevel("element", "SRAM", sum(buffer.depth or 0 for buffer in held))
-        rate = float(self.dram_words_per_cycle)
-        dram = StorageLevel("DRAM", "DRAM", None, BLOCK, 16, rate, rate)
-        return Architecture(self.dataflow, (element, self.glb, dram), 1, self.pes, self.longer)
+        element = _buffer("element", sum(buffer.depth or 0 for buffer in held))
+        return Architecture(self.dataflow, (element, self.glb, self.dram), 1, self.pes, self.longer, WORD_BITS)
 
     def area_um2(self, node_nm: float) -> float:
         """Return the area of buffers, multipliers and the bus at a node, without the elements' control.
@@ -136,3 +142,8 @@ class Machine:
         buffers = [buffer for buffer in self.buffers if buffer]
         on_chip = Architecture(self.dataflow, (*buffers, self.glb), len(buffers), self.pes, self.longer)
         return area_um2(on_chip, node_nm) + bus * (node_nm / _BUS_NODE_NM) ** 2
+
+
+@functools.lru_cache(maxsize=4096)  # few sizes, asked for all the time
+def _buffer(name: str, depth: int, block: int = 1, bits: int = WORD_BITS, read: float = math.inf, write: float = math.inf) -> StorageLevel:
+    return StorageLevel(name, "SRAM", depth, block, bits, read, write)

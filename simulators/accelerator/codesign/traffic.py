@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from designgym.simulators.accelerator.codesign.machine import HELD, Machine
+from designgym.simulators.accelerator.codesign.machine import HELD, WORD_BITS, Machine
 from designgym.simulators.accelerator.loopnest.batch import HardwareBatch, MappingBatch
 from designgym.simulators.accelerator.loopnest.costs import Costs, evaluate
 from designgym.simulators.accelerator.loopnest.energy import EnergyTable
@@ -98,10 +98,8 @@ class Prices:
     @classmethod
     def of(cls, machine: Machine, table: EnergyTable) -> Prices:
         """Return the energies of a machine by a table."""
-        architecture = machine.architecture()
-        buffers = [table.access_pj(buffer) if buffer else 0.0 for buffer in machine.buffers]
-        levels = [table.access_pj(level) for level in architecture.levels[1:]]
-        return cls((*buffers, *levels), table.mac_pj(architecture.mac_bits))
+        levels = (*machine.buffers, machine.glb, machine.dram)
+        return cls(tuple(table.access_pj(level) if level else 0.0 for level in levels), table.mac_pj(WORD_BITS))
 
 
 def capacities(machine: Machine) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from designgym.simulators.accelerator.loopnest.mapspace import Genotypes, MapSpace
 from designgym.simulators.accelerator.loopnest.problem import DIMS, TENSORS
 
-__all__ = ["children"]
+__all__ = ["children", "mixed"]
 
 _D = len(DIMS)
 MIXED = 0.5  # share of children with two parents
@@ -19,7 +19,12 @@ def children(space: MapSpace, parents: Genotypes, rng: np.random.Generator, n: i
     # of two drawn parents the better one: the parents are sorted
     first, second = (np.min(rng.integers(len(parents), size=(2, n)), axis=0) for _ in range(2))
     second = np.where(rng.random(n) < MIXED, second, first)
-    mother, father = parents[first], parents[second]
+    return mixed(space, parents[first], parents[second], rng)
+
+
+def mixed(space: MapSpace, mother: Genotypes, father: Genotypes, rng: np.random.Generator) -> Genotypes:
+    """Return a mapping made of each mother and father, which may be the same one; it may not fit yet."""
+    n = len(mother)
     from_father = rng.random((_D, n)) < 0.5  # each dimension's items come from one parent, and each level's order
     dims = np.array([dim for dim, _ in space.items], dtype=np.int64)
     orders_from_father = rng.random((space.levels, 1, n)) < 0.5
