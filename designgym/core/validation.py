@@ -41,12 +41,14 @@ class TableComparison:
         ours: By compared column, our value for each row of the table as it stands in the file, in order; None where there is none.
         equal_rows: Rows of which every compared column is equal.
         rows: Rows that were compared.
+        lines: Of a reference that is not a table but JSON lines: these with our results in place of those that are there.
     """
 
     columns: tuple[ColumnComparison, ...]
     ours: Mapping[str, Sequence[float | None]]
     equal_rows: int
     rows: int
+    lines: Sequence[str] | None = None
 
 
 class ReferenceValidator(Protocol):
@@ -57,7 +59,7 @@ class ReferenceValidator(Protocol):
         ...
 
     def compare(self, reference: Path, *, folders: Sequence[Path], oracle: Path | None) -> TableComparison:
-        """Simulate every row of a reference table (CSV) and compare.
+        """Simulate every row of a reference table (CSV), or what else the validator takes, and compare.
 
         Args:
             reference: The table.

@@ -62,6 +62,7 @@ class VllmConfig:
         acceptance_rate: Probability that a draft is accepted if all before it were.
         max_num_scheduled_tokens: Token budget of a step without what a drafter needs; None for the same.
         max_num_active_seqs: Most requests that are admitted at a time; None for ``max_num_seqs``.
+        pipeline_parallel_size: Stages that batches go through one after the other.
     """
 
     max_num_seqs: int = 256
@@ -82,10 +83,11 @@ class VllmConfig:
     acceptance_rate: float = 0.0
     max_num_scheduled_tokens: int | None = None
     max_num_active_seqs: int | None = None
+    pipeline_parallel_size: int = 1
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
-        _check(self, dict.fromkeys(("max_num_seqs", "max_num_batched_tokens", "block_size"), 1))
+        _check(self, dict.fromkeys(("max_num_seqs", "max_num_batched_tokens", "block_size", "pipeline_parallel_size"), 1))
         _check(self, {"max_model_len": 2, "num_gpu_blocks": 2, "long_prefill_token_threshold": 0, "num_speculative_tokens": 0})
         for name, most in (("max_num_scheduled_tokens", self.max_num_batched_tokens), ("max_num_active_seqs", self.max_num_seqs)):
             value = getattr(self, name)
@@ -126,7 +128,9 @@ class VllmConfig:
             "chunked_prefill": self.enable_chunked_prefill,
             "watermark_blocks": int(self.watermark * self.num_gpu_blocks),
             "reserve_full_length": self.scheduler_reserve_full_isl,
-            "batches_in_flight": 2 if self.async_scheduling else 1,
+            "asynchronous": self.async_scheduling,
+            "stages": self.pipeline_parallel_size,
+            "batches_in_flight": self.pipeline_parallel_size + self.async_scheduling,
             "n_drafts": drafts,
             "lookahead": drafts if method != "ngram" else 0,
             "draft_rows": 1 if drafts and method == "draft_model" else 0,
@@ -172,6 +176,7 @@ class ClassicConfig:
             "block_size": self.block_size,
             "n_blocks": self.num_blocks,
             "watermark_blocks": 0 if orca else int(_WATERMARK * self.num_blocks),
+            "stages": 1,
             "batches_in_flight": 1,
             "reserved_blocks": reserved if orca else 0,
         }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from designgym.simulators.serving.block_pool import prepare_blocks
 from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
-from designgym.simulators.serving.compiled import compiled, entry_point, source_digest
+from designgym.simulators.serving.compiled import Record, compiled, entry_point, inlined, source_digest
 from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory
 from designgym.simulators.serving.step_costs import gather_features, step_seconds
 from designgym.simulators.serving.vllm_output import process_output
@@ -23,15 +24,17 @@ def _prepare(m: Memory) -> None:
     s.n_running = s.n_waiting = s.next_arrival = s.n_finished = s.n_preempted = s.n_holding = s.n_outputs = 0
     s.n_steps = s.n_idle_steps = s.preemptions = s.hit_tokens = s.queried_tokens = 0
     s.batch_requests = s.batch_tokens = s.drafted = s.accepted = s.steps_without_output = 0
+    s.n_calls = s.n_reported = s.steps_without_work = 0
     s.waiting_head = s.waiting_tail = -1
-    s.now_s = s.busy_s = s.used_block_s = 0.0
+    s.now_s = s.busy_s = s.busy_until_s = s.used_block_s = 0.0
     s.end = COMPLETED
+    m.stage_free_s[:] = 0.0
     for r in range(m.requests.size):
         q = m.requests[r]
         q.state = FUTURE
         q.tokens = q.target = q.prompt
         q.computed = q.drafts = q.placeholders = q.in_flight = q.partial = q.held = q.registered = 0
-        q.preemptions = q.cached = q.prefilled = 0
+        q.preemptions = q.cached = q.prefilled = q.eligible_call = 0
         q.waiting_before = q.waiting_after = q.finish_step = -1
         q.scheduled_s = q.first_token_s = q.finish_s = -1.0
     if s.scheduler == VLLM_V1:
@@ -105,8 +108,10 @@ def _record(m: Memory, slot: int, step: int, start_s: float, end_s: float) -> No
     s.batch_tokens += tokens
     s.n_steps += 1
     usable = s.n_blocks - 1 if s.scheduler == VLLM_V1 else s.n_blocks
-    s.used_block_s += (usable - s.free_blocks) * (end_s - start_s)
-    s.busy_s += end_s - start_s
+    lasted_s = max(end_s - max(start_s, s.busy_until_s), 0.0)
+    s.busy_until_s = max(end_s, s.busy_until_s)
+    s.used_block_s += (usable - s.free_blocks) * lasted_s
+    s.busy_s += lasted_s
 
 
 @compiled
@@ -117,61 +122,101 @@ def _without_progress(m: Memory) -> bool:
 
 
 @compiled
-def _run_clock(m: Memory) -> None:
+def _launch(m: Memory, slot: int) -> None:
+    """Send a batch through the stages, each of which takes one batch at a time, in order; an empty one is through at once."""
     s = m.server[0]
-    slots = s.batches_in_flight
-    oldest, flying, free_at_s = 0, 0, 0.0
+    time_s = s.now_s
+    if m.batches[slot].size > 0:
+        gather_features(m, m.entries[slot], m.batches[slot].size)
+        stage_s = step_seconds(m)
+        start_s = max(time_s, m.stage_free_s[0])
+        for stage in range(s.stages):
+            time_s = max(time_s, m.stage_free_s[stage]) + stage_s
+            m.stage_free_s[stage] = time_s
+        _record(m, slot, s.n_steps, start_s, time_s)
+        s.steps_without_work = 0
+    else:
+        s.n_idle_steps += 1
+        s.steps_without_work += 1
+    m.batches[slot].end_s = time_s
+
+
+@inlined
+def _has_requests(s: Record) -> bool:
+    """Return whether there is anything to schedule, or a finished request that the workers have to be told of."""
+    return bool(s.n_running + s.n_waiting > 0 or s.n_finished > s.n_reported)
+
+
+@compiled
+def _wait_for_arrival(m: Memory) -> bool:
+    """Go on to the next arrival, by the steps in which the engine looks for one; return whether there is any."""
+    s = m.server[0]
+    if s.next_arrival == m.requests.size:
+        return False
+    arrival_s = m.requests[s.next_arrival].arrival_s
+    if s.scheduler == VLLM_V1 and _has_requests(s):
+        s.now_s += math.ceil((arrival_s - s.now_s) / IDLE_WAIT_S) * IDLE_WAIT_S
+    s.now_s = max(s.now_s, arrival_s)
+    s.steps_without_work = 0
+    return True
+
+
+@compiled
+def _run_clock(m: Memory) -> None:
+    """Repeat vLLM's engine loop: form a batch if there may be another one under way, otherwise wait for the output of the oldest."""
+    s = m.server[0]
+    slots, v1 = s.batches_in_flight, s.scheduler == VLLM_V1
+    oldest, flying = 0, 0
     while True:
         _take_arrivals(m, s.now_s)
-        if s.n_running + s.n_waiting > 0 and flying < slots:
+        launched = False
+        if _has_requests(s) if v1 else s.n_running + s.n_waiting > 0:
             slot = (oldest + flying) % slots
-            if _form(m, slot) > 0:
-                gather_features(m, m.entries[slot], m.batches[slot].size)
-                start_s = max(s.now_s, free_at_s)
-                free_at_s = start_s + step_seconds(m)
-                m.batches[slot].end_s = free_at_s
-                _record(m, slot, s.n_steps, start_s, free_at_s)
-                flying += 1
-                if flying < slots:
-                    continue
-            else:
-                s.n_idle_steps += 1
-                if flying == 0 and s.n_preempted > 0:
+            launched = _form(m, slot) > 0
+            _launch(m, slot)
+            s.n_reported = s.n_finished
+            flying += 1
+            if flying < slots and (launched or _has_requests(s)):
+                if not launched:
                     s.now_s += IDLE_WAIT_S
-                    s.steps_without_output += 1
-                    if _without_progress(m):
-                        s.end = LIVELOCK
-                        return
-                    continue
-        if flying > 0:
-            s.now_s = max(s.now_s, m.batches[oldest].end_s)
-            _end(m, oldest, s.n_steps)
-            oldest = (oldest + 1) % slots
-            flying -= 1
-            if _without_progress(m):
-                s.end = LIVELOCK
+                continue
+        elif flying == 0:
+            if not _wait_for_arrival(m):
                 return
-        elif s.next_arrival < m.requests.size:
-            s.now_s = max(s.now_s, m.requests[s.next_arrival].arrival_s)
-        else:
-            if s.n_finished < m.requests.size:
-                s.end = STUCK
+            continue
+        s.now_s = max(s.now_s, m.batches[oldest].end_s)
+        _end(m, oldest, s.n_steps)
+        oldest = (oldest + 1) % slots
+        flying -= 1
+        if _without_progress(m):
+            s.end = LIVELOCK
             return
+        if launched or not _has_requests(s):
+            continue
+        # Nothing can be done before another request comes: no batch is under way, and several calls have changed nothing.
+        if s.steps_without_work > (slots + s.stages if v1 else 0) and (s.n_preempted == 0 or not v1):
+            if not _wait_for_arrival(m):
+                s.end = STUCK
+                return
+        elif v1:
+            s.now_s += IDLE_WAIT_S
 
 
 @compiled
 def _run_counted(m: Memory) -> None:
     s = m.server[0]
     slots = s.batches_in_flight
-    step, reported = 0, 0
+    step = 0
     while s.n_finished < m.requests.size:
         s.now_s = step
         _take_arrivals(m, s.now_s)
         slot = step % slots
         due = (step + 1) % slots  # of this step, or with async scheduling of the one before
         m.batches[slot].size = 0
-        idle = s.n_running + s.n_waiting == 0 and s.n_finished == reported  # finished requests cause a call, if only to tell the workers
-        reported = s.n_finished
+        idle = (
+            s.n_running + s.n_waiting == 0 and s.n_finished == s.n_reported
+        )  # finished requests cause a call, if only to tell the workers
+        s.n_reported = s.n_finished
         if not idle:
             _form(m, slot)
             _record(m, slot, step, step, step + 1.0)

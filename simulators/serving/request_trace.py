@@ -13,7 +13,6 @@ from designgym.core.errors import InputError
 __all__ = ["RequestTrace"]
 
 _LONGEST = 1 << 30  # tokens
-_WHOLE = ("prompt_tokens", "output_tokens", "priority", "stop_at")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +86,7 @@ class RequestTrace:
             if len(token_ids) != n:
                 raise InputError(f"token_ids is of {len(token_ids)} requests, expected {n}")
             known = tuple(np.ascontiguousarray(ids, dtype=np.int64) for ids in token_ids)
-        return cls(arrivals, *(arrays[name].astype(np.int64) for name in ("prompt_tokens", "output_tokens", "stop_at", "priority")), known)
+        return cls(arrivals, token_ids=known, **{name: values.astype(np.int64) for name, values in arrays.items()})
 
     def __len__(self) -> int:
         """Return the number of requests."""

@@ -48,7 +48,9 @@ CONFIG_FIELDS = (
     "chunked_prefill",
     "watermark_blocks",
     "reserve_full_length",
-    "batches_in_flight",  # 1, or 2 with async scheduling
+    "asynchronous",
+    "stages",  # of the pipeline that batches go through
+    "batches_in_flight",
     "n_drafts",  # speculative tokens proposed at a time
     "lookahead",  # slots reserved for them
     "draft_rows",  # additional rows of a request in the drafter's batch
@@ -67,9 +69,12 @@ _PROGRESS_FIELDS = (
     "n_finished",
     "n_outputs",
     "steps_without_output",
+    "steps_without_work",
     "n_preempted",  # in the step being formed
     "long_prefill_cap",  # of the step being formed
     "end",
+    "n_calls",
+    "n_reported",  # finished requests that the workers know of
     "n_steps",
     "n_idle_steps",
     "preemptions",
@@ -80,7 +85,9 @@ _PROGRESS_FIELDS = (
     "drafted",
     "accepted",
 )
-SERVER = np.dtype([*_int64(*CONFIG_FIELDS, *_PROGRESS_FIELDS), *_float64("acceptance_rate", "now_s", "busy_s", "used_block_s")])
+SERVER = np.dtype(
+    [*_int64(*CONFIG_FIELDS, *_PROGRESS_FIELDS), *_float64("acceptance_rate", "now_s", "busy_s", "busy_until_s", "used_block_s")]
+)
 """All that is not per request or block: the configuration, and how far the run is."""
 
 REQUEST_INPUTS = ("arrival_s", "prompt", "max_tokens", "stop_at", "priority", "rank", "first_key", "first_slot")
@@ -103,6 +110,7 @@ REQUEST = np.dtype(
             "placeholders",  # async: output tokens on their way
             "in_flight",  # tokens scheduled whose step has not ended
             "partial",  # whether its last step left something of the known tokens
+            "eligible_call",  # scheduling call from which on it may get its next token
             "held",  # blocks
             "registered",  # leading blocks that are in the prefix cache, or were found in it
             "preemptions",
@@ -163,6 +171,7 @@ class Memory(NamedTuple):
     Attributes:
         server: Shape ``(1,)``, `SERVER`.
         requests: Shape ``(n,)``, `REQUEST`, by arrival.
+        stage_free_s: When each stage of the pipeline has done its last batch; float64, shape ``(stages,)``.
         running: Requests in the order of admission; int64, shape ``(max_num_seqs,)``.
         blocks: Shape ``(n_blocks + 1,)``, `BLOCK`; the last is the ends of the list of free blocks.
         tables: Blocks of each request, from its ``first_slot`` on; int32.
@@ -183,6 +192,7 @@ class Memory(NamedTuple):
 
     server: Array
     requests: Array
+    stage_free_s: Array
     running: Array
     blocks: Array
     tables: Array

@@ -30,11 +30,10 @@ def process_output(m: Memory, entries: Array, size: int, now_s: float, step: int
                 q.placeholders -= e.drafts - accepted
         made, stopped = _append(m, e.request, 1 + accepted, now_s)
         s.n_outputs += made
-        if s.batches_in_flight > 1:
-            if was_running:
-                q.placeholders -= made
-                register(m, q, q.computed - q.placeholders)
-        elif not stopped:
+        if was_running and s.asynchronous:
+            q.placeholders -= made
+            register(m, q, q.computed - q.placeholders)
+        elif was_running and not stopped:
             q.drafts = s.n_drafts
         if stopped:
             q.finish_s = now_s

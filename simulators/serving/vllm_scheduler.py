@@ -19,6 +19,7 @@ def schedule_vllm(m: Memory, entries: Array) -> int:
     """
     s = m.server[0]
     s.n_preempted = 0
+    s.n_calls += 1
     s.long_prefill_cap = _long_prefill_cap(s)
     size, budget, rows, partial = _schedule_running(m, entries)
     if s.n_preempted == 0:
@@ -31,9 +32,10 @@ def schedule_vllm(m: Memory, entries: Array) -> int:
         q.in_flight += e.tokens
         e.partial = q.computed < q.tokens + q.placeholders
         q.partial = e.partial
-        if s.batches_in_flight > 1 and e.partial == 0:
+        if s.asynchronous and e.partial == 0:
             q.placeholders += 1 + e.drafts
             q.drafts = s.n_drafts
+            q.eligible_call = s.n_calls + s.stages
     return size
 
 
@@ -76,6 +78,9 @@ def _schedule_running(m: Memory, entries: Array) -> tuple[int, int, int, int]:
         q = m.requests[r]
         # Its last token is already under way.
         if q.placeholders > 0 and q.computed + 2 - q.placeholders >= q.prompt + q.max_tokens:
+            place += 1
+            continue
+        if s.n_calls < q.eligible_call:
             place += 1
             continue
         n = q.tokens + q.drafts + q.placeholders - q.computed

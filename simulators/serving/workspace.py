@@ -69,19 +69,22 @@ def allocate(
     requests["priority"] = trace.priority
     requests["rank"][np.lexsort((np.arange(n), trace.arrival_s, trace.priority))] = np.arange(n)
     first_output = np.concatenate([[0], np.cumsum(trace.output_tokens)])
+    most, flying = min(fields["max_num_seqs"], n), fields["batches_in_flight"]
     n_slots, n_keys, keys = 0, 0, np.zeros(0, np.int32)
     if v1:
         drafts = fields["n_drafts"]
-        longest = np.minimum(trace.prompt_tokens + trace.output_tokens + 3 * (drafts + 1) + fields["lookahead"], fields["max_model_len"])
+        longest = np.minimum(
+            trace.prompt_tokens + trace.output_tokens + (flying + 1) * (drafts + 1) + fields["lookahead"], fields["max_model_len"]
+        )
         slots = np.cumsum(-(-longest // fields["block_size"]) + 1)
         requests["first_slot"][1:] = slots[:-1]
         n_slots = int(slots[-1])
         if fields["prefix_caching"]:
             keys, requests["first_key"], n_keys = trace.block_keys(fields["block_size"])
-    most, flying = min(fields["max_num_seqs"], n), fields["batches_in_flight"]
     return Memory(
         server=server,
         requests=requests,
+        stage_free_s=np.zeros(fields["stages"]),
         running=np.zeros(most + 1, np.int64),
         blocks=np.zeros(fields["n_blocks"] + 1 if v1 else 0, BLOCK),
         tables=np.zeros(n_slots, np.int32),

@@ -26,7 +26,12 @@ ReferenceOption = Annotated[
 ]
 OracleOption = Annotated[Path | None, typer.Option("--oracle", metavar="DIR", help=f"Folder of reference outputs; {ORACLE} otherwise.")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE.csv", help="Write the rows, with a column ours_NAME for every compared column NAME.")
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE.csv",
+        help="Write the rows, with a column ours_NAME for every compared column NAME; of JSON lines, the same with our results.",
+    ),
 ]
 
 
@@ -124,7 +129,11 @@ def _print_comparison(spec: EnvironmentSpec, table: Path, comparison: TableCompa
 
 
 def _write(out: Path, table: Path, comparison: TableComparison) -> None:
-    """Write the table as it stands, with our values appended; numbers have all their digits."""
+    """Write the table as it stands, with our values appended; numbers have all their digits. JSON lines are written with ours in them."""
+    if comparison.lines is not None:
+        with written_whole(out) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in comparison.lines), encoding="utf-8")
+        return
     with table.open(newline="", encoding="utf-8-sig") as source:
         header, *rows = [row for row in csv.reader(source) if row]
     ours = {f"ours_{name}": values for name, values in comparison.ours.items()}
