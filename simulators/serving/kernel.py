@@ -8,7 +8,7 @@ from collections.abc import Callable
 from designgym.simulators.serving.block_pool import prepare_blocks
 from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
 from designgym.simulators.serving.compiled import Record, compiled, entry_point, inlined, source_digest
-from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory
+from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory, Simulation
 from designgym.simulators.serving.step_costs import gather_features, step_seconds
 from designgym.simulators.serving.vllm_output import process_output
 from designgym.simulators.serving.vllm_scheduler import schedule_vllm
@@ -28,7 +28,6 @@ def _prepare(m: Memory) -> None:
     s.waiting_head = s.waiting_tail = -1
     s.now_s = s.busy_s = s.busy_until_s = s.used_block_s = 0.0
     s.end = COMPLETED
-    m.stage_free_s[:] = 0.0
     for r in range(m.requests.size):
         q = m.requests[r]
         q.state = FUTURE
@@ -52,42 +51,45 @@ def _take_arrivals(m: Memory, until_s: float) -> None:
 
 
 @compiled
-def _form(m: Memory, slot: int) -> int:
+def _form(sim: Simulation, slot: int) -> int:
     """Form a batch at the present time and return its size."""
+    m = sim.memory
     s = m.server[0]
-    entries = m.entries[slot]
+    entries = sim.entries[slot]
     size = schedule_vllm(m, entries) if s.scheduler == VLLM_V1 else schedule_classic(m, entries)
     for i in range(size):
         q = m.requests[entries[i].request]
         if q.scheduled_s < 0:
             q.scheduled_s = s.now_s
-    m.batches[slot].size = size
+    sim.batches[slot].size = size
     return size
 
 
 @compiled
-def _end(m: Memory, slot: int, step: int) -> None:
+def _end(sim: Simulation, slot: int, step: int) -> None:
     """Hand out the output of a batch at the present time."""
+    m = sim.memory
     s = m.server[0]
     before = s.n_outputs
     if s.scheduler == VLLM_V1:
-        process_output(m, m.entries[slot], m.batches[slot].size, s.now_s, step)
+        process_output(m, sim.entries[slot], sim.batches[slot].size, s.now_s, step)
     else:
-        process_classic(m, m.entries[slot], m.batches[slot].size, s.now_s, step)
+        process_classic(m, sim.entries[slot], sim.batches[slot].size, s.now_s, step)
     s.steps_without_output = 0 if s.n_outputs > before else s.steps_without_output + 1
-    m.batches[slot].size = 0
+    sim.batches[slot].size = 0
 
 
 @compiled
-def _record(m: Memory, slot: int, step: int, start_s: float, end_s: float) -> None:
+def _record(sim: Simulation, slot: int, step: int, start_s: float, end_s: float) -> None:
     """Append a step to the timeline, as far as there is room, and to the sums over all steps."""
+    m = sim.memory
     s = m.server[0]
-    entries, size = m.entries[slot], m.batches[slot].size
+    entries, size = sim.entries[slot], sim.batches[slot].size
     tokens = 0
     for i in range(size):
         tokens += entries[i].tokens
-    if s.n_steps < m.steps.size:
-        t = m.steps[s.n_steps]
+    if s.n_steps < sim.steps.size:
+        t = sim.steps[s.n_steps]
         t.step = step
         t.requests = size
         t.tokens = tokens
@@ -99,11 +101,11 @@ def _record(m: Memory, slot: int, step: int, start_s: float, end_s: float) -> No
         t.end_s = end_s
         t.first_entry = s.batch_requests
         t.first_preempted = s.preemptions - s.n_preempted
-        for i in range(min(size, m.step_entries.shape[0] - s.batch_requests)):
-            m.step_entries[s.batch_requests + i, 0] = entries[i].request
-            m.step_entries[s.batch_requests + i, 1] = entries[i].tokens
-        for i in range(min(s.n_preempted, m.step_preempted.size - t.first_preempted)):
-            m.step_preempted[t.first_preempted + i] = m.preempted[i]
+        for i in range(min(size, sim.step_entries.shape[0] - s.batch_requests)):
+            sim.step_entries[s.batch_requests + i, 0] = entries[i].request
+            sim.step_entries[s.batch_requests + i, 1] = entries[i].tokens
+        for i in range(min(s.n_preempted, sim.step_preempted.size - t.first_preempted)):
+            sim.step_preempted[t.first_preempted + i] = m.preempted[i]
     s.batch_requests += size
     s.batch_tokens += tokens
     s.n_steps += 1
@@ -122,23 +124,24 @@ def _without_progress(m: Memory) -> bool:
 
 
 @compiled
-def _launch(m: Memory, slot: int) -> None:
+def _launch(sim: Simulation, slot: int) -> None:
     """Send a batch through the stages, each of which takes one batch at a time, in order; an empty one is through at once."""
+    m = sim.memory
     s = m.server[0]
     time_s = s.now_s
-    if m.batches[slot].size > 0:
-        gather_features(m, m.entries[slot], m.batches[slot].size)
-        stage_s = step_seconds(m)
-        start_s = max(time_s, m.stage_free_s[0])
+    if sim.batches[slot].size > 0:
+        gather_features(sim, sim.entries[slot], sim.batches[slot].size)
+        stage_s = step_seconds(sim)
+        start_s = max(time_s, sim.stage_free_s[0])
         for stage in range(s.stages):
-            time_s = max(time_s, m.stage_free_s[stage]) + stage_s
-            m.stage_free_s[stage] = time_s
-        _record(m, slot, s.n_steps, start_s, time_s)
+            time_s = max(time_s, sim.stage_free_s[stage]) + stage_s
+            sim.stage_free_s[stage] = time_s
+        _record(sim, slot, s.n_steps, start_s, time_s)
         s.steps_without_work = 0
     else:
         s.n_idle_steps += 1
         s.steps_without_work += 1
-    m.batches[slot].end_s = time_s
+    sim.batches[slot].end_s = time_s
 
 
 @inlined
@@ -162,8 +165,9 @@ def _wait_for_arrival(m: Memory) -> bool:
 
 
 @compiled
-def _run_clock(m: Memory) -> None:
+def _run_clock(sim: Simulation) -> None:
     """Repeat vLLM's engine loop: form a batch if there may be another one under way, otherwise wait for the output of the oldest."""
+    m = sim.memory
     s = m.server[0]
     slots, v1 = s.batches_in_flight, s.scheduler == VLLM_V1
     oldest, flying = 0, 0
@@ -172,8 +176,8 @@ def _run_clock(m: Memory) -> None:
         launched = False
         if _has_requests(s) if v1 else s.n_running + s.n_waiting > 0:
             slot = (oldest + flying) % slots
-            launched = _form(m, slot) > 0
-            _launch(m, slot)
+            launched = _form(sim, slot) > 0
+            _launch(sim, slot)
             s.n_reported = s.n_finished
             flying += 1
             if flying < slots and (launched or _has_requests(s)):
@@ -184,8 +188,8 @@ def _run_clock(m: Memory) -> None:
             if not _wait_for_arrival(m):
                 return
             continue
-        s.now_s = max(s.now_s, m.batches[oldest].end_s)
-        _end(m, oldest, s.n_steps)
+        s.now_s = max(s.now_s, sim.batches[oldest].end_s)
+        _end(sim, oldest, s.n_steps)
         oldest = (oldest + 1) % slots
         flying -= 1
         if _without_progress(m):
@@ -203,7 +207,17 @@ def _run_clock(m: Memory) -> None:
 
 
 @compiled
-def _run_counted(m: Memory) -> None:
+def _none_flying(sim: Simulation) -> bool:
+    flying = 0
+    for slot in range(sim.batches.size):
+        flying += sim.batches[slot].size
+    return bool(flying == 0)
+
+
+@compiled
+def _run_counted(sim: Simulation) -> None:
+    """Call the scheduler once per step, and hand out the output of as many steps before as may be under way."""
+    m = sim.memory
     s = m.server[0]
     slots = s.batches_in_flight
     step = 0
@@ -211,17 +225,14 @@ def _run_counted(m: Memory) -> None:
         s.now_s = step
         _take_arrivals(m, s.now_s)
         slot = step % slots
-        due = (step + 1) % slots  # of this step, or with async scheduling of the one before
-        m.batches[slot].size = 0
-        idle = (
-            s.n_running + s.n_waiting == 0 and s.n_finished == s.n_reported
-        )  # finished requests cause a call, if only to tell the workers
+        sim.batches[slot].size = 0
+        idle = not _has_requests(s)
         s.n_reported = s.n_finished
         if not idle:
-            _form(m, slot)
-            _record(m, slot, step, step, step + 1.0)
-        nothing = m.batches[slot].size == 0 and m.batches[due].size == 0
-        _end(m, due, step + 1)
+            _form(sim, slot)
+            _record(sim, slot, step, step, step + 1.0)
+        nothing = _none_flying(sim)
+        _end(sim, (step + 1) % slots, step + 1)
         if nothing and s.n_preempted == 0 and s.next_arrival == m.requests.size:
             s.end = STUCK
             return
@@ -231,35 +242,30 @@ def _run_counted(m: Memory) -> None:
         step = max(step + 1, int(m.requests[s.next_arrival].arrival_s)) if idle and nothing else step + 1
 
 
-def _compile(sources: int) -> tuple[Callable[[Memory], None], Callable[[Memory], None]]:
-    """Return the entry points. Numba keeps the compiled code on disk under a key that covers the variables a function closes over.
+def _compile_run(sources: int) -> Callable[[Simulation], None]:
+    """Return `run`. Numba keeps the compiled code on disk under a key that covers the variables a function closes over.
 
     Of the source files, however, it only watches the one that a function is defined in: hence `sources`.
     """
 
     @entry_point
-    def run_clock(m: Memory) -> None:
-        """Simulate from time 0 until the last request has finished; sets ``end``.
+    def run(sim: Simulation) -> None:
+        """Simulate until the last request has finished; sets ``end``.
 
-        A batch is formed when one has ended (with async scheduling: when the one before it starts), or a request comes to an idle engine.
+        By the clock a batch is formed when one has ended (with async scheduling: when the one before it starts), or a request comes to an
+        idle engine. By counted steps there is one scheduling call per step, arrivals are numbers of steps, and come before the call of
+        theirs; output is handed out after the call of the same step, or of the next with async scheduling.
         """
         if sources == 0:
             return
-        _prepare(m)
-        _run_clock(m)
+        _prepare(sim.memory)
+        sim.stage_free_s[:] = 0.0
+        if sim.memory.server[0].counted:
+            _run_counted(sim)
+        else:
+            _run_clock(sim)
 
-    @entry_point
-    def run_counted(m: Memory) -> None:
-        """Simulate with one scheduling call per step; arrivals are numbers of steps, and come before the call of theirs.
-
-        Output is handed out after the call of the same step, or of the next with async scheduling.
-        """
-        if sources == 0:
-            return
-        _prepare(m)
-        _run_counted(m)
-
-    return run_clock, run_counted
+    return run
 
 
-run_clock, run_counted = _compile(source_digest())
+run = _compile_run(source_digest())

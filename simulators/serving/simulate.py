@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from designgym.core.errors import InputError
 from designgym.simulators.serving.config import SchedulerConfig
 from designgym.simulators.serving.cost_tables import LinearStepCosts, StepCosts
-from designgym.simulators.serving.kernel import run_clock, run_counted
+from designgym.simulators.serving.kernel import run
 from designgym.simulators.serving.request_trace import RequestTrace
-from designgym.simulators.serving.state import COMPLETED, LIVELOCK, STUCK, VLLM_V1, Memory
+from designgym.simulators.serving.state import COMPLETED, LIVELOCK, STUCK, VLLM_V1, Simulation
 from designgym.simulators.serving.workspace import Timeline, allocate, timeline_of
 
 __all__ = ["ServingRun", "simulate", "simulate_steps"]
@@ -157,18 +157,18 @@ def _simulate(
     keep_timeline: bool,
     counted: bool,
 ) -> ServingRun:
-    run = run_counted if counted else run_clock
-    memory = allocate(config, trace, costs, seed=seed, token_times=keep_token_times, timeline=(0, 0, 0))
-    run(memory)
+    sim = allocate(config, trace, costs, seed=seed, token_times=keep_token_times, timeline=(0, 0, 0), counted=counted)
+    run(sim)
     if keep_timeline:  # the same again, now that its size is known
-        s = memory.server[0]
+        s = sim.memory.server[0]
         size = int(s["n_steps"]), int(s["batch_requests"]), int(s["preemptions"])
-        memory = allocate(config, trace, costs, seed=seed, token_times=keep_token_times, timeline=size)
-        run(memory)
-    return _summarise(memory, trace, keep_token_times=keep_token_times, keep_timeline=keep_timeline)
+        sim = allocate(config, trace, costs, seed=seed, token_times=keep_token_times, timeline=size, counted=counted)
+        run(sim)
+    return _summarise(sim, trace, keep_token_times=keep_token_times, keep_timeline=keep_timeline)
 
 
-def _summarise(memory: Memory, trace: RequestTrace, *, keep_token_times: bool, keep_timeline: bool) -> ServingRun:
+def _summarise(sim: Simulation, trace: RequestTrace, *, keep_token_times: bool, keep_timeline: bool) -> ServingRun:
+    memory = sim.memory
     s, q = memory.server[0], memory.requests
     times = {name: np.where(q[name] < 0, np.nan, q[name]) for name in ("scheduled_s", "first_token_s", "finish_s")}
     outputs = (q["tokens"] - q["prompt"]).astype(np.int64)
@@ -187,5 +187,5 @@ def _summarise(memory: Memory, trace: RequestTrace, *, keep_token_times: bool, k
         mean_used_blocks=float(s["used_block_s"]) / busy if busy else 0.0,
         usable_blocks=int(s["n_blocks"]) - (s["scheduler"] == VLLM_V1),
         token_times_s=tuple(memory.token_times_s[f : f + n] for f, n in zip(first, outputs, strict=True)) if keep_token_times else None,
-        timeline=timeline_of(memory) if keep_timeline else None,
+        timeline=timeline_of(sim) if keep_timeline else None,
     )

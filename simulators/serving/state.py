@@ -73,6 +73,7 @@ _PROGRESS_FIELDS = (
     "n_preempted",  # in the step being formed
     "long_prefill_cap",  # of the step being formed
     "end",
+    "counted",  # whether time is counted in steps
     "n_calls",
     "n_reported",  # finished requests that the workers know of
     "n_steps",
@@ -166,46 +167,56 @@ STEP = np.dtype(
 
 
 class Memory(NamedTuple):
-    """The arrays of one simulation.
+    """The arrays that the schedulers work on.
 
     Attributes:
         server: Shape ``(1,)``, `SERVER`.
         requests: Shape ``(n,)``, `REQUEST`, by arrival.
-        stage_free_s: When each stage of the pipeline has done its last batch; float64, shape ``(stages,)``.
-        running: Requests in the order of admission; int64, shape ``(max_num_seqs,)``.
+        running: Requests in the order of admission; int64, shape ``(max_num_seqs + 1,)``.
+        preempted: Requests preempted in the step being formed; int64.
         blocks: Shape ``(n_blocks + 1,)``, `BLOCK`; the last is the ends of the list of free blocks.
         tables: Blocks of each request, from its ``first_slot`` on; int32.
         keys: What each full block of each request will hold, from its ``first_key`` on: equal numbers, equal prefixes; int32.
         chains: Shape ``(keys,)``, `KEY`.
-        batches: Shape ``(batches_in_flight,)``, `BATCH`.
-        entries: Shape ``(batches_in_flight, max_num_seqs)``, `ENTRY`.
-        preempted: Requests preempted in the step being formed; int64.
-        features: Shape ``(1,)``, `FEATURES`, of the batch that was formed last.
-        cost_header: Which kind of step costs, and the shape of their table; int64. See `step_costs.py`.
-        cost_table: The numbers of that table; float64.
-        steps: Shape ``(capacity,)``, `STEP`: the timeline as far as it fits.
-        step_entries: Requests and tokens of every step, int64, shape ``(capacity, 2)``.
-        step_preempted: Requests preempted in every step; int64.
         token_times_s: When each output token was made, from the request's ``first_output`` on; empty if not asked for.
         first_output: int64, shape ``(n,)``.
     """
 
     server: Array
     requests: Array
-    stage_free_s: Array
     running: Array
+    preempted: Array
     blocks: Array
     tables: Array
     keys: Array
     chains: Array
+    token_times_s: Array
+    first_output: Array
+
+
+class Simulation(NamedTuple):
+    """The arrays of one simulation.
+
+    Attributes:
+        memory: What the schedulers work on.
+        batches: Shape ``(batches_in_flight,)``, `BATCH`.
+        entries: Shape ``(batches_in_flight, max_num_seqs + 1)``, `ENTRY`.
+        stage_free_s: When each stage of the pipeline has done its last batch; float64, shape ``(stages,)``.
+        features: Shape ``(1,)``, `FEATURES`, of the batch that was formed last.
+        cost_header: Which kind of step costs, and the shape of their table; int64. See `step_costs.py`.
+        cost_table: The numbers of that table; float64.
+        steps: Shape ``(capacity,)``, `STEP`: the timeline as far as it fits.
+        step_entries: Requests and tokens of every step, int64, shape ``(capacity, 2)``.
+        step_preempted: Requests preempted in every step; int64.
+    """
+
+    memory: Memory
     batches: Array
     entries: Array
-    preempted: Array
+    stage_free_s: Array
     features: Array
     cost_header: Array
     cost_table: Array
     steps: Array
     step_entries: Array
     step_preempted: Array
-    token_times_s: Array
-    first_output: Array

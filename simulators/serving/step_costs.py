@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
-from designgym.simulators.serving.state import VLLM_V1, Memory
+from designgym.simulators.serving.state import VLLM_V1, Simulation
 
 LINEAR, VIDUR = range(2)
 
@@ -22,9 +22,10 @@ _MANY_REQUESTS = 1.1  # attention of several requests takes so much longer
 
 
 @compiled
-def gather_features(m: Memory, entries: Array, size: int) -> None:
-    """Set `Memory.features` to those of a batch."""
-    s, f = m.server[0], m.features[0]
+def gather_features(sim: Simulation, entries: Array, size: int) -> None:
+    """Set `Simulation.features` to those of a batch."""
+    m = sim.memory
+    s, f = m.server[0], sim.features[0]
     f.requests = size
     f.tokens = f.decodes = f.decode_tokens = f.decode_past = f.outputs = 0
     f.prefills = f.prefill_tokens = f.prefill_past = f.prefill_past_64 = f.prefill_squares = f.prefill_pairs = 0
@@ -48,12 +49,12 @@ def gather_features(m: Memory, entries: Array, size: int) -> None:
 
 
 @compiled
-def step_seconds(m: Memory) -> float:
-    """Return the duration of a batch with `Memory.features`, in seconds."""
-    f = m.features[0]
-    if m.cost_header[0] == VIDUR:
-        return _vidur(f, m.cost_header, m.cost_table)
-    return _linear(f, m.cost_table)
+def step_seconds(sim: Simulation) -> float:
+    """Return the duration of a batch with `Simulation.features`, in seconds."""
+    f = sim.features[0]
+    if sim.cost_header[0] == VIDUR:
+        return _vidur(f, sim.cost_header, sim.cost_table)
+    return _linear(f, sim.cost_table)
 
 
 @inlined

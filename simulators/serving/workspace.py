@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from designgym.simulators.serving.config import SchedulerConfig
 from designgym.simulators.serving.cost_tables import StepCosts
 from designgym.simulators.serving.request_trace import RequestTrace
-from designgym.simulators.serving.state import BATCH, BLOCK, ENTRY, FEATURES, KEY, REQUEST, SERVER, STEP, VLLM_V1, Memory
+from designgym.simulators.serving.state import BATCH, BLOCK, ENTRY, FEATURES, KEY, REQUEST, SERVER, STEP, VLLM_V1, Memory, Simulation
 
 __all__ = ["Timeline", "allocate", "timeline_of"]
 
@@ -41,8 +41,15 @@ class Timeline:
 
 
 def allocate(
-    config: SchedulerConfig, trace: RequestTrace, costs: StepCosts, *, seed: int, token_times: bool, timeline: tuple[int, int, int]
-) -> Memory:
+    config: SchedulerConfig,
+    trace: RequestTrace,
+    costs: StepCosts,
+    *,
+    seed: int,
+    token_times: bool,
+    timeline: tuple[int, int, int],
+    counted: bool = False,
+) -> Simulation:
     """Return the memory of one simulation.
 
     Args:
@@ -52,6 +59,7 @@ def allocate(
         seed: Of the acceptance of speculative tokens.
         token_times: Whether there is room for when each token was made.
         timeline: How many steps, entries of batches and preemptions to keep.
+        counted: Whether arrivals are numbers of steps, one scheduling call each.
     """
     n = len(trace)
     server = np.zeros(1, SERVER)
@@ -59,6 +67,7 @@ def allocate(
     for name, value in fields.items():
         server[name] = value
     server["seed"] = seed
+    server["counted"] = counted
     server["acceptance_rate"] = getattr(config, "acceptance_rate", 0.0)
     v1 = fields["scheduler"] == VLLM_V1
     requests = np.zeros(n, REQUEST)
@@ -81,29 +90,32 @@ def allocate(
         n_slots = int(slots[-1])
         if fields["prefix_caching"]:
             keys, requests["first_key"], n_keys = trace.block_keys(fields["block_size"])
-    return Memory(
+    memory = Memory(
         server=server,
         requests=requests,
-        stage_free_s=np.zeros(fields["stages"]),
         running=np.zeros(most + 1, np.int64),
+        preempted=np.zeros(most + 1, np.int64),
         blocks=np.zeros(fields["n_blocks"] + 1 if v1 else 0, BLOCK),
         tables=np.zeros(n_slots, np.int32),
         keys=keys,
         chains=np.zeros(n_keys, KEY),
+        token_times_s=np.full(int(first_output[-1]) if token_times else 0, np.nan),
+        first_output=first_output[:-1],
+    )
+    return Simulation(
+        memory=memory,
         batches=np.zeros(flying, BATCH),
         entries=np.zeros((flying, most + 1), ENTRY),
-        preempted=np.zeros(most + 1, np.int64),
+        stage_free_s=np.zeros(fields["stages"]),
         features=np.zeros(1, FEATURES),
         cost_header=costs.header,
         cost_table=costs.table,
         steps=np.zeros(timeline[0], STEP),
         step_entries=np.zeros((timeline[1], 2), np.int64),
         step_preempted=np.zeros(timeline[2], np.int64),
-        token_times_s=np.full(int(first_output[-1]) if token_times else 0, np.nan),
-        first_output=first_output[:-1],
     )
 
 
-def timeline_of(memory: Memory) -> Timeline:
+def timeline_of(sim: Simulation) -> Timeline:
     """Return the steps that a run left in its memory."""
-    return Timeline(memory.steps, memory.step_entries, memory.step_preempted)
+    return Timeline(sim.steps, sim.step_entries, sim.step_preempted)
