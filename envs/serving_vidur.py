@@ -120,7 +120,7 @@ def _costs(row: Mapping[str, str], tp: int, places: Sequence[Path]) -> VidurStep
     from designgym.simulators.serving.vidur_reference import MODELS, TABLE_FILES, load_costs
 
     if row["attn_table"] not in _ATTENTION:
-        raise InputError(f"attn_table is {shorten(row['attn_table'], 40)!r}, expected {' or '.join(_ATTENTION)}")
+        raise InputError(f"attn_table is {shorten(row['attn_table'], 40)}, expected {' or '.join(_ATTENTION)}")
     key = f"{row['device']}_{row['model']}_tp{tp}_{_ATTENTION[row['attn_table']]}"
     folder = _find(TABLE_FILES[0], places).parent
     return load_costs(folder, key, layers=MODELS[row["model"]].layers, tensor_parallel=tp)
