@@ -226,7 +226,7 @@ def main() -> None:
         real = RealScheduler(folder)
         for seed in range(options.first, options.first + options.cases):
             file.write(json.dumps({"seed": seed, **real.record(*random_case(seed, scarce=options.scarce))}) + "\n")
-    print(f"{options.cases} cases, {real.calls} calls, {real.calls / real.seconds:,.0f} calls/s in the real scheduler")
+    print(f"{options.cases} cases, {real.calls} calls; calls per second in the real scheduler: {real.calls / real.seconds:.0f}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def test_a_stop_that_nobody_foresees_costs_a_token_with_async_scheduling() -> No
 
 def test_the_stages_of_a_pipeline_work_at_the_same_time() -> None:
     trace = RequestTrace.make([0.0, 0.0], [100, 100], [1, 1])
-    config = {"max_num_batched_tokens": 100, "max_num_seqs": 4, "async_scheduling": False}
+    config: dict[str, Any] = {"max_num_batched_tokens": 100, "max_num_seqs": 4, "async_scheduling": False}
     one = simulate(VllmConfig(**config), trace, LinearStepCosts(step_s=2.0))
     two = simulate(VllmConfig(**config, pipeline_parallel_size=2), trace, SECOND)
     assert_allclose(one.finish_s, [2, 4])
@@ -70,7 +70,7 @@ def test_a_later_turn_of_a_conversation_hits_the_output_of_the_one_before() -> N
 
 def test_drafts_are_accepted_at_their_rate_whatever_the_schedule() -> None:
     trace = RequestTrace.make(np.arange(40.0), [20] * 40, [200] * 40)
-    config = {"num_speculative_tokens": 3, "speculative_method": "eagle", "acceptance_rate": 0.7}
+    config: dict[str, Any] = {"num_speculative_tokens": 3, "speculative_method": "eagle", "acceptance_rate": 0.7}
     runs = [
         simulate(VllmConfig(**config, async_scheduling=a, max_num_seqs=n), trace, SECOND, seed=3) for a in (False, True) for n in (2, 64)
     ]
