@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from designgym.studies.records import loads
@@ -29,7 +29,20 @@ def study_frame(store: Store, study: str) -> pd.DataFrame:
     import pandas as pd
 
     definition = store.definition(study)
-    rows = store.trial_rows(study)
+    parts = [_part(rows, study, definition) for rows in store.trial_batches(study)]
+    if not parts:
+        frame = _part([], study, definition).astype({"duplicate": "bool", "feasible": "bool", "number": "int64", "score": "float64"})
+    elif len(parts) == 1:
+        frame = parts[0]
+    else:  # columns without a value in one part have none of its types, so the whole is looked at again
+        frame = pd.concat(parts, ignore_index=True).infer_objects()
+    frame.attrs["units"] = units_of(definition)
+    return frame
+
+
+def _part(rows: Sequence[Mapping[str, Any]], study: str, definition: Mapping[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
     designs = [loads(row["design"], "a design") for row in rows]
     results = [loads(row["metrics"], "a result") for row in rows]
     constant = {"study": study, "env": definition["env"]}
@@ -46,11 +59,7 @@ def study_frame(store: Store, study: str) -> pd.DataFrame:
     for spec in definition["metrics"]:
         values = [result.get(spec["name"]) for result in results]
         columns[f"metrics.{spec['name']}"] = pd.array(values, dtype="float64") if not rows else pd.Series(values, dtype="float64")
-    frame = pd.DataFrame(columns)
-    if not rows:
-        frame = frame.astype({"duplicate": "bool", "feasible": "bool", "number": "int64", "score": "float64"})
-    frame.attrs["units"] = units_of(definition)
-    return frame
+    return pd.DataFrame(columns)
 
 
 def units_of(definition: Mapping[str, Any]) -> dict[str, str]:

@@ -290,16 +290,17 @@ def provenance(parts: Sequence[StudyData], meta: StudyMeta) -> str:
     frame = pd.concat([data.frame for data in parts]) if len(parts) > 1 else parts[0].frame
     started = pd.to_numeric(frame["started_at_s"], errors="coerce").dropna()
     when = f"{_utc(started.min())} to {_utc(started.max())} UTC" if len(started) else ""
-    simulators = sorted({f"{a} {b}" for a, b in zip(_texts(frame, "simulator"), _texts(frame, "simulator_version"), strict=True) if a})
+    named = frame.reindex(columns=["simulator", "simulator_version"]).fillna("").drop_duplicates()
+    simulators = sorted({f"{name} {version}" for name, version in named.to_numpy() if name})
     pairs = [
         ("Environment", f"{meta.env}{': ' + meta.description if meta.description else ''}"),
         ("Simulator", ", ".join(f"{text}" for text in simulators)),
-        ("Space version", ", ".join(sorted(set(_texts(frame, "space_version")) - {""}))),
+        ("Space version", ", ".join(_different(frame, "space_version"))),
         ("Workload", f"{meta.workload}{f', digest {meta.workload_digest}' if meta.workload_digest else ''}"),
         ("Objective", _objective_words(parts[0])),
-        ("Fidelity", ", ".join(sorted(set(_texts(frame, "fidelity")) - {""}))),
+        ("Fidelity", ", ".join(_different(frame, "fidelity"))),
         ("Budget", f"{meta.budget:,} evaluations per run" if meta.budget else ""),
-        ("Searcher seeds", ", ".join(sorted({str(seed) for seed in frame["run_seed"]}, key=lambda text: (len(text), text))[:60])),
+        ("Searcher seeds", ", ".join(sorted(map(str, frame["run_seed"].unique()), key=lambda text: (len(text), text))[:60])),
         ("Measured", when),
         ("Versions", ", ".join(f"{name} {version}" for name, version in meta.versions.items())),
     ]
@@ -323,8 +324,9 @@ def glossary(data: StudyData) -> str:
     return f'<dl class="glossary">{parts}</dl>' + (table(head, rows, label="Metrics", caption="Metrics") if rows else "")
 
 
-def _texts(frame: pd.DataFrame, name: str) -> list[str]:
-    return [number(value) if isinstance(value, float) else str(value) for value in frame[name]] if name in frame else [""] * len(frame)
+def _different(frame: pd.DataFrame, name: str) -> list[str]:
+    values = frame[name].unique() if name in frame else ()
+    return sorted({number(value) if isinstance(value, float) else str(value) for value in values} - {""})
 
 
 def _utc(seconds: float) -> str:

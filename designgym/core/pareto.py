@@ -5,23 +5,42 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+BLOCK, STRONG = 4096, 32
+
 
 def non_dominated(vectors: ArrayLike) -> NDArray[np.bool_]:
     """Return which rows of an ``(n, m)`` array no other row dominates; equal rows are all kept, rows with -inf never."""
     v = np.asarray(vectors, dtype=np.float64)
     if v.size == 0:
         return np.zeros(len(v), dtype=np.bool_)
-    keep = np.isfinite(v).all(axis=1)
-    unique, inverse = np.unique(v, axis=0, return_inverse=True)
+    known = np.flatnonzero(~np.isnan(v).any(axis=1))  # a row with NaN is on no front and dominates nothing
+    unique, inverse = np.unique(v[known], axis=0, return_inverse=True)
     order = np.lexsort(unique.T[::-1])[::-1]  # first column falling: a row can only be dominated by an earlier one
-    front: list[int] = []
-    for i in order:
-        rows = unique[front]
-        if not front or not ((rows >= unique[i]).all(axis=1)).any():
-            front.append(int(i))
     on_front = np.zeros(len(unique), dtype=np.bool_)
-    on_front[front] = True
-    return keep & on_front[inverse.reshape(-1)]
+    on_front[order] = _undominated(unique[order])
+    result = np.zeros(len(v), dtype=np.bool_)
+    result[known] = on_front[inverse.reshape(-1)]
+    return result & np.isfinite(v).all(axis=1)
+
+
+def _undominated(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of different rows no earlier one reaches in every column; rows fall in their first column, then in the second ..."""
+    if rows.shape[1] <= 2:
+        last = rows[:, -1]
+        result = np.ones(len(rows), dtype=np.bool_)
+        result[1:] = last[1:] > np.maximum.accumulate(last)[:-1]
+        return result
+    result = np.zeros(len(rows), dtype=np.bool_)
+    front = rows[:0]
+    for start in range(0, len(rows), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(rows)))
+        for member in front[np.argsort(-front[:, 1:].sum(axis=1))[:STRONG]]:  # a few leave little to compare with the whole front
+            block = block[~(member >= rows[block]).all(axis=1)]
+        for i in block:
+            if not (front >= rows[i]).all(axis=1).any():
+                result[i] = True
+                front = np.concatenate([front, rows[i : i + 1]])
+    return result
 
 
 def hypervolume(vectors: ArrayLike, reference: ArrayLike) -> float:

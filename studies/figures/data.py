@@ -256,6 +256,8 @@ class StudyData:
 
 def is_numeric(values: Iterable[Any]) -> bool:
     """Return whether all values that are there are numbers; booleans are not."""
+    if isinstance(values, pd.Series) and isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
+        return values.dtype.kind != "b"
     return all(
         isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in values if value is not None
     )

@@ -14,6 +14,8 @@ from designgym.core.parameters import DiscreteParameter
 from designgym.studies.figures.units import DASH, TIMES, number
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from designgym.core.space import DesignSpace
 
 THEN = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "  # between the items of an ordering
@@ -37,6 +39,18 @@ def shown_value(value: Any, group: DesignSpace | None = None) -> str:
         runs = [(text, len(list(equal))) for text, equal in itertools.groupby(shown_value(item, group) for item in value)]
         return ", ".join(text if count == 1 else f"{count}{TIMES} {text}" for text, count in runs)
     return str(value)
+
+
+def shown_texts(column: pd.Series, group: DesignSpace | None = None) -> pd.Series:
+    """Return `shown_value` of a column, one per row; each different value is written once, unless values are structured."""
+    import pandas as pd
+
+    try:
+        codes, values = pd.factorize(column, use_na_sentinel=False)
+    except TypeError:  # groups and orderings
+        return column.map(lambda value: shown_value(value, group))
+    texts = np.array([shown_value(value, group) for value in values], dtype=object)
+    return pd.Series(texts[codes], index=column.index)
 
 
 def plain_value(value: Any) -> str:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from designgym.studies.figures.data import Quantity, StudyData
-from designgym.studies.figures.design_texts import shown_value
+from designgym.studies.figures.design_texts import shown_texts
 from designgym.studies.figures.parameter_axes import parameter_axis
 from designgym.studies.figures.sampling import sample_rows
 from designgym.studies.figures.style import BEST_SCALE, BEST_SCALE_DARK, empty, finish, safe, words_of
@@ -83,7 +83,7 @@ def _best_last(scale: Sequence[tuple[float, str]]) -> list[list[Any]]:
 
 
 def _parameters(data: StudyData, order: Sequence[str] | None) -> tuple[list[str], str]:
-    varying = [name for name in data.parameters if data.frame[f"design.{name}"].map(shown_value).nunique() > 1] or data.parameters[:1]
+    varying = [name for name in data.parameters if shown_texts(data.frame[f"design.{name}"]).nunique() > 1] or data.parameters[:1]
     constant = len(data.parameters) - len(varying)
     note = (
         f" {constant} parameter{'s' if constant > 1 else ''} with one value only {'are' if constant > 1 else 'is'} left out."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from designgym.core.groups import Permutation, Repeated
 from designgym.studies.figures.data import StudyData, is_numeric
-from designgym.studies.figures.design_texts import group_space, shown_value
+from designgym.studies.figures.design_texts import group_space, shown_texts, shown_value
 from designgym.studies.figures.style import plain_safe
 from designgym.studies.figures.units import number
 
@@ -33,9 +33,9 @@ def parameter_axis(data: StudyData, name: str, rows: NDArray[np.int64]) -> tuple
         if len(distinct) > MAX_TICKS and not _powers_of_two(distinct):
             return _linear(numeric.fillna(numeric.min()).to_numpy(dtype=float)[rows]), ""
         found = {float(value): value for value in column.dropna().unique()}  # as they are there, so that whole numbers stay whole
-        return _choices(column.map(shown_value), [shown_value(found[float(value)]) for value in distinct], rows), ""
+        return _choices(shown_texts(column), [shown_value(found[float(value)]) for value in distinct], rows), ""
     space = group_space(data.meta.space, name)
-    texts = column.map(lambda value: shown_value(value, space))
+    texts = shown_texts(column, space)
     if isinstance(parameter, Repeated | Permutation) and texts.nunique() > MAX_TICKS:
         if isinstance(parameter, Repeated):
             counts = column.map(len)
