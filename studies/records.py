@@ -61,7 +61,8 @@ class StoredRun:
         stop_reason: Why it ended, in words.
         owner: The process that may append; empty if none.
         heartbeat_s: Unix time of its last write.
-        checkpoint: The searcher's state as `studies.loop` writes it; None before the first batch.
+        checkpoint: The searcher's state as `studies.loop` writes it; None before the first batch, and where runs are only listed, since it
+            grows with the run.
         progress: The state of the run's fingerprints after its last batch.
     """
 

@@ -135,9 +135,10 @@ class Store(StoreBase):
                 connection.execute(runs.insert(), rows)
 
     def runs(self, study: str) -> list[StoredRun]:
-        """Return the runs of a study in the order of its definition."""
+        """Return the runs of a study in the order of its definition, without their checkpoints, which only `claim` reads."""
         with self._reading() as connection:
-            query = select(runs).join(studies).where(studies.c.name == study).order_by(runs.c.position, runs.c.id)
+            listed = [column for column in runs.c if column is not runs.c.checkpoint]
+            query = select(*listed).join(studies).where(studies.c.name == study).order_by(runs.c.position, runs.c.id)
             rows = connection.execute(query).mappings().all()
         return [stored_run(row) for row in rows]
 

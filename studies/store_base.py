@@ -137,12 +137,12 @@ def holds(owner: str, heartbeat_s: float) -> bool:
 
 
 def stored_run(row: Any) -> StoredRun:
-    """Return the run of a row of table ``runs``."""
+    """Return the run of a row of table ``runs``, which may come without its checkpoint."""
     plan = RunPlan(
         row["run"], row["workload"], row["workload_digest"], row["searcher"], loads(row["searcher_options"], "options"), row["seed"]
     )
     context = RunContext(row["simulator"], row["simulator_version"], row["space_version"], row["fidelity"], row["simulator_seed"])
-    checkpoint, progress = (loads(row[name], f"a run's {name}") if row[name] else None for name in ("checkpoint", "progress"))
+    checkpoint, progress = (loads(row[name], f"a run's {name}") if row.get(name) else None for name in ("checkpoint", "progress"))
     status = row["status"]
     if status == "running" and not holds(row["owner"], row["heartbeat_s"]):
         status = "interrupted"  # its process was killed before it could say so
