@@ -59,10 +59,10 @@ class EyerissValidator:
         return [oracle / name for name in TABLES if (oracle / name).is_file()]
 
     def compare(self, reference: Path, *, folders: Sequence[Path], oracle: Path | None) -> TableComparison:
-        """Evaluate every row of a table and compare its columns.
+        """Evaluate every row of a table and compare its columns; rows whose mappings do not fit are refused, the others go on.
 
         Raises:
-            InputError: If the table cannot be used, naming the row and the column.
+            InputError: If the table cannot be used, naming the row and the column, or no mapping fits.
         """
         from designgym.simulators.accelerator.loopnest.batch import HardwareBatch, MappingBatch
         from designgym.simulators.accelerator.loopnest.costs import evaluate
@@ -74,20 +74,30 @@ class EyerissValidator:
         compared = [name for name in quantities if name in header]
         if not compared and LEVELS_JSON not in header:
             raise InputError(f"{reference} has no column to compare: expected one or more of {', '.join((*quantities, LEVELS_JSON))}")
-        cases = [_case(f"{reference} row {number + 1} (line {line})", row, compared) for number, (line, row) in enumerate(rows)]
-        if not cases:
+        places = [f"{reference} row {number + 1} (line {line})" for number, (line, _) in enumerate(rows)]
+        read = [_case(place, row, compared) for place, (_, row) in zip(places, rows, strict=True)]
+        if not read:
             raise InputError(f"{reference} has no row to compare")
-        layers = [_layer("", row) for _, row in rows]
+        refused = [case for case in read if isinstance(case, str)]
+        fitting = [number for number, case in enumerate(read) if isinstance(case, _Case)]
+        if not fitting:
+            raise InputError(refused[0])
+        cases = [case for case in read if isinstance(case, _Case)]
+        layers = [_layer("", rows[number][1]) for number in fitting]
         costs = evaluate(MappingBatch.of([case.mapping for case in cases], layers), HardwareBatch.of([case.architecture for case in cases]))
         ours = {name: [quantities[name].value(costs, number) for number in range(len(cases))] for name in compared}
         columns = [_column(name, cases, ours[name], quantities[name]) for name in compared]
         equal = [all(_error(case, name, ours[name][i], quantities[name]) <= 0 for name in compared) for i, case in enumerate(cases)]
         if LEVELS_JSON in header:
-            details = [_levels(f"{reference} row {i + 1} (line {line})", row, costs, i) for i, (line, row) in enumerate(rows)]
+            details = [_levels(places[number], rows[number][1], costs, i) for i, number in enumerate(fitting)]
             for what in (*COUNTS, "total_pJ"):
                 columns.append(_detail_column(what, cases, details))
             equal = [fine and all(error <= tolerance for _, _, error, tolerance, _ in details[i]) for i, fine in enumerate(equal)]
-        return TableComparison(tuple(columns), ours, sum(equal), len(cases))
+        shown: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
+        for name in compared:
+            for number, value in zip(fitting, ours[name], strict=True):
+                shown[name][number] = value
+        return TableComparison(tuple(columns), shown, sum(equal), len(rows), refused=tuple(refused))
 
 
 def _quantities() -> dict[str, _Quantity]:
@@ -101,8 +111,8 @@ def _quantities() -> dict[str, _Quantity]:
     }
 
 
-def _case(place: str, row: _Row, compared: Sequence[str]) -> _Case:
-    """Return a row's architecture and mapping, or raise `InputError` naming the place and the column."""
+def _case(place: str, row: _Row, compared: Sequence[str]) -> _Case | str:
+    """Return a row's architecture and mapping, or in words why they do not fit each other; raises `InputError` for what cannot be read."""
     from designgym.simulators.accelerator.loopnest.fit import refusals
     from designgym.simulators.accelerator.loopnest.mapping_text import read_mapping
 
@@ -113,7 +123,7 @@ def _case(place: str, row: _Row, compared: Sequence[str]) -> _Case:
     except InputError as error:
         raise InputError(f"{place}, column mapping_yaml: {error}") from None
     if reasons := refusals(mapping, layer, architecture):
-        raise InputError(f"{place}: the mapping does not fit the architecture: {'; '.join(reasons)}")
+        return f"{place}: the mapping does not fit the architecture: {'; '.join(reasons)}"
     printed = {name: number_in(f"{place}, column {name}", row[name]) for name in compared}
     return _Case(row.get("row_id") or place.rsplit("/", 1)[-1], architecture, mapping, printed)
 

@@ -40,8 +40,10 @@ class TableComparison:
         columns: One entry per compared column.
         ours: By compared column, our value for each row of the table as it stands in the file, in order; None where there is none.
         equal_rows: Rows of which every compared column is equal.
-        rows: Rows that were compared.
+        rows: Rows that were compared, refused ones among them.
         lines: Of a reference that is not a table but JSON lines: these with our results in place of those that are there.
+        refused: Rows that cannot be simulated though they can be read, such as a mapping that exceeds a buffer: in words, with the
+            reason. They are in no column and not equal.
     """
 
     columns: tuple[ColumnComparison, ...]
@@ -49,6 +51,7 @@ class TableComparison:
     equal_rows: int
     rows: int
     lines: Sequence[str] | None = None
+    refused: Sequence[str] = ()
 
 
 class ReferenceValidator(Protocol):

@@ -50,7 +50,7 @@ def validate(
     """Compare our simulators with reference outputs.
 
     Prints, per table and column: compared rows, rows that are equal within the stated tolerance, the largest absolute and relative
-    error, and the worst row. Exit code 1 means that some row is not equal.
+    error, and the worst row. Exit code 1 means that some row is not equal, or was refused.
     """
     use_workload_folders(workloads)
     specs = _environments(env_id)
@@ -67,7 +67,7 @@ def validate(
     for number, (spec, table) in enumerate(tables):
         assert spec.validator is not None  # by _environments
         comparison = spec.validator.compare(table, folders=workloads or [], oracle=folder)
-        unequal += sum(column.rows - column.equal_rows for column in comparison.columns)
+        unequal += sum(column.rows - column.equal_rows for column in comparison.columns) + len(comparison.refused)
         if out is not None:  # before anything is printed: the reader of the output may be gone
             _write(out, table, comparison)
             note(f"wrote {out}")
@@ -126,6 +126,8 @@ def _print_comparison(spec: EnvironmentSpec, table: Path, comparison: TableCompa
         for c in comparison.columns
     ]
     print_table(title, columns, rows)
+    for reason in comparison.refused:
+        print(f"refused: {reason}")
 
 
 def _write(out: Path, table: Path, comparison: TableComparison) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,27 @@ def test_bad_rows_are_refused_with_row_and_column(tmp_path: Path, name: str) -> 
     change, message = BAD[name]
     with pytest.raises(InputError, match=message):
         compare(table(tmp_path, change))
+
+
+def test_rows_that_do_not_fit_are_refused_and_the_others_compared(tmp_path: Path) -> None:
+    result = compare(table(tmp_path, {}, {"num_pes": 2}, {"cycles": 17}))
+    assert (result.rows, result.equal_rows, result.ours["cycles"]) == (3, 1, [16.0, None, 16.0])
+    (refused,) = result.refused
+    assert refused.endswith("row 2 (line 3): the mapping does not fit the architecture: the array would need 2 rows, it has 1")
+    found = {column.column: column for column in result.columns}
+    assert (found["cycles"].rows, found["cycles"].equal_rows) == (2, 1)
+
+
+def test_a_refused_row_is_printed_and_fails_the_command(tmp_path: Path) -> None:
+    path, code = table(tmp_path, {}, {"num_pes": 2}), "import sys; from designgym.studies.cli import main; sys.exit(main())"
+    arguments = ["validate", "designgym/EyerissAccelerator-v0", "--reference", str(path), "--out", str(tmp_path / "out.csv")]
+    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1, result.stderr
+    printed = result.stdout
+    assert "1 of 2 rows equal" in printed
+    assert "row 2 (line 3): the mapping does not fit the architecture: the array would need 2 rows, it has 1" in printed
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["ours_cycles"] for row in csv.DictReader(file)] == ["16.0", ""]
 
 
 def test_bad_tables_are_refused(tmp_path: Path) -> None:
