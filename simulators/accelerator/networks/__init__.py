@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from designgym.core.errors import UnknownNameError
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.network import Network
-from designgym.simulators.accelerator.networks import alexnet, mobilenet_v2, resnet, transformer, vgg16
+from designgym.simulators.accelerator.networks import alexnet, efficientnet_b0, mobilenet_v2, resnet, transformer, vgg16
 
 __all__ = ["NETWORKS", "layer", "merged", "network"]
 
@@ -17,6 +17,7 @@ NETWORKS: dict[str, Callable[[], Iterable[Layer]]] = {
     "resnet18": resnet.layers_18,
     "resnet50": resnet.layers_50,
     "mobilenetv2": mobilenet_v2.layers,
+    "efficientnet_b0": efficientnet_b0.layers,
     "bert_base": transformer.bert_base,
     "llama7b_prefill": transformer.llama_7b_prefill,
     "llama7b_decode": transformer.llama_7b_decode,

@@ -10,7 +10,7 @@ from designgym.simulators.accelerator.networks import NETWORKS, layer, network
 # millions of multiply-accumulate operations and of weights without biases and normalisation
 KNOWN = {
     "alexnet": (724.4, 60.95), "vgg16": (15_470.3, 138.34), "resnet18": (1_814.1, 11.68), "resnet50": (3_858.0, 25.50),
-    "mobilenetv2": (300.8, 3.470),
+    "mobilenetv2": (300.8, 3.470), "efficientnet_b0": (385.8, 5.236),
     # a block each: 128 x (4 x 768^2 + 2 x 768 x 3072) and 2 x 128^2 x 768; what attention multiplies by stands for weights too
     "bert_base": (931.1, 7.275), "llama7b_prefill": (105_763.6, 206.57), "llama7b_decode": (206.57, 206.57),
 }  # fmt: skip
@@ -26,6 +26,17 @@ def test_operations_and_weights(name: str) -> None:
 
 def test_every_network_is_known_here() -> None:
     assert set(NETWORKS) == set(KNOWN)
+
+
+def test_parameters_of_efficientnet_b0() -> None:
+    """5,288,548 with biases and normalisation, as in public models; the paper (table 2) has 5.3 million, and 0.39 billion operations."""
+    parameters = 0
+    for each in NETWORKS["efficientnet_b0"]():
+        outputs = each.c if each.depthwise else each.k
+        biases_only = each.name == "fc" or each.name.endswith(("_squeeze", "_excite"))
+        parameters += each.weight_words + (outputs if biases_only else 2 * outputs)
+    assert parameters == 5_288_548
+    assert network("efficientnet_b0").macs / 1e9 == pytest.approx(0.39, abs=0.005)
 
 
 def test_layers_follow_each_other() -> None:
