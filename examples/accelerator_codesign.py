@@ -6,31 +6,15 @@ Run it: ``python examples/accelerator_codesign.py [BUDGET [SEEDS [NETWORK]]]``; 
 import sys
 from pathlib import Path
 
-import plotly.graph_objects as go
+from accelerator_figures import roofline, stars, trade_off
 from plotly.subplots import make_subplots
 
 import designgym as dg
 from designgym.core.design import Design
-from designgym.core.workload import Workload
 from designgym.simulators.accelerator.codesign import EYERISS, AcceleratorCodesign, CodesignWorkloads
+from designgym.studies.figures.style import finish
 
 DRAM_RATE = 4  # words of 16 bits per cycle: 8 GB/s at 1 GHz
-
-
-def roofline(figure: go.Figure, column: int, simulator: AcceleratorCodesign, design: Design, workload: Workload) -> None:
-    """Draw what bounds a design, and each of the network's layers: operations per word of DRAM, and operations per cycle."""
-    layers = simulator.layers(design, workload)
-    intensity = [layer.macs / chosen.dram_words for layer, _, chosen in layers]
-    ends = [min(intensity) / 2, max(*intensity, 1.0) * 2]
-    pes, bandwidth = design["columns"] * design["rows"], design["dram_words_per_cycle"]
-    at = sorted([*ends, pes / (2 * bandwidth)])  # reading and writing have a bandwidth each
-    figure.add_scatter(x=at, y=[min(pes, 2 * bandwidth * x) for x in at], mode="lines", name="bound", showlegend=False, row=1, col=column)
-    figure.add_scatter(
-        x=intensity, y=[layer.macs / chosen.cycles for layer, _, chosen in layers], text=[layer.name for layer, _, _ in layers],
-        mode="markers", name="layers", showlegend=False, row=1, col=column,
-    )  # fmt: skip
-    figure.update_xaxes(title="MACs per DRAM word", type="log", row=1, col=column)
-    figure.update_yaxes(title="MACs per cycle", type="log", row=1, col=column)
 
 
 def main(budget: int = 200, seeds: int = 3, network: str = "resnet18") -> None:
@@ -61,21 +45,18 @@ def main(budget: int = 200, seeds: int = 3, network: str = "resnet18") -> None:
     )
 
     frame = result.to_pandas().query(f"`metrics.area_mm2` <= {chip['area_mm2']}")
-    figure = make_subplots(rows=1, cols=3, subplot_titles=("Designs of at most its area", "Like Eyeriss", "Found"))
-    for searcher, rows in frame.groupby("searcher"):
-        figure.add_scatter(
-            x=rows["metrics.latency_ns"] * 1e-6, y=rows["metrics.energy_pj"] * 1e-9, mode="markers", name=searcher, row=1, col=1
-        )  # fmt: skip
-    for name, one in (("like Eyeriss", chip), ("found", found)):
-        figure.add_scatter(
-            x=[one["latency_ns"] * 1e-6], y=[one["energy_pj"] * 1e-9], mode="markers", marker={"size": 14, "symbol": "star"},
-            name=name, row=1, col=1,
-        )  # fmt: skip
+    frame = frame.assign(ms=frame["metrics.latency_ns"] * 1e-6, mj=frame["metrics.energy_pj"] * 1e-9)
+    figure = make_subplots(rows=1, cols=3, subplot_titles=("Designs of at most its area", "Found", "Like Eyeriss"), horizontal_spacing=0.08)
+    trade_off(figure, (1, 1), frame, "ms", "mj")
+    points = {name: (one["latency_ns"] * 1e-6, one["energy_pj"] * 1e-9) for name, one in (("found", found), ("like Eyeriss", chip))}
+    stars(figure, (1, 1), points)
     figure.update_xaxes(title="latency in ms", type="log", row=1, col=1)
     figure.update_yaxes(title="energy in mJ", type="log", row=1, col=1)
-    roofline(figure, 2, simulator, eyeriss, workload)
-    roofline(figure, 3, simulator, best.design, workload)
-    figure.update_layout(title=f"{network}: {budget} designs by each searcher and seed", template="plotly_white")
+    for column, design in enumerate((best.design, eyeriss), 2):
+        roofline(figure, (1, column), design, {"layers": simulator.layers(design, workload)}, legend=column == 2)
+    caption = f"{budget} designs by each searcher and of {seeds} seeds; large symbols and layers: with mappings searched for each machine."
+    finish(figure, f"{network}: searched machines against an Eyeriss-like one of the same area", caption)
+    figure.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin_b=100, title_pad_t=24)
     page = Path("accelerator-codesign.html")
     figure.write_html(page, include_plotlyjs=True)
     print("figure:", page)

@@ -13,7 +13,7 @@ from designgym.core.errors import InputError, shorten
 from designgym.simulators.accelerator.codesign.library import BANDWIDTHS, Goal, Library, order_by
 from designgym.simulators.accelerator.codesign.machine import Machine
 from designgym.simulators.accelerator.codesign.space import EYERISS, MACHINE_PARAMETERS
-from designgym.simulators.accelerator.codesign.traffic import Prices
+from designgym.simulators.accelerator.codesign.traffic import Prices, Traffic
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.energy import CactiEnergies, TimeloopEnergies
 from designgym.simulators.accelerator.loopnest.mapping import LoopMapping
@@ -37,6 +37,7 @@ class Chosen:
         energy_pj: Of the layer.
         dram_words: Read from and written to DRAM.
         glb_words: Read from and written to the global buffer.
+        dram_one_way: Read from DRAM, or written there, whichever is more: what its bandwidth bounds.
     """
 
     number: int
@@ -44,6 +45,12 @@ class Chosen:
     energy_pj: float
     dram_words: float
     glb_words: float
+    dram_one_way: float
+
+    @classmethod
+    def of(cls, number: int, found: Traffic, cycles: float, energy_pj: float) -> Chosen:
+        """Return one mapping, given its traffic alone, with what it costs."""
+        return cls(number, cycles, energy_pj, float(found.dram.sum()), float(found.glb.sum()), float(found.dram.max()))
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,7 @@ class InnerMapper:
         first, second = order_by(self.goal, cycles, energy)
         best = np.nonzero(first == first.min())[0]
         at = int(best[np.argmin(second[best])])
-        chosen = Chosen(
-            int(which[at]), float(cycles[at]), float(energy[at]), float(fitting.dram[:, at].sum()), float(fitting.glb[:, at].sum())
-        )  # fmt: skip
+        chosen = Chosen.of(int(which[at]), fitting[[at]], float(cycles[at]), float(energy[at]))
         known.append(_Solved(*rates, chosen))
         if len(self._solved) > PROBLEMS:
             self._solved.popitem(last=False)

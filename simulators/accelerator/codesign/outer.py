@@ -83,7 +83,7 @@ class OuterMapper:
         batch = space.batch(space.repaired(drawn, Rooms.of([machine]), np.random.default_rng(0)))
         found = traffic(batch, machine)
         energy = found.energy_pj(Prices.of(machine, self._table), layer.macs)
-        return Chosen(0, float(found.cycles(machine)[0]), float(energy[0]), float(found.dram.sum()), float(found.glb.sum()))
+        return Chosen.of(0, found, float(found.cycles(machine)[0]), float(energy[0]))
 
 
 def _places(space: KindMapSpace, design: Mapping[str, Any], of: str, machine: Machine) -> list[int]:
