@@ -17,7 +17,7 @@ from designgym.studies.figures.style import finish
 DRAM_RATE = 4  # words of 16 bits per cycle: 8 GB/s at 1 GHz
 
 
-def main(budget: int = 200, seeds: int = 3, network: str = "resnet18") -> None:
+def main(budget: int, seeds: int, network: str) -> None:
     simulator, workload = AcceleratorCodesign(dram_words_per_cycle=DRAM_RATE), CodesignWorkloads().get(network)
     eyeriss = Design({**EYERISS, "dram_words_per_cycle": DRAM_RATE})
     chip = simulator.evaluate([eyeriss], workload)[0]
@@ -63,4 +63,5 @@ def main(budget: int = 200, seeds: int = 3, network: str = "resnet18") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])
+    budget, seeds, network = [*sys.argv[1:], *("200", "3", "resnet18")[len(sys.argv) - 1 :]]
+    main(int(budget), int(seeds), network)

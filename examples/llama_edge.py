@@ -7,6 +7,7 @@ Run it: ``python examples/llama_edge.py [BUDGET [SEEDS]]``; it writes ``llama-ed
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -108,8 +109,9 @@ def draw(
         trade_off(figure, (1, column), trials[phase], "seconds", "joules", legend=column == 1)
         stars(figure, (1, column), {name: both[column - 1] for name, both in points.items()}, legend=column == 1)
         seconds, joules = compulsory(of[phase])
-        figure.add_vline(x=seconds, line_dash="dash", row=1, col=column)
-        figure.add_hline(y=joules, line_dash="dash", row=1, col=column)
+        place: dict[str, Any] = {"row": 1, "col": column}
+        figure.add_vline(x=seconds, line_dash="dash", **place)
+        figure.add_hline(y=joules, line_dash="dash", **place)
         figure.update_xaxes(title="seconds", type="log", row=1, col=column)
         figure.update_yaxes(title="joules", type="log", row=1, col=column)
     figure.update_xaxes(dtick=1, row=1, col=1)

@@ -5,6 +5,7 @@ Run it: ``python examples/soc_budgets.py [BUDGET [SEEDS]]``; it writes ``soc-bud
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -24,7 +25,7 @@ def closest(trials: pd.DataFrame, limits: dict[str, float]) -> pd.DataFrame:
     The figure is the largest of latency, power and area, each over its budget: at most 1 means that one design keeps all three.
     """
     shares = pd.DataFrame({metric: trials[f"metrics.{metric}"] / limit for metric, limit in limits.items()})
-    worst = shares.max(axis="columns", skipna=False)
+    worst = shares.max(axis=1, skipna=False)
     trials = trials.assign(evaluation=(~trials["duplicate"]).groupby(trials["run"]).cumsum(), share=worst)
     best = trials.pivot_table(index="evaluation", columns=["searcher", "run_seed"], values="share", aggfunc="min", dropna=False)
     return best.cummin().ffill()  # a run that ended early keeps what it had
@@ -36,7 +37,7 @@ def tell(result: dg.StudyResult, limits: dict[str, float], runs: pd.DataFrame, b
     print(f"\n{workload} within " + ", ".join(f"{limit:g} {UNITS[metric]}" for metric, limit in limits.items()))
     skipped = result.to_pandas().groupby("searcher")["duplicate"].sum()
     for searcher in SEARCHERS:
-        within = runs[searcher] <= 1
+        within = pd.DataFrame(runs[searcher] <= 1)
         met = within.idxmax()[within.any()].astype(int).tolist()
         late = len(within.columns) - len(met)
         words = [f"budgets met after {', '.join(map(str, sorted(met)))} evaluations"] * bool(met)
@@ -50,15 +51,16 @@ def tell(result: dg.StudyResult, limits: dict[str, float], runs: pd.DataFrame, b
 def draw(figure: go.Figure, column: int, runs: pd.DataFrame) -> None:
     """Draw a curve for each searcher, the median over its seeds, in a band over all of them."""
     for searcher, style in series_styles(SEARCHERS).items():
-        of_seeds = runs[searcher].dropna()
+        of_seeds = pd.DataFrame(runs[searcher]).dropna()
         edge = {"x": of_seeds.index, "mode": "lines", "line": {"width": 0, "shape": "hv"}, "hoverinfo": "skip", "showlegend": False}
-        figure.add_scatter(y=of_seeds.min(axis="columns"), **edge, row=1, col=column)
-        figure.add_scatter(y=of_seeds.max(axis="columns"), **edge, fill="tonexty", fillcolor=style.fill(0.15), row=1, col=column)
+        figure.add_scatter(y=of_seeds.min(axis=1), **edge, row=1, col=column)
+        figure.add_scatter(y=of_seeds.max(axis=1), **edge, fill="tonexty", fillcolor=style.fill(0.15), row=1, col=column)
         figure.add_scatter(
-            x=of_seeds.index, y=of_seeds.median(axis="columns"), mode="lines", name=searcher, showlegend=column == 1,
+            x=of_seeds.index, y=of_seeds.median(axis=1), mode="lines", name=searcher, showlegend=column == 1,
             line={"color": style.color, "width": 2.4, "shape": "hv"}, row=1, col=column,
         )  # fmt: skip
-    figure.add_hline(y=1, line_dash="dash", row=1, col=column)
+    place: dict[str, Any] = {"row": 1, "col": column}
+    figure.add_hline(y=1, line_dash="dash", **place)
     figure.update_xaxes(title="evaluations", type="log", dtick=1, row=1, col=column)
     figure.update_yaxes(type="log", dtick=1, row=1, col=column)
 
