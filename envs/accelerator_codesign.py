@@ -35,7 +35,7 @@ register(
     description="Hardware of a DNN accelerator for a whole network: dataflow, array, buffers, bandwidths; layers are mapped by a mapper",
     options={
         "mapper_goal": "what mappings are chosen for: latency, energy or edp; default edp",
-        "mapper_evaluations": "mappings per layer and kind of machine, once for all sizes; default 4000 (for row_stationary six times as many)",
+        "mapper_evaluations": "mappings per layer and kind of machine, once for all sizes; default 4000 (row_stationary: six times that)",
         "mapper_seed": "seed of the mapper; default 0",
         "mapper_scope": "kind (default): one search of mappings for all machines of a dataflow; or machine: one for each, slow and better",
         "energies": "cacti (a power law at the node, the default) or timeloop (its built-in table)",
