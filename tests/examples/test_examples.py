@@ -14,6 +14,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     "external_program.py": (["8"], ["exited with code 1; stderr: ERROR 17", "longer than 2 s", "runtime_ns = ", " ns"]),
     "dram_study.py": (["24", "1"], ["energy_delay", "total_time_ns = ", "pJ", "report: "]),
     "accelerator_codesign.py": (["6", "1", "alexnet/conv3"], ["like Eyeriss: ", "found: ", "energy-delay product: ", "figure: "]),
+    "llama_edge.py": (["3", "1"], ["for the request: ", " tokens/s, ", "figure: "]),
     "soc_budgets.py": (
         ["150", "1"],
         [
@@ -30,7 +31,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     "tuner_ray_tune.py": ([], ["12 trials: Counts(asked=", "measured=12"]),
     "rl_agent.py": (["200"], ["designs tried", "the agent's design", "total_time_ns = ", " ns"]),
 }
-NOT_RUN = {"dram_sweep.py"}  # a Ray sweep of minutes; `make demo` runs it
+NOT_RUN = {"dram_sweep.py", "accelerator_figures.py"}  # a Ray sweep of minutes, which `make demo` runs; and what two examples draw with
 
 
 def run(example: str, arguments: list[str], folder: Path) -> str:
