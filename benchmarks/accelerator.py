@@ -2,7 +2,8 @@
 
 Run: python benchmarks/accelerator.py [--network NAME] [--designs N] [--budget N] [--seeds N] [--machines N]
 
-Seconds are CPU time of one core. The speed and the quality of the loop-nest model and of single mappings are in `benchmarks/loopnest.py`.
+Seconds are CPU time of one core. The speed of the models of mappings is in
+`benchmarks/mapping_models.py`, the quality of single mappings in `benchmarks/loopnest.py`.
 """
 
 from __future__ import annotations

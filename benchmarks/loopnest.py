@@ -1,31 +1,26 @@
-"""Speed of the loop-nest model, and how good the mapper's mappings are after how many evaluations.
+"""How good the mapper's mappings are after how many evaluations; `benchmarks/mapping_models.py` has the speed of the model.
 
-Run: python benchmarks/loopnest.py [--batch N] [--known N] [--random N]
+Run: python benchmarks/loopnest.py [--known N] [--random N]
 
-Rates are per second of CPU time of one core, the best of three runs, on random mappings of ResNet-18's conv2_1 that fit an Eyeriss of 168
-elements; on a GPU, where there is one, per second of wall time. The mapper's energy-delay products are divided by the best that is known:
-of `--known` evaluations under each of three seeds, of everything that is measured here, and of `--random` random mappings that fit.
+The mapper's energy-delay products are divided by the best that is known: of `--known` evaluations under each of three seeds, of
+everything that is measured here, and of `--random` random mappings that fit.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.architecture import Architecture
-from designgym.simulators.accelerator.loopnest.batch import HardwareBatch, MappingBatch
-from designgym.simulators.accelerator.loopnest.costs import Costs, evaluate
+from designgym.simulators.accelerator.loopnest.batch import HardwareBatch
+from designgym.simulators.accelerator.loopnest.costs import evaluate
 from designgym.simulators.accelerator.loopnest.eyeriss import DATAFLOW, Buffer, eyeriss_like
 from designgym.simulators.accelerator.loopnest.mapper import Mapper
 from designgym.simulators.accelerator.loopnest.mapspace import MapSpace
 from designgym.simulators.accelerator.networks import layer
 
-REPEATS = 3
 BUDGETS = (500, 1000, 2000, 4000)
 LAYERS = (
     ("resnet18", "conv2_1"), ("resnet18", "conv3_1"), ("alexnet", "conv3"), ("vgg16", "conv3_2"), ("mobilenetv2", "block2_depthwise"),
@@ -39,41 +34,6 @@ def eyeriss(pes: int, mesh_x: int, psum: int, weights: int, ifmap: int, glb: int
 
 
 CHIPS = {"168 elements": eyeriss(168, 14, 16, 192, 12, 16384), "56 elements": eyeriss(56, 7, 64, 64, 64, 4096)}
-
-
-def seconds(work: Callable[[], Costs], clock: Callable[[], float]) -> float:
-    taken = []
-    for _ in range(REPEATS):
-        started = clock()
-        work()
-        taken.append(clock() - started)
-    return min(taken)
-
-
-def speed(n: int) -> None:
-    conv, chip = layer("resnet18", "conv2_1"), CHIPS["168 elements"]
-    space = MapSpace(conv, chip, DATAFLOW)
-    batch, hardware = space.batch(space.sample(np.random.default_rng(0), n)), HardwareBatch.of(chip)
-    torch.set_num_threads(1)
-
-    def rate(name: str, mappings: MappingBatch, on: HardwareBatch, clock: Callable[[], float], then: Callable[[], object]) -> float:
-        def work() -> Costs:
-            result = evaluate(mappings, on)
-            then()
-            return result
-
-        found = n / seconds(work, clock)
-        print(f"{name:<40} {found:12,.0f} mappings/s")
-        return found
-
-    numpy_rate = rate("numpy, one core", batch, hardware, time.process_time, lambda: None)
-    rate("torch, one core", batch.map(torch.as_tensor), hardware.map(torch.as_tensor), time.process_time, lambda: None)
-    if torch.cuda.is_available():
-        to = [part.map(lambda array: torch.as_tensor(array, device="cuda")) for part in (batch, hardware)]
-        gpu = rate(torch.cuda.get_device_name(), to[0], to[1], time.perf_counter, torch.cuda.synchronize)  # type: ignore[arg-type]
-        print(f"{'':<40} {gpu / numpy_rate:12.1f} x numpy on one core")
-    else:
-        print("no GPU here")
 
 
 def quality(known: int, random: int) -> None:
@@ -104,11 +64,9 @@ def row(of: Layer, chip: Architecture, known: int, random: int) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=10_000, metavar="N", help="mappings per batch (default 10,000)")
     parser.add_argument("--known", type=int, default=30_000, metavar="N", help="evaluations of the searches for the best known")
     parser.add_argument("--random", type=int, default=100_000, metavar="N", help="random mappings")
     options = parser.parse_args()
-    speed(options.batch)
     quality(options.known, options.random)
 
 

@@ -34,13 +34,17 @@ from designgym.searchers import make_searcher
 BATCH = 20
 SPACES: Mapping[str, Sequence[Mapping[str, Any]]] = {"designgym/FarsiSoc-v0": ({"space": "archgym"},)}  # options that make another space
 Batches = list[list[Trial]]
+Costs = dict[str, tuple[Metrics, float]]
+"""By design: its metrics, and seconds of CPU time to measure them."""
 
 
-def collect(evaluator: Evaluator, ask: Callable[[int], list[Design]], tell: Callable[[list[Trial]], None], n: int, s: float) -> Any:
+def collect(
+    evaluator: Evaluator, ask: Callable[[int], list[Design]], tell: Callable[[list[Trial]], None], n: int, s: float
+) -> tuple[Batches, Costs]:
     """Return batches of trials, and CPU seconds of measuring by design: its share of the batch."""
     evaluator.evaluate(evaluator.simulator.space.sample(np.random.default_rng(99), 1))  # compiles
     batches: Batches = []
-    costs: dict[str, tuple[Metrics, float]] = {}
+    costs: Costs = {}
     done, started = 0, time.process_time()
     while done < n and time.process_time() - started < s:
         designs = ask(min(BATCH, n - done))
@@ -82,7 +86,7 @@ def recognised(evaluator: Evaluator, batches: Batches) -> dict[str, object]:
     }  # fmt: skip
 
 
-def saved(simulator: Simulator, workload: Workload, batches: Batches, costs: dict[str, tuple[Metrics, float]]) -> dict[str, object]:
+def saved(simulator: Simulator, workload: Workload, batches: Batches, costs: Costs) -> dict[str, object]:
     """Return the ratios of evaluations and CPU time without a cache to those with canonical, and with functional keys as well."""
     row: dict[str, object] = {}
     everything = [cost for _, cost in (costs[trial.design.literal] for batch in batches for trial in batch)]

@@ -63,5 +63,5 @@ def main(budget: int, seeds: int, network: str) -> None:
 
 
 if __name__ == "__main__":
-    budget, seeds, network = [*sys.argv[1:], *("200", "3", "resnet18")[len(sys.argv) - 1 :]]
-    main(int(budget), int(seeds), network)
+    given = dict(zip(("budget", "seeds", "network"), sys.argv[1:], strict=False))
+    main(int(given.get("budget", 200)), int(given.get("seeds", 3)), given.get("network", "resnet18"))

@@ -218,12 +218,14 @@ class StudyResult:
 
     def _front(self, frame: pd.DataFrame) -> BestTrials:
         good = frame[frame["feasible"]].drop_duplicates("key_canonical")
-        trials = [self._trial(row) for row in good.to_dict("records")]
-        if not trials:
+        if not len(good):
             return BestTrials()
-        vectors = np.array([[term.signed(trial.metrics) for term in self.objective.terms] for trial in trials])
+        names = [spec["name"] for spec in self.definition["metrics"]]
+        terms, values = self.objective.terms, good[[f"metrics.{name}" for name in names]].to_numpy().tolist()
+        vectors = np.array([[term.signed(metrics) for term in terms] for row in values for metrics in [dict(zip(names, row, strict=True))]])
         keep = np.flatnonzero(non_dominated(vectors))
-        return BestTrials(trials[i] for i in keep[np.argsort(-vectors[keep, 0], kind="stable")])
+        chosen = good.iloc[keep[np.argsort(-vectors[keep, 0], kind="stable")]]
+        return BestTrials(self._trial(row) for row in chosen.to_dict("records"))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the trials as a frame of one's own, units in ``attrs["units"]``."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BLOCK, STRONG = 4096, 32
+BLOCK = 4096  # rows that are compared at once with the strongest of the front
+STRONG = 32
 
 
 def non_dominated(vectors: ArrayLike) -> NDArray[np.bool_]:

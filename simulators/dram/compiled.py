@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
-from blake3 import blake3
 from numba import njit
 from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
+
+from designgym.simulators import compiling
 
 __all__ = ["Array", "Record", "at", "compiled", "entry_point", "inlined", "source_digest", "trailing_zeros"]
 
@@ -66,7 +67,4 @@ _SOURCES = (
 
 def source_digest(*more: str) -> int:
     """Return a positive number that changes with any source file of the compiled simulation, and with `more` of this folder."""
-    hasher = blake3()
-    for name in (*_SOURCES, *more):
-        hasher.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    return int.from_bytes(hasher.digest(7), "big") | 1
+    return compiling.source_digest(Path(__file__).parent, (*_SOURCES, *more))

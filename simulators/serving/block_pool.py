@@ -6,7 +6,7 @@ the list for other tokens is its eviction.
 
 from __future__ import annotations
 
-from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import Memory
 
 

@@ -6,7 +6,7 @@ within its prompt forgets the rest of it, and makes those tokens one by one late
 
 from __future__ import annotations
 
-from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import FINISHED, ORCA, RUNNING, SARATHI, Memory
 from designgym.simulators.serving.waiting_queue import prepend_waiting, remove_waiting
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from designgym.simulators.compiling import Record, compiled, entry_point, inlined
 from designgym.simulators.serving.block_pool import prepare_blocks
 from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
-from designgym.simulators.serving.compiled import Record, compiled, entry_point, inlined, source_digest
+from designgym.simulators.serving.compiled import source_digest
 from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory, Simulation
 from designgym.simulators.serving.step_costs import gather_features, step_seconds
 from designgym.simulators.serving.vllm_output import process_output

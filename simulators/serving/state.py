@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from designgym.simulators.serving.compiled import Array
+from designgym.simulators.compiling import Array
 
 # Where a request is. One that was preempted is WAITING again.
 FUTURE, WAITING, RUNNING, FINISHED = range(4)

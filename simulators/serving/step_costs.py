@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import VLLM_V1, Simulation
 
 LINEAR, VIDUR = range(2)

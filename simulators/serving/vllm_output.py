@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.block_pool import free_request, register
-from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import FINISHED, RUNNING, Memory
 from designgym.simulators.serving.vllm_scheduler import remove_running
 from designgym.simulators.serving.waiting_queue import remove_waiting

@@ -5,8 +5,8 @@ There is no prompt and no decode phase: each request wants all its known tokens 
 
 from __future__ import annotations
 
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.block_pool import count_hits, free_request, register, take_blocks, take_hits
-from designgym.simulators.serving.compiled import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import RUNNING, Memory
 from designgym.simulators.serving.waiting_queue import prepend_waiting, remove_waiting
 

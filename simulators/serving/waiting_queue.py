@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from designgym.simulators.serving.compiled import Array, Record, compiled
+from designgym.simulators.compiling import Array, Record, compiled
 from designgym.simulators.serving.state import WAITING
 
 

@@ -108,6 +108,16 @@ def test_damaged_json_is_named(filled: Path) -> None:
         small_study(budget=24).run(backend="local", store=store.where)
 
 
+def test_only_going_on_reads_a_searchers_state(filled: Path) -> None:
+    with sqlite3.connect(filled) as connection:
+        connection.execute("UPDATE runs SET checkpoint = '{broken'")
+    connection.close()
+    with open_store(filled) as store:
+        assert len(small_study().result(store.where).best()) == 1
+        with pytest.raises(StoreError, match=r"damaged.*not JSON"):
+            small_study(budget=24).run(backend="local", store=store.where)
+
+
 def test_nothing_in_a_store_is_executed(filled: Path) -> None:
     import pickle
 

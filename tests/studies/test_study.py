@@ -1,15 +1,18 @@
 """Definitions: what is refused, what may grow, what the store says, and the results a user sees."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import designgym as dg
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.studies.definition import check_searchers
+from designgym.studies.frames import study_frame
 from designgym.studies.objective_json import objective_from_json, objective_to_json
-from designgym.studies.store import open_store
+from designgym.studies.store import Store, open_store
 from designgym.studies.study import Study
 
 ENV = "test/Counting-v0"
@@ -150,6 +153,20 @@ def test_the_frame_follows_the_schema(tmp_path: Path) -> None:
 
     nothing = StudyResult.load(empty, "never run")
     assert len(nothing.frame) == 0 and not nothing.best() and not nothing.front() and "no result yet" in repr(nothing)
+
+
+def test_a_frame_that_is_read_in_parts_is_that_of_all_rows_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "s.db"
+    local(Study("s", ENV, budget=12, functional="off"), place)
+    with sqlite3.connect(place) as connection:  # so that a column is empty in one part, and text in others
+        connection.execute("UPDATE trials SET key_functional = 'a key' WHERE number >= 5")
+    connection.close()
+    with open_store(place) as store:
+        whole, batches = study_frame(store, "s"), Store.trial_batches
+        monkeypatch.setattr(Store, "trial_batches", lambda store, study: batches(store, study, 5))
+        assert len(list(store.trial_batches("s"))) > 1
+        pd.testing.assert_frame_equal(study_frame(store, "s"), whole)
+    assert whole["key_functional"].isna().sum() == 5
 
 
 @pytest.mark.parametrize(
