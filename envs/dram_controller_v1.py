@@ -14,6 +14,7 @@ from designgym.core.objectives import Objective, maximize, minimize, pareto
 from designgym.core.protocols import Simulator
 from designgym.core.registry import register
 from designgym.envs.dram_controller import DramWorkloads
+from designgym.envs.dram_peers_validation import MemorySystemValidator
 from designgym.simulators.dram.system.ramulator2 import Ramulator2
 from designgym.simulators.dram.system.simulator import MemorySystem
 from designgym.simulators.dram.system.standard import STANDARDS
@@ -78,6 +79,7 @@ register(
         "allow_no_refresh": "true: designs that never refresh are legal (real DRAM would lose its data); default false",
         "threads": "designs of a batch that are simulated at a time; default 1",
     },
+    validator=MemorySystemValidator(),
     functional="off",  # as for v0: a probe would recognise next to nothing that the canonical key does not
 )
 

@@ -49,8 +49,8 @@ class DramValidator:
         if not compared:
             raise InputError(f"{reference} has no column to compare: expected one or more of {', '.join(COMPARED_COLUMNS)}")
         searched = [*folders, *([oracle / TRACES] if oracle is not None and (oracle / TRACES).is_dir() else [])]
-        find = cache(partial(_find, folders=searched))
-        _require_traces(reference, rows, find, searched)
+        find = find_trace(searched)
+        require_traces(reference, rows, find, searched)
         records: dict[int, dict[str, object]] = {}
         for index, (line, row) in enumerate(rows):
             if row.get("status", "ok") == "ok":
@@ -66,7 +66,7 @@ class DramValidator:
         return TableComparison(result.errors, ours, result.equal_rows, len(records))
 
 
-def _require_traces(
+def require_traces(
     reference: Path, rows: Sequence[tuple[int, dict[str, str]]], find: Callable[[str], Trace], folders: Sequence[Path]
 ) -> None:
     """Raise one `InputError` that names all traces which do not exist, each with the first row that wants it."""
@@ -113,6 +113,11 @@ def _checked(place: str, row: dict[str, str], compared: Sequence[str], find: Cal
     except InputError as error:
         raise InputError(f"{place}, column trace: {error}") from None
     return values
+
+
+def find_trace(folders: Sequence[Path]) -> Callable[[str], Trace]:
+    """Return what finds a trace by name, in these folders first, and remembers it."""
+    return cache(partial(_find, folders=folders))
 
 
 def _find(name: str, *, folders: Sequence[Path]) -> Trace:

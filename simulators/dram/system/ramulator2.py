@@ -218,6 +218,11 @@ class Ramulator2:
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity must be more than 0 and at most 1, but got {fidelity}")
         part = trace if fidelity == 1 else trace.head(max(1, round(fidelity * len(trace))))
+        if part.is_write.all():
+            raise InputError(
+                f"the {len(part)} requests of workload {workload.name!r} are all writes: Ramulator tells the latency of reads only, so "
+                "choose a trace that reads, or the environment designgym/DramController-v1"
+            )
         return [self._evaluate(design, part) for design in designs]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes] | None:
@@ -241,5 +246,5 @@ class Ramulator2:
             "bandwidth_gbps": len(trace) * LINE_BYTES * 8 / total_time_ns,
             "row_hit_rate": hits / max(hits + others, 1),
             "n_refa": float(sum(channel.refreshes for channel in channels)),
-            "latency_from_accept_avg_ns": sum(channel.read_clocks for channel in channels) / reads * clock_ns if reads else float("nan"),
+            "latency_from_accept_avg_ns": sum(channel.read_clocks for channel in channels) / reads * clock_ns,
         }

@@ -18,6 +18,7 @@ from designgym.simulators.dram.system.ramulator2_files import PRESETS, ReportErr
 from designgym.simulators.dram.system.simulate import simulate_system
 from designgym.simulators.dram.system.standard import standard
 from designgym.simulators.dram.system.workspace import split_trace
+from designgym.simulators.dram.trace import Trace
 from designgym.simulators.dram.workloads import generate
 
 SPACE = ramulator_space()
@@ -167,6 +168,9 @@ def test_input_that_it_cannot_express_is_refused(tmp_path: Path) -> None:
     for name in ("pointer-chase", "bursts"):
         with pytest.raises(InputError, match="which the trace format of Ramulator cannot express"):
             simulator.evaluate([simulator.space.default()], make_workload(generate(name, requests=2_000)))
+    with pytest.raises(InputError, match="the 2 requests of workload 'writes' are all writes"):
+        writes = Trace("writes", np.array([0, 0]), np.array([True, True]), np.array([0, 64]), 1.0)
+        simulator.evaluate([simulator.space.default()], make_workload(writes))
     with pytest.raises(InputError, match="fidelity"):
         simulator.evaluate([], MIXED, fidelity=2.0)
     with pytest.raises(InputError, match="must hold a DRAM trace"):
