@@ -17,6 +17,7 @@ WS: Dataflow = "weight_stationary"
 OS: Dataflow = "output_stationary"
 IS: Dataflow = "input_stationary"
 small = st.integers(1, 7)
+sizes = st.integers(1, 24)
 seeds = st.integers(0, 1000)
 
 # SCALE-Sim 3.0.0, own runs: layer (k, c, r, s, p, q, stride), rows, columns, cycles by dataflow. Its count ends at the number of the last
@@ -83,6 +84,25 @@ def test_folds_at_the_edge_take_what_they_use(k: int, c: int, p: int, rows: int,
     exact, whole = (one(layer, rows, columns, flow, whole_folds=option) for option in (False, True))
     assert exact.cycles[0] == total <= whole.cycles[0]
     assert 0 < exact.utilisation[0] <= 1 and exact.cycles[0] * rows * columns >= layer.macs
+
+
+@settings(deadline=None)
+@given(
+    st.builds(Layer, st.just("layer"), *[st.integers(1, 40)] * 2, *[st.integers(1, 5)] * 2, *[st.integers(1, 20)] * 2),
+    sizes,
+    sizes,
+    st.sampled_from([WS, OS, IS]),
+)
+def test_nothing_is_moved_less_than_once_and_a_larger_array_is_never_worse(layer: Layer, rows: int, columns: int, flow: Dataflow) -> None:
+    ours = one(layer, rows, columns, flow, whole_folds=False)
+    reduction, pixels = layer.c * layer.r * layer.s, layer.p * layer.q
+    assert ours.input_reads[0] >= reduction * pixels and ours.weight_reads[0] >= layer.weight_words
+    assert ours.output_writes[0] >= layer.output_words
+    assert ours.mapping_efficiency[0] <= 1 and ours.folds[0] * rows * columns >= min(reduction, pixels, layer.k)
+    for r, c in ((rows + 1, columns), (rows, columns + 1), (2 * rows, 3 * columns)):
+        larger = one(layer, r, c, flow, whole_folds=False)
+        for name in ("cycles", "folds", "input_reads", "weight_reads", "output_writes"):
+            assert getattr(larger, name)[0] <= getattr(ours, name)[0], name
 
 
 def test_a_depthwise_layer_is_a_product_per_channel_and_torch_agrees() -> None:
