@@ -1,6 +1,5 @@
 """Validating the data-centric model against tables of MAESTRO outputs: what is computed, and how bad tables are refused."""
 
-import math
 from pathlib import Path
 
 import pytest
@@ -25,20 +24,36 @@ def table(folder: Path, *rows: str, header: str = HEADER) -> Path:
 
 def test_errors_are_counted_and_ours_keeps_the_order_of_the_rows(tmp_path: Path) -> None:
     refused = ROW.replace("SpatialMap(1,1) K", "TemporalMap(1,1) K").replace("a,", "b,", 1)
-    rows = [ROW, refused, ROW.replace(",128,", ",,"), ROW.replace(",128,", ",127,")]
+    rows = [ROW, refused, ROW.replace(",128,", ",,"), ROW.replace(",128,", ",127,").replace("a,", "c,", 1)]
     result = MaestroValidator().compare(table(tmp_path, *rows), folders=[], oracle=None)
     columns = {column.column: column for column in result.columns}
     macs = columns["num_macs"]
-    assert (macs.rows, macs.equal_rows, macs.tolerance, macs.max_abs_error, macs.worst_row) == (3, 1, 0.0, math.inf, "b")
+    assert (macs.rows, macs.equal_rows, macs.tolerance, macs.max_abs_error, macs.worst_row) == (2, 1, 0.0, 1.0, "c")
     assert result.ours["num_macs"] == [128.0, None, 128.0, 128.0]
     assert columns["energy_nJ"].tolerance == 6e-6
     assert (result.rows, result.equal_rows) == (4, 0)
+    (reason,) = result.refused
+    assert "row 2 (line 3): each level needs one SpatialMap, or two (MAESTRO: exit 255)" in reason
+    assert (columns["refused"].rows, columns["refused"].equal_rows, columns["refused"].worst_row) == (4, 3, "b")
 
 
-def test_rows_that_upstream_did_not_finish_are_left_out(tmp_path: Path) -> None:
-    rows = [f"{ROW},ok", f"{ROW},crash"]
+def test_what_upstream_refuses_must_be_refused(tmp_path: Path) -> None:
+    bad = ROW.replace("SpatialMap(1,1) K", "TemporalMap(1,1) K")
+    unreadable = ROW.replace("SpatialMap", "Spatial")
+    rows = [f"{ROW},ok", f"{bad},exit 255".replace("a,", "b,", 1), f"{unreadable},exit 255", f"{ROW},SIGFPE".replace("a,", "d,", 1),
+            f"{ROW},timeout"]  # fmt: skip
     result = MaestroValidator().compare(table(tmp_path, *rows, header=f"{HEADER},status"), folders=[], oracle=None)
-    assert result.rows == 1 and result.ours["num_macs"] == [128.0, None]
+    assert result.rows == 4 and result.ours["num_macs"] == [128.0, None, None, None, None]
+    column = next(column for column in result.columns if column.column == "refused")
+    assert (column.rows, column.equal_rows, column.worst_row) == (4, 3, "d")
+    assert not result.refused
+    assert next(column for column in result.columns if column.column == "num_macs").rows == 1
+
+
+def test_a_table_of_refusals_only_can_be_compared(tmp_path: Path) -> None:
+    bad = ROW.replace("SpatialMap(1,1) K", "TemporalMap(1,1) K")
+    result = MaestroValidator().compare(table(tmp_path, f"{bad},exit 255", header=f"{HEADER},status"), folders=[], oracle=None)
+    assert (result.rows, result.equal_rows) == (1, 1)
 
 
 BAD = {

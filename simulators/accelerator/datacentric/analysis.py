@@ -29,8 +29,9 @@ class Result:
         runtime: Cycles.
         active: Average number of active PEs.
         rejected: Code of why upstream ends with an error, 0 if it does not.
-        visits: Steps of the first analysis of the innermost level up to the first that computes something; 0 if there is no analysis of
-            the innermost level. Nearly always 1; a buffer requirement counts them.
+        visits: Steps of the first analysis to end, up to the first that computes something; nearly always 1, and a buffer requirement
+            counts them. That analysis is of the innermost level, unless a level inside which no step computes anything comes before:
+            `ABOVE` is added for each level that it is above the innermost.
     """
 
     runtime: Array
@@ -104,7 +105,7 @@ def _analyse(packed: Sequence[Packed], tensors: Tensors, owner: Array, sizes: Ar
             inners[i] = inner, Result(*(getattr(whole, f.name)[start:end] for f in fields(Result)))
             start = end
     for (members, steps), inside in zip(groups, inners, strict=True):
-        values = _Evaluation(steps, inside).run(top, members)
+        values = _Evaluation(steps, inside, len(packed) - 1).run(top, members)
         for f in fields(Result):
             getattr(result, f.name)[members] = getattr(values, f.name)
     return result
@@ -116,10 +117,11 @@ class _Evaluation:
     Args:
         steps: The steps.
         inside: The sub-problems with their results; None at the innermost level.
+        above: How many levels are inside.
     """
 
-    def __init__(self, steps: Steps, inside: tuple[Inner, Result] | None) -> None:
-        self._steps, self._traffic = steps, steps.traffic
+    def __init__(self, steps: Steps, inside: tuple[Inner, Result] | None, above: int) -> None:
+        self._steps, self._traffic, self._above = steps, steps.traffic, above
         self._xp = xp = steps.traffic.xp
         self._visits: dict[Edges, Array] | None = None
         self._rejected = steps.rejected
@@ -173,7 +175,7 @@ class _Evaluation:
         steps, xp = self._steps, self._xp
         visits = steps.traffic.ones if self._visits is None else self._visits[()]
         if not bool(xp.all(steps.computes[()] & (visits > 0))):
-            return first_computing(steps, self._visits)
+            return first_computing(steps, self._visits, self._above)
         return visits, {"input": 2 * steps.first[0], "weight": 2 * steps.first[1], "output": 2 * steps.outgoing[()]}
 
     def _memory_cycles(self, buffers: dict[str, Array], offchip_bw: Array) -> Array:

@@ -62,6 +62,10 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
     if batch.depthwise and len(batch.levels) > 1:
         named = [level.place[K] != ABSENT for level in batch.levels]
         refuse(_any(named), K_IN_DEPTHWISE)
+    for text in batch.levels:
+        for d in (R, S):
+            whole = (text.size[d] == batch.sizes[d]) & (text.offset[d] == batch.sizes[d])
+            refuse((text.place[d] != ABSENT) & ~text.spatial[d] & ~whole, FILTER_TILED)
     product = xp.prod(batch.clusters, axis=0) if len(batch.levels) > 1 else xp.ones_like(rejected)
     refuse(product > batch.hardware[0], TOO_FEW_PES)
     units: list[Array] = [
@@ -75,9 +79,6 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
     levels: list[Level] = []
     above: tuple[Array, Array, Array] | None = None
     for number, text in enumerate(batch.levels):
-        for d in (R, S):
-            whole = (text.size[d] == batch.sizes[d]) & (text.offset[d] == batch.sizes[d])
-            refuse((text.place[d] != ABSENT) & ~text.spatial[d] & ~whole, FILTER_TILED)
         spatial = text.spatial & (text.place != ABSENT)
         count = xp.sum(xp.astype(spatial, xp.float64), axis=0)
         refuse((count < 1) | (count > 2), SPATIAL_COUNT)

@@ -12,7 +12,9 @@ from designgym.simulators.accelerator.datacentric.shape import DIMENSIONS
 
 __all__ = ["MAX_LEVELS", "Directive", "Mapping"]
 
-MAX_LEVELS = 8
+MAX_LEVELS = 4
+"""MAESTRO has networks for four levels and ends at a fifth."""
+
 _NAMES = (*DIMENSIONS, "Y'", "X'")
 
 

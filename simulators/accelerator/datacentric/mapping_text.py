@@ -15,6 +15,7 @@ __all__ = ["MappedLayer", "parse_network", "print_network"]
 
 _TOKEN = re.compile(r"[A-Za-z_][\w.\-]*'?|\d+(?![\w.])|[{}(),;:]|\S")
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*'?")
+_LARGEST = (1 << 31) - 1  # MAESTRO's integers
 _TYPES = {"CONV": False, "DSCONV": True}
 
 
@@ -104,9 +105,13 @@ class _Parser:
         strides: dict[str, int] = {}
         sizes: dict[str, int] = {}
         mapping = None
+        seen: set[str] = set()
         while not self._accept("}"):
             at = self._line()
             word = self._take("Type, Stride, Dimensions, Dataflow or }")
+            if word in seen:
+                raise InputError(f"{self._source} line {at}: layer {name!r} has {word} twice")
+            seen.add(word)
             if word == "Type":
                 self._accept(":")
                 kind = self._take("CONV or DSCONV")
@@ -179,6 +184,11 @@ class _Parser:
                 offset = self._number(sizes)
                 self._expect(")")
                 dimension = self._take("a dimension")
+                if dimension[0] in {directive.dimension[0] for directive in levels[-1]}:
+                    raise InputError(
+                        f"{self._source} line {at}: level {len(levels) - 1} of the mapping (0 is the outermost) maps "
+                        f"dimension {dimension[0]} twice"
+                    )
                 try:
                     levels[-1].append(Directive(dimension, first, offset, word == "SpatialMap"))
                 except InputError as error:
@@ -201,8 +211,10 @@ class _Parser:
             return sizes[name]
         if token in self._constants:
             return self._constants[token]
-        if not token.isdigit() or int(token) < 1:
+        if not (token.isascii() and token.isdigit()) or token.strip("0") == "":
             raise InputError(f"{self._source} line {at}: got {shorten(token)}, expected a positive whole number or Sz(dimension)")
+        if len(token) > 20 or int(token) > _LARGEST:
+            raise InputError(f"{self._source} line {at}: got {shorten(token)}, expected at most {_LARGEST}")
         return int(token)
 
     def _name(self, expected: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from designgym.simulators.accelerator.arrays import Array, namespace, on_cpu
 from designgym.simulators.accelerator.datacentric.analysis import Outermost, Result, analyse
 from designgym.simulators.accelerator.datacentric.batch import ABSENT, Batch
 from designgym.simulators.accelerator.datacentric.levels import DIMS, C, K, Level, R, S, X, Y, complete
+from designgym.simulators.accelerator.datacentric.order import ABOVE
 from designgym.simulators.accelerator.datacentric.rejection import ALL_SKIPPED
 from designgym.simulators.accelerator.datacentric.traffic import Tensors
 
@@ -81,15 +83,20 @@ def _counts(batch: Batch, levels: list[Level], printed: bool) -> tuple[dict[str,
         k = xp.where(batch.levels[0].place[K] == ABSENT, 1.0, sizes[K])
         sizes = xp.stack([k, *(sizes[d] for d in DIMS[1:])])
     result, top = analyse(batch, levels, sizes, printed=printed)
-    return _columns(xp, batch, levels[-1], result, top)
+    return _columns(xp, batch, levels, result, top)
 
 
-def _columns(xp: Any, batch: Batch, innermost: Level, result: Result, top: Outermost) -> tuple[dict[str, Array], Array]:
+def _columns(xp: Any, batch: Batch, levels: Sequence[Level], result: Result, top: Outermost) -> tuple[dict[str, Array], Array]:
     sizes, tensors, totals, buffers = batch.sizes, Tensors(batch.depthwise), top.totals, top.buffers
     words = {name: xp.prod(sizes[list(getattr(tensors, name)), ...], axis=0) for name in ("input", "weight")}
-    tiles = {name: xp.prod(innermost.tile[list(getattr(tensors, name)), ...], axis=0) for name in ("input", "weight", "output")}
     channels = sizes[C] if batch.depthwise else sizes[K]
-    l1 = 2 * (result.visits * (tiles["input"] + tiles["weight"]) + tiles["output"])
+    l1 = xp.zeros_like(result.visits)
+    for above, level in enumerate(reversed(levels)):  # quirk: not always the innermost one, see `Result`
+        tiles = {name: xp.prod(level.tile[list(getattr(tensors, name)), ...], axis=0) for name in ("input", "weight", "output")}
+        visits = result.visits - above * ABOVE
+        l1 = xp.where(visits > 0, 2 * (visits * (tiles["input"] + tiles["weight"]) + tiles["output"]), l1)
+        if not bool(xp.any(visits > ABOVE)):
+            break
     counts = {
         "runtime_cycles": result.runtime,
         "num_macs": totals["macs"],
@@ -102,7 +109,7 @@ def _columns(xp: Any, batch: Batch, innermost: Level, result: Result, top: Outer
         "l2_out_rd": channels * (sizes[Y] - sizes[R] + 1) * (sizes[X] - sizes[S] + 1),
         "l1_in_rd": totals["macs"], "l1_w_rd": totals["macs"],
         "l1_out_rd": totals["all_macs"], "l1_out_wr": totals["all_macs"],
-        "l1_bytes_req": xp.where(result.visits > 0, l1, 0.0),
+        "l1_bytes_req": l1,
         "l2_bytes_req": buffers["input"] + buffers["weight"] + buffers["output"],
         "l2_in_bytes_req": buffers["input"], "l2_w_bytes_req": buffers["weight"], "l2_out_bytes_req": buffers["output"],
         "noc_bw_req": top.noc_requirement,

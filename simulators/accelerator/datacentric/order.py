@@ -8,7 +8,10 @@ from designgym.simulators.accelerator.arrays import Array
 from designgym.simulators.accelerator.datacentric.steps import Steps
 from designgym.simulators.accelerator.datacentric.traffic import Edges
 
-__all__ = ["first_computing", "offchip_requirement"]
+__all__ = ["ABOVE", "first_computing", "offchip_requirement"]
+
+ABOVE = 1024
+"""More than a level has steps that differ (3^6): what tells visits of levels apart in one number."""
 
 
 class _Order:
@@ -63,7 +66,7 @@ class _Order:
         return (xp.astype(code, xp.int64) & spatial) == sum(1 << d for d in at_edge)
 
 
-def first_computing(steps: Steps, inner: Mapping[Edges, Array] | None) -> tuple[Array, dict[str, Array]]:
+def first_computing(steps: Steps, inner: Mapping[Edges, Array] | None, above: int) -> tuple[Array, dict[str, Array]]:
     """Return visits (see `Result`) and buffers of items, where the first step may be skipped.
 
     Quirk: buffers are taken again at each step up to the first that computes something; inputs and weights add up.
@@ -71,6 +74,7 @@ def first_computing(steps: Steps, inner: Mapping[Edges, Array] | None) -> tuple[
     Args:
         steps: The steps.
         inner: Visits of the analyses inside, by edges; None at the innermost level.
+        above: How many levels are inside.
     """
     t, xp, order = steps.traffic, steps.traffic.xp, _Order(steps)
     zeros = xp.zeros_like(t.units)
@@ -91,6 +95,8 @@ def first_computing(steps: Steps, inner: Mapping[Edges, Array] | None) -> tuple[
         else:
             visits = xp.where(exists & found & (visits == 0), order.by_edges(inner, code), visits)
         done = done | (exists & found)
+    if inner is not None:  # quirk: a level that computes nothing asks nothing of those inside, and is the first to end
+        visits = xp.where(done, visits, order.total + ABOVE * above)
     return visits, {"input": inputs, "weight": weights, "output": outputs}
 
 

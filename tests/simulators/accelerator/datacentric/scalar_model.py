@@ -398,7 +398,7 @@ class Model:
             result.runtime += times * delay
             active_sum += times * active
             occurrences += times
-        if last and self.l1 is None:
+        if (last or not started) and self.l1 is None:  # of the first analysis to end
             self.l1 = sum(tile_l1.values())
         result.active = active_sum / occurrences if occurrences else 0.0
         return result

@@ -69,12 +69,25 @@ BAD = {
     "size twice": (TEXT.replace("C: 3, ", "C: 3, C: 3, "), r"line 8: C is there twice"),
     "unknown size": (TEXT.replace("C: 3, ", "C: 3, B: 3, "), r"line 8: got 'B', expected one of K, C"),
     "filter too large": (TEXT.replace("R: 3, S: 5, Y: 58", "R: 59, S: 5, Y: 58"), r"line 5: layer 'first': a filter of 59 x 5"),
-    "dimension twice": (TEXT.replace("(7,7) X", "(7,7) C"), r"line 9: level 1 .* maps dimension C twice"),
+    "dimension twice": (TEXT.replace("(7,7) X", "(7,7) C"), r"line 16: level 1 .* maps dimension C twice"),
     "window unknown": (TEXT.replace("TemporalMap(Sz(R),Sz(R)) R;", ""), r"line 9: level 0 .* maps Y' without R"),
     "empty level": (TEXT.replace("SpatialMap(1,1) C", "").replace("TemporalMap(7,7) X;", ""), r"line 9: level 1 .* has no directive"),
     "no dataflow": (TEXT.replace("Dataflow", "Flow"), r"line 9: got 'Flow', expected Type, Stride, Dimensions, Dataflow"),
     "end missing": (TEXT.rstrip()[:-1], r"line 19: got the end of the text, expected 'Layer'"),
     "more behind": (TEXT + "more", r"line 21: got 'more', expected the end of the text"),
+    "brace missing": (TEXT.replace("X: 57 }", "X: 57 "), r"line 9: got 'Dataflow', expected one of K, C"),
+    "brace of a dataflow missing": (TEXT.replace("Dataflow {", "Dataflow"), r"line 10: got 'SpatialMap', expected '{'"),
+    "output and input coordinates": (TEXT.replace("(7,7) X", "(7,7) X; TemporalMap(1,1) X'"), r"line 16: level 1 .* dimension X twice"),
+    "type twice": (TEXT.replace("Stride {", "Type: CONV Stride {"), r"line 7: layer 'first' has Type twice"),
+    "dataflow twice": (TEXT.replace("Dimensions { N", "Dataflow { SpatialMap(1,1) C; } Dataflow { N"), "has Dataflow twice"),
+    "no digit": (TEXT.replace("(7,7) X", "(²,7) X"), r"line 16: got '²', expected a positive whole number"),
+    "digits of another script": (TEXT.replace("(7,7) X", "(\N{FULLWIDTH DIGIT SEVEN},7) X"), r"line 16: got .*, expected a positive whole number"),
+    "not ASCII": (TEXT.replace("Network", "Nétwork"), r"line 4: got 'Nétwork', expected 'Network'"),
+    "beyond 32 bits": (TEXT.replace("(7,7) X", "(2147483648,7) X"), r"line 16: got '2147483648', expected at most 2147483647"),
+    "many digits": (TEXT.replace("(7,7) X", f"({'9' * 5000},7) X"), r"line 16: got '9999.*, expected at most 2147483647"),
+    "one long word": (TEXT.replace("SpatialMap(1,1) C", "x" * 1_000_000), r"line 15: got 'xxx.*, expected TemporalMap"),
+    "only braces": ("{" * 10_000, r"line 1: got '{', expected 'Network'"),
+    "null": ("\0" * 100, r"line 1: got '\\x00', expected 'Network'"),
     "no layers": ("Network x { }", r"the network has no layer"),
     "no dataflow at all": ("Network x {\nLayer a { Type: CONV Dimensions { K 1 C 1 R 1 S 1 Y 1 X 1 }}}", r"line 2: .* has no Dataflow"),
 }  # fmt: skip
@@ -83,8 +96,9 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_text_is_refused_with_its_line(name: str) -> None:
     text, message = BAD[name]
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         parse_network(text, source="text")
+    assert len(str(error.value)) < 300
 
 
 def test_bad_mappings_are_refused() -> None:
