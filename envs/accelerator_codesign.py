@@ -5,7 +5,7 @@ from __future__ import annotations
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
 from designgym.simulators.accelerator.codesign.simulator import AcceleratorCodesign
-from designgym.simulators.accelerator.codesign.workloads import CodesignWorkloads
+from designgym.simulators.accelerator.workloads import NetworkWorkloads
 
 AREA_MM2 = 2.5
 """Bound of the area-constrained objectives: a little more than an Eyeriss-like chip's 2.2 mm² at the default node."""
@@ -29,7 +29,7 @@ OBJECTIVES: dict[str, Objective] = {
 register(
     "designgym/AcceleratorCodesign-v0",
     AcceleratorCodesign,
-    workloads=CodesignWorkloads(),
+    workloads=NetworkWorkloads(),
     objectives=OBJECTIVES,
     default_workload="resnet18",
     description="Hardware of a DNN accelerator for a whole network: dataflow, array, buffers, bandwidths; layers are mapped by a mapper",

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-from designgym.core.errors import UnknownNameError
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
-from designgym.core.workload import Workload
 from designgym.envs.eyeriss_validation import EyerissValidator
 from designgym.simulators.accelerator.loopnest.accelerator import EyerissAccelerator, make_workload
-from designgym.simulators.accelerator.loopnest.network_table import read_network
 from designgym.simulators.accelerator.loopnest.timeloop_binary import VARIABLE, TimeloopModel
-from designgym.simulators.accelerator.network import Network
-from designgym.simulators.accelerator.networks import NETWORKS, layer, network
+from designgym.simulators.accelerator.workloads import NetworkWorkloads
 
 REFERENCE = {"latency_ns": 2e10, "energy_uj": 2e6}
 """Reference point of the Pareto objective: a little worse than nearly all random designs on any of the built-in networks. For a single
@@ -28,27 +22,9 @@ OBJECTIVES: dict[str, Objective] = {
     "pareto": pareto("latency_ns", "energy_uj", reference=REFERENCE),
 }
 
-LAYERS = ("resnet18/conv2_1", "resnet18/conv3_1", "alexnet/conv3", "vgg16/conv3_2", "mobilenetv2/block2_depthwise")
-"""Single layers that are listed by name; any other layer of a network goes by ``network/layer`` too."""
-
-
-class NetworkWorkloads:
-    """Built-in networks, their layers as ``network/layer``, and files of the user's own by path."""
-
-    def names(self) -> list[str]:
-        """Return the listed layers and all built-in networks."""
-        return [*LAYERS, *NETWORKS]
-
-    def get(self, name: str) -> Workload:
-        """Return a network or a layer; raises `UnknownNameError` if there is neither, nor a file of that name."""
-        if name in NETWORKS:
-            return make_workload(network(name))
-        of, slash, single = name.partition("/")
-        if slash and of in NETWORKS:
-            return make_workload(Network(name, ((layer(of, single), 1),)))
-        if os.path.isfile(name):
-            return make_workload(read_network(name))
-        raise UnknownNameError("workload", name, self.names(), "(also any NETWORK/LAYER, or the path of a CSV file with a layer per line)")
+WORKLOADS = NetworkWorkloads(
+    make_workload, ("resnet18/conv2_1", "resnet18/conv3_1", "alexnet/conv3", "vgg16/conv3_2", "mobilenetv2/block2_depthwise")
+)
 
 
 _SHARED_OPTIONS = {
@@ -61,7 +37,7 @@ _SHARED_OPTIONS = {
 register(
     "designgym/EyerissAccelerator-v0",
     EyerissAccelerator,
-    workloads=NetworkWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload="resnet18/conv2_1",
     description="DNN accelerator like Eyeriss with ArchGym's 26 Timeloop parameters, each design with the mappings found for it",
@@ -77,7 +53,7 @@ register(
 register(
     "designgym/EyerissAcceleratorTimeloop-v0",
     TimeloopModel,
-    workloads=NetworkWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload="resnet18/conv2_1",
     description="The same hardware with the same mappings on the user's timeloop-model program",

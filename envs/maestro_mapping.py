@@ -7,7 +7,16 @@ from designgym.core.registry import register
 from designgym.envs.maestro_validation import MaestroValidator
 from designgym.simulators.accelerator.datacentric.maestro_binary import VARIABLE, MaestroBinary
 from designgym.simulators.accelerator.datacentric.simulator import DEFAULT_LAYER, MaestroMapping
-from designgym.simulators.accelerator.datacentric.workloads import MappingWorkloads
+from designgym.simulators.accelerator.datacentric.workloads import make_workload
+from designgym.simulators.accelerator.workloads import NetworkWorkloads
+
+WORKLOADS = NetworkWorkloads(
+    make_workload,
+    (
+        "resnet18/conv2_1", "resnet18/conv4_2", "resnet50/conv3_1_3", "vgg16/conv3_2", "alexnet/conv3", "mobilenetv2/block3_depthwise",
+        "mobilenetv2/block3_expand",
+    ),
+)  # fmt: skip
 
 AREA_MM2 = 50.0
 """Bound of the area-constrained objective; about 300 PEs."""
@@ -35,7 +44,7 @@ _SHARED_OPTIONS = {
 register(
     "designgym/MaestroMapping-v0",
     MaestroMapping,
-    workloads=MappingWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload=DEFAULT_LAYER,
     description="Two-level mapping of a DNN layer or network onto an array of PEs, with ArchGym's 17 parameters, after MAESTRO",
@@ -51,7 +60,7 @@ register(
 register(
     "designgym/MaestroMappingMaestro-v0",
     MaestroBinary,
-    workloads=MappingWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload=DEFAULT_LAYER,
     description="The same mappings on the user's MAESTRO program",

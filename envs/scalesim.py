@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
-from designgym.envs.eyeriss_accelerator import NetworkWorkloads
+from designgym.envs.eyeriss_accelerator import WORKLOADS
 from designgym.simulators.accelerator.external.scalesim import PACKAGE, ScaleSim
 
 REFERENCE = {"latency_cycles": 5e7, "dram_accesses": 5e7}
@@ -20,7 +20,7 @@ OBJECTIVES: dict[str, Objective] = {
 register(
     "designgym/ScaleSim-v0",
     ScaleSim,
-    workloads=NetworkWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload="mobilenetv2/block2_depthwise",
     description="Systolic arrays with three dataflows and three SRAMs, simulated cycle by cycle by the package SCALE-Sim",

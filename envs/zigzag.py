@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
-from designgym.envs.eyeriss_accelerator import NetworkWorkloads
+from designgym.envs.eyeriss_accelerator import WORKLOADS
 from designgym.simulators.accelerator.external.zigzag import PACKAGE, ZigZag
 
 REFERENCE = {"latency_cycles": 1e7, "energy_pj": 3e9}
@@ -23,7 +23,7 @@ OBJECTIVES: dict[str, Objective] = {
 register(
     "designgym/ZigZag-v0",
     ZigZag,
-    workloads=NetworkWorkloads(),
+    workloads=WORKLOADS,
     objectives=OBJECTIVES,
     default_workload="resnet18/conv2_1",
     description="DNN accelerators like TPU, Eyeriss and others with factors on arrays, buffers and bandwidths, on the package ZigZag",

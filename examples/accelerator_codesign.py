@@ -11,14 +11,15 @@ from plotly.subplots import make_subplots
 
 import designgym as dg
 from designgym.core.design import Design
-from designgym.simulators.accelerator.codesign import EYERISS, AcceleratorCodesign, CodesignWorkloads
+from designgym.simulators.accelerator.codesign import EYERISS, AcceleratorCodesign
+from designgym.simulators.accelerator.workloads import NetworkWorkloads
 from designgym.studies.figures.style import finish
 
 DRAM_RATE = 4  # words of 16 bits per cycle: 8 GB/s at 1 GHz
 
 
 def main(budget: int, seeds: int, network: str) -> None:
-    simulator, workload = AcceleratorCodesign(dram_words_per_cycle=DRAM_RATE), CodesignWorkloads().get(network)
+    simulator, workload = AcceleratorCodesign(dram_words_per_cycle=DRAM_RATE), NetworkWorkloads().get(network)
     eyeriss = Design({**EYERISS, "dram_words_per_cycle": DRAM_RATE})
     chip = simulator.evaluate([eyeriss], workload)[0]
     study = dg.Study(

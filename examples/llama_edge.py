@@ -17,9 +17,10 @@ from plotly.subplots import make_subplots
 import designgym as dg
 from designgym.core.design import Design
 from designgym.core.workload import Workload
-from designgym.simulators.accelerator.codesign import AcceleratorCodesign, CodesignWorkloads
+from designgym.simulators.accelerator.codesign import AcceleratorCodesign
 from designgym.simulators.accelerator.loopnest.energy import DRAM_PJ_PER_WORD, CactiEnergies
 from designgym.simulators.accelerator.network import Network
+from designgym.simulators.accelerator.workloads import NetworkWorkloads
 from designgym.studies.figures.style import PALETTE, finish
 
 BLOCKS, PROMPT, ANSWER = 32, 512, 128  # of the model; tokens of a request
@@ -32,7 +33,7 @@ SEARCHERS = ["random", "evolution", "tpe"]
 
 def workloads() -> dict[str, Workload]:
     """Return one block on a prompt, on a token of the answer, and on a whole request."""
-    prompt, token = (CodesignWorkloads().get(f"llama7b_{phase}") for phase in ("prefill", "decode"))
+    prompt, token = (NetworkWorkloads().get(f"llama7b_{phase}") for phase in ("prefill", "decode"))
     layers = (*prompt.data.layers, *((layer, count * ANSWER) for layer, count in token.data.layers))
     return {"prompt": prompt, "answer": token, "request": Workload("llama7b_request", Network("llama7b_request", layers))}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from designgym.core.errors import InputError
 from designgym.simulators.accelerator.layer import Layer
@@ -12,7 +12,7 @@ __all__ = ["Network"]
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in order of execution; layers of the same shape once, with a count.
+    """Layers in the order of their first use, each with how often it occurs.
 
     Attributes:
         name: For messages and tables.
@@ -36,3 +36,13 @@ class Network:
     def macs(self) -> int:
         """Multiply-accumulate operations of all layers."""
         return sum(count * layer.macs for layer, count in self.layers)
+
+    def merged(self) -> Network:
+        """Return the network in which layers of the same shape are one, by the name of the first of them, with the sum of their counts."""
+        first: dict[Layer, Layer] = {}
+        counts: dict[Layer, int] = {}
+        for layer, count in self.layers:
+            shape = replace(layer, name="")
+            first.setdefault(shape, layer)
+            counts[shape] = counts.get(shape, 0) + count
+        return Network(self.name, tuple((first[shape], count) for shape, count in counts.items()))

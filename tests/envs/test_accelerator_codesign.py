@@ -12,7 +12,8 @@ from designgym.core.design import Design
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.testing import check_simulator, check_space
 from designgym.core.workload import Workload
-from designgym.simulators.accelerator.codesign import EYERISS, AcceleratorCodesign, network_workload
+from designgym.simulators.accelerator import network_workload
+from designgym.simulators.accelerator.codesign import EYERISS, AcceleratorCodesign
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.network import Network
 

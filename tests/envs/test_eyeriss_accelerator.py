@@ -94,7 +94,7 @@ def test_workloads_are_networks_their_layers_and_tables(tmp_path: Path) -> None:
 
 BAD_TABLES = {
     "name,k,c\n": "lacks the columns r, s, p, q",
-    "name,k,c,r,s,p,q,x\n": "unknown column 'x'",
+    "name,k,c,r,s,p,q,x\n": "unknown column of .* 'x'",
     "name,k,c,r,s,p,q\n": "has no layer",
     "name,k,c,r,s,p,q\na,1,1,1,1,1\n": "line 2: another number of cells than the header",
     "name,k,c,r,s,p,q\na,1,1,1,1,1,x\n": "line 2, column q: got 'x', expected a whole number",

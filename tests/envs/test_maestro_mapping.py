@@ -87,7 +87,7 @@ def test_a_network_is_the_sum_of_its_layers() -> None:
     simulator, designs = SPEC.simulator(), SPACE.sample(np.random.default_rng(2), 5)
     whole = simulator.evaluate(designs, SPEC.workload("mobilenetv2"))
     parts = [
-        (count, simulator.evaluate(designs, SPEC.workload(f"mobilenetv2-{each.name}"))) for each, count in network("mobilenetv2").layers
+        (count, simulator.evaluate(designs, SPEC.workload(f"mobilenetv2/{each.name}"))) for each, count in network("mobilenetv2").layers
     ]
     for i, result in enumerate(whole):
         for name in ("latency_cycles", "energy_nj", "dram_accesses"):
@@ -107,7 +107,8 @@ def test_accountings_differ_and_are_other_simulators() -> None:
     full, printed = SPEC.simulator(), SPEC.simulator(accounting="as_printed")
     workload = SPEC.workload()
     (one,), (other,) = full.evaluate([design()], workload), printed.evaluate([design()], workload)
-    assert one["latency_cycles"] == other["latency_cycles"] and one["energy_nj"] > other["energy_nj"]
+    assert one["latency_cycles"] == pytest.approx(other["latency_cycles"], rel=1e-4)  # without edges and strides they are close
+    assert one["energy_nj"] > other["energy_nj"]
     assert len({full.version, printed.version, SPEC.simulator(noc_bw=32).version, SPEC.simulator(lanes=2).version}) == 4
     assert SPEC.simulator(noc_bw=64, accounting="full").version == full.version
 
@@ -182,9 +183,10 @@ def test_bad_layers_are_refused(tmp_path: Path, text: str, message: str) -> None
 
 
 def test_unknown_workloads_are_named() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown workload 'resnet17': did you mean .*NETWORK-LAYER"):
+    with pytest.raises(UnknownNameError, match=r"unknown workload 'resnet17': did you mean .*NETWORK/LAYER"):
         SPEC.workload("resnet17")
-    assert SPEC.workload("vgg16-conv5_3").data.layers[0][0] == layer("vgg16", "conv5_3")
+    assert SPEC.workload("vgg16/conv5_3").data == SPEC.workload("vgg16-conv5_3").data
+    assert SPEC.workload("vgg16/conv5_3").data.layers[0][0] == layer("vgg16", "conv5_3")
 
 
 def test_metrics_are_finite_on_every_workload() -> None:

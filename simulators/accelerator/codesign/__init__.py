@@ -3,6 +3,5 @@
 from designgym.simulators.accelerator.codesign.machine import Machine
 from designgym.simulators.accelerator.codesign.simulator import AcceleratorCodesign
 from designgym.simulators.accelerator.codesign.space import EYERISS, codesign_space
-from designgym.simulators.accelerator.codesign.workloads import CodesignWorkloads, network_workload
 
-__all__ = ["EYERISS", "AcceleratorCodesign", "CodesignWorkloads", "Machine", "codesign_space", "network_workload"]
+__all__ = ["EYERISS", "AcceleratorCodesign", "Machine", "codesign_space"]

@@ -18,12 +18,12 @@ from designgym.simulators.accelerator.codesign.library import Goal
 from designgym.simulators.accelerator.codesign.machine import Machine
 from designgym.simulators.accelerator.codesign.outer import OuterMapper
 from designgym.simulators.accelerator.codesign.space import codesign_space
-from designgym.simulators.accelerator.codesign.workloads import find_network
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.energy import AREA_NODE_NM, CactiEnergies, TimeloopEnergies
 from designgym.simulators.accelerator.loopnest.mapping import Loops
 from designgym.simulators.accelerator.loopnest.problem import DIMS
 from designgym.simulators.accelerator.network import Network
+from designgym.simulators.accelerator.workloads import find_network
 
 __all__ = ["METRICS", "AcceleratorCodesign"]
 
@@ -167,6 +167,6 @@ def _network(workload: Workload) -> Network:
     if not isinstance(workload.data, Network):
         raise InputError(
             f"workload {workload.name!r} must be a Network, got {type(workload.data).__name__}: "
-            "layers of your own become one with designgym.simulators.accelerator.codesign.network_workload(name, layers)"
+            "layers of your own become one with designgym.simulators.accelerator.network_workload(name, layers)"
         )
     return workload.data

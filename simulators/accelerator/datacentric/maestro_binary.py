@@ -25,9 +25,9 @@ from designgym.simulators.accelerator.datacentric.mapping_text import MappedLaye
 from designgym.simulators.accelerator.datacentric.simulator import DEFAULT_LAYER, METRICS
 from designgym.simulators.accelerator.datacentric.space import mapping_space
 from designgym.simulators.accelerator.datacentric.totals import network_metrics
-from designgym.simulators.accelerator.datacentric.workloads import find_network
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.network import Network
+from designgym.simulators.accelerator.workloads import find_network
 
 __all__ = ["VARIABLE", "MaestroBinary"]
 

@@ -16,20 +16,21 @@ from designgym.core.metrics import Metrics, MetricSpec, metric
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.accelerator.arrays import to_numpy
-from designgym.simulators.accelerator.datacentric.accounting import PRINTED_DRAM, PRINTED_L2, compute_bound_cycles, full, printed_energy_nj
+from designgym.simulators.accelerator.datacentric.accounting import PRINTED_DRAM, PRINTED_L2, full, printed_energy_nj
 from designgym.simulators.accelerator.datacentric.batch import Batch
 from designgym.simulators.accelerator.datacentric.design_batch import layer_batches
+from designgym.simulators.accelerator.datacentric.exact import count
 from designgym.simulators.accelerator.datacentric.model import evaluate
 from designgym.simulators.accelerator.datacentric.rejection import REASONS
 from designgym.simulators.accelerator.datacentric.space import mapping_space
-from designgym.simulators.accelerator.datacentric.totals import Columns, network_metrics
-from designgym.simulators.accelerator.datacentric.workloads import find_network
+from designgym.simulators.accelerator.datacentric.totals import LARGEST, Columns, network_metrics
 from designgym.simulators.accelerator.network import Network
+from designgym.simulators.accelerator.workloads import find_network
 
 __all__ = ["DEFAULT_LAYER", "METRICS", "Accounting", "MaestroMapping"]
 
 Accounting = Literal["full", "as_printed"]
-DEFAULT_LAYER = "resnet18-conv2_1"  # ArchGym's
+DEFAULT_LAYER = "resnet18/conv2_1"  # ArchGym's
 
 METRICS = (
     metric("latency_cycles", goal="min", doc="cycles, of a network summed over its layers"),
@@ -51,8 +52,7 @@ class MaestroMapping:
 
     Args:
         layer: The layer or network whose sizes bound the tiles: a name, or the path of a file.
-        accounting: ``full``, or ``as_printed``: energy with MAESTRO's omissions, and strides with its error (operations and cycles of
-            strided layers are too many).
+        accounting: ``full``, the loops as they are (`exact`), or ``as_printed``: what MAESTRO prints, with its omissions and errors.
         noc_bw: Elements per cycle between L2 and clusters, each way.
         offchip_bw: Elements per cycle between DRAM and L2.
         hop_latency: Cycles on the way through the network.
@@ -64,7 +64,7 @@ class MaestroMapping:
     """
 
     name = "maestro-mapping"
-    version = "2"
+    version = "3"
     metrics: tuple[MetricSpec, ...] = METRICS
     deterministic = True
 
@@ -143,32 +143,38 @@ class MaestroMapping:
         return network_metrics(layers, pes, self._hardware, network.macs), codes
 
     def _rows(self, batch: Batch) -> tuple[Columns, NDArray[np.float64]]:
-        costs = evaluate(batch.converted(_converter(self._device)), ignore_strides=self._printed)
-        counts = {name: to_numpy(values) for name, values in costs.counts.items()}
-        cycles = counts["runtime_cycles"]
-        if self._printed:
-            energy = {
-                "energy_nj": printed_energy_nj(counts, len(batch.levels)),
-                "l2_accesses": np.sum([counts[name] for name in PRINTED_L2], axis=0),
-                "dram_accesses": np.sum([counts[name] for name in PRINTED_DRAM], axis=0),
-            }
-        else:
-            # MAESTRO leaves out operations of some edge tiles; that must not make a mapping faster than its PEs
-            cycles = np.maximum(cycles, compute_bound_cycles(batch))
-            detailed = full(batch, counts)
-            energy = {
-                "energy_nj": np.sum([values for name, values in detailed.items() if name.endswith("_nj")], axis=0),
-                "l2_accesses": detailed["l2_accesses"],
-                "dram_accesses": detailed["dram_accesses"],
-            }
-        return {
-            **energy,
-            "latency_cycles": cycles,
-            "busy": cycles * counts["avg_utilised_pes"],
-            "l1_bytes": counts["l1_bytes_req"],
-            "l2_bytes": counts["l2_bytes_req"],
-            "noc_bw_required": counts["noc_bw_req"],
-        }, to_numpy(costs.rejected)
+        batch = batch.converted(_converter(self._device))
+        return _printed_rows(batch) if self._printed else (_full_rows(batch), np.zeros(len(batch)))
+
+
+def _printed_rows(batch: Batch) -> tuple[Columns, NDArray[np.float64]]:
+    """Return the figures of layers as MAESTRO counts them, and codes of what it refuses."""
+    costs = evaluate(batch)
+    counts = {name: to_numpy(values) for name, values in costs.counts.items()}
+    cycles = counts["runtime_cycles"]
+    return {
+        "energy_nj": printed_energy_nj(counts, len(batch.levels)),
+        "l2_accesses": np.sum([counts[name] for name in PRINTED_L2], axis=0),
+        "dram_accesses": np.sum([counts[name] for name in PRINTED_DRAM], axis=0),
+        "latency_cycles": cycles,
+        "busy": cycles * counts["avg_utilised_pes"],
+        "l1_bytes": counts["l1_bytes_req"],
+        "l2_bytes": counts["l2_bytes_req"],
+        "noc_bw_required": counts["noc_bw_req"],
+    }, to_numpy(costs.rejected)
+
+
+def _full_rows(batch: Batch) -> Columns:
+    counted = {name: to_numpy(values) for name, values in count(batch).items()}
+    detailed = full(counted)
+    return {
+        "energy_nj": np.sum([values for name, values in detailed.items() if name.endswith("_nj")], axis=0),
+        "l2_accesses": detailed["l2_accesses"],
+        "dram_accesses": detailed["dram_accesses"],
+        "latency_cycles": counted["cycles"],
+        "busy": counted["cycles"] * counted["active_pes"],
+        **{name: counted[name] for name in LARGEST},
+    }
 
 
 def _converter(device: str) -> Any:

@@ -44,8 +44,4 @@ def layer(network_name: str, layer_name: str) -> Layer:
 
 def merged(name: str, layers: Iterable[Layer]) -> Network:
     """Return a network in which layers of the same shape are one, by the name of the first of them."""
-    counts: dict[tuple[object, ...], list[Layer]] = {}
-    for found in layers:
-        shape = (found.k, found.c, found.r, found.s, found.p, found.q, found.stride, found.depthwise)
-        counts.setdefault(shape, []).append(found)
-    return Network(name, tuple((same[0], len(same)) for same in counts.values()))
+    return Network(name, tuple((found, 1) for found in layers)).merged()

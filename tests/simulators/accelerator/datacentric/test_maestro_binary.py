@@ -79,7 +79,7 @@ def test_illegal_designs_are_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get(VARIABLE), reason=f"{VARIABLE} does not name a MAESTRO executable")
-@pytest.mark.parametrize("name", ["resnet18-conv2_1", "resnet18-conv3_1", "mobilenetv2-depthwise", "alexnet"])
+@pytest.mark.parametrize("name", ["resnet18/conv2_1", "resnet18/conv3_1", "mobilenetv2/block3_depthwise", "alexnet"])
 def test_the_real_program_gives_what_our_own_model_gives(name: str) -> None:
     real, ours = MaestroBinary(noc_bw=32, hop_latency=2), MaestroMapping(noc_bw=32, hop_latency=2, accounting="as_printed")
     designs = ours.space.sample(np.random.default_rng(0), 5)
