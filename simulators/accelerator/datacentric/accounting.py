@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from designgym.simulators.accelerator.arrays import Array, namespace
 from designgym.simulators.accelerator.datacentric.batch import Batch
 from designgym.simulators.accelerator.datacentric.levels import C, K
-from designgym.simulators.accelerator.datacentric.traffic import Tensors
 
 __all__ = [
     "ENERGY",
@@ -17,7 +16,6 @@ __all__ = [
     "EnergyTable",
     "area_and_power",
     "compulsory_energy_nj",
-    "compute_bound_cycles",
     "full",
     "printed_energy_nj",
 ]
@@ -85,44 +83,30 @@ def area_and_power(counts: Mapping[str, Array], hardware: Array) -> tuple[Array,
     return area, power
 
 
-def full(batch: Batch, counts: Mapping[str, Array], energy: EnergyTable = ENERGY) -> dict[str, Array]:
+def full(counted: Mapping[str, Array], energy: EnergyTable = ENERGY) -> dict[str, Array]:
     """Return energy by place, in nJ, with accesses by memory: MAC, L1, L2, network and DRAM.
 
-    - MACs are those of the layer, which MAESTRO's own count misses at some edges.
     - L1: each MAC reads an input, a weight and a partial sum and writes one; what comes from L2 is written, what goes there is read.
       Copies of an element that the network hands to several PEs count once, as in MAESTRO.
-    - A tensor stays in L2 if its part of the buffer that the mapping requires holds all of it, and then comes from DRAM once. Otherwise
-      every element that L2 hands on has come from DRAM before, and every partial sum that leaves the array goes there.
-    - Partial sums that leave the array before they are complete come back the same way.
+    - L2: what comes from DRAM or the PEs is written, what goes there is read.
 
     Args:
-        batch: The mappings.
-        counts: Of `model.evaluate` on them.
+        counted: Of `exact.count`.
         energy: The table.
     """
-    xp, tensors = namespace(batch.sizes), Tensors(batch.depthwise)
-    macs, outputs = layer_work(batch)
-    words = {name: xp.prod(xp.stack([batch.sizes[d] for d in getattr(tensors, name)]), axis=0) for name in ("input", "weight")}
-    fetched = [_from_dram(words["input"], counts["l2_in_rd"], counts["l2_in_bytes_req"]),
-               _from_dram(words["weight"], counts["l2_w_rd"], counts["l2_w_bytes_req"])]  # fmt: skip
-    written = xp.maximum(counts["l2_out_wr"], outputs)
-    returned = written - outputs
-    kept = counts["l2_out_bytes_req"] >= outputs
-    handed = counts["l2_in_rd"] + counts["l2_w_rd"]
-    dram = fetched[0] + fetched[1] + xp.where(kept, outputs, written + returned)
-    l2 = fetched[0] + fetched[1] + handed + written + returned + xp.where(kept, outputs, written + returned)
-    l1 = 4 * macs + handed + written + returned
-    noc = handed + written + returned
+    macs, network = counted["macs"], counted["network_in"] + counted["network_out"]
+    dram = counted["dram_in"] + counted["dram_out"]
+    l2, l1 = dram + network, 4 * macs + network
     places = {
-        "mac": macs * energy.mac_pj, "l1": l1 * energy.l1_pj, "l2": l2 * energy.l2_pj, "noc": noc * energy.noc_pj,
+        "mac": macs * energy.mac_pj, "l1": l1 * energy.l1_pj, "l2": l2 * energy.l2_pj, "noc": network * energy.noc_pj,
         "dram": dram * energy.dram_pj,
     }  # fmt: skip
     found = {f"energy_{name}_nj": picojoules / 1000 for name, picojoules in places.items()}
-    return {**found, "dram_accesses": dram, "l2_accesses": l2, "l1_accesses": l1, "noc_transfers": noc}
+    return {**found, "dram_accesses": dram, "l2_accesses": l2, "l1_accesses": l1, "noc_transfers": network}
 
 
 def compulsory_energy_nj(batch: Batch, energy: EnergyTable = ENERGY) -> Array:
-    """Return the energy that no mapping can do without, in nJ: each MAC with its L1 accesses; each element that is used from DRAM once.
+    """Return the energy that no mapping can do without, in nJ: each MAC with its L1 accesses, each element that is used from DRAM to L1.
 
     Rows and columns of the input that no filter reads are not used.
     """
@@ -134,7 +118,8 @@ def compulsory_energy_nj(batch: Batch, energy: EnergyTable = ENERGY) -> Array:
         for size, window, stride in ((y, r, batch.strides[0]), (x, s, batch.strides[1]))
     )
     words = c * rows * columns + c * r * s * (1.0 if batch.depthwise else k)
-    return (macs * (energy.mac_pj + 4 * energy.l1_pj) + (words + outputs) * energy.dram_pj) / 1000
+    of_word = energy.dram_pj + 2 * energy.l2_pj + energy.noc_pj + energy.l1_pj
+    return (macs * (energy.mac_pj + 4 * energy.l1_pj) + (words + outputs) * of_word) / 1000
 
 
 def layer_work(batch: Batch) -> tuple[Array, Array]:
@@ -144,19 +129,6 @@ def layer_work(batch: Batch) -> tuple[Array, Array]:
     pixels = (xp.floor((y - r) / batch.strides[0]) + 1) * (xp.floor((x - s) / batch.strides[1]) + 1)
     outputs = pixels * (batch.sizes[C] if batch.depthwise else batch.sizes[K])
     return outputs * r * s * (1.0 if batch.depthwise else batch.sizes[C]), outputs
-
-
-def compute_bound_cycles(batch: Batch) -> Array:
-    """Return the cycles that the PEs which mappings use take for all operations of the layers, if they never wait."""
-    xp = namespace(batch.sizes)
-    cluster = xp.prod(batch.clusters, axis=0)
-    used = xp.floor(batch.hardware[0] / cluster) * cluster
-    return xp.ceil(layer_work(batch)[0] / (used * batch.hardware[4]))
-
-
-def _from_dram(words: Array, handed: Array, room: Array) -> Array:
-    xp = namespace(words)
-    return xp.where(room >= words, words, xp.maximum(handed, words))
 
 
 def _sum(counts: Mapping[str, Array], *names: str) -> Array:

@@ -50,10 +50,9 @@ class Level:
     second: Array
 
 
-def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]:
+def complete(batch: Batch) -> tuple[list[Level], Array]:
     """Return the levels of a batch, and a code per mapping, shape (n,), float64: 0, or why upstream refuses what is written.
 
-    With ``ignore_strides`` a tile of several rows has an output per row, as upstream counts them (quirk), and not one per stride.
     Levels of refused mappings hold numbers without meaning.
     """
     xp = namespace(batch.sizes)
@@ -84,7 +83,7 @@ def complete(batch: Batch, *, ignore_strides: bool) -> tuple[list[Level], Array]
         refuse((count < 1) | (count > 2), SPATIAL_COUNT)
         place, tile, offset = _filled(xp, text, nominal, above)
         tile, offset = _strided(xp, tile, offset, batch, inner=number > 0)
-        levels.append(_constants(xp, place, tile, offset, nominal, units[number], spatial, None if ignore_strides else batch.strides))
+        levels.append(_constants(xp, place, tile, offset, nominal, units[number], spatial))
         above = place, tile, offset
         nominal = xp.minimum(tile, nominal)
     return levels, refuse.codes
@@ -138,9 +137,8 @@ def _strided(xp: Any, tile: Array, offset: Array, batch: Batch, *, inner: bool) 
     return xp.stack(tiles), xp.stack(offsets)
 
 
-def _constants(
-    xp: Any, place: Array, tile: Array, offset: Array, nominal: Array, units: Array, spatial: Array, strides: Array | None
-) -> Level:
+def _constants(xp: Any, place: Array, tile: Array, offset: Array, nominal: Array, units: Array, spatial: Array) -> Level:
+    """Return a level. Quirk: a tile of several rows has an output per row, whatever the stride."""
     beyond = nominal - tile
     steps = xp.where(beyond > 0, xp.floor(beyond / offset), 0.0)
     partial = (steps * offset < beyond) | (beyond < 0)
@@ -150,12 +148,7 @@ def _constants(
     edge = xp.where(partial, rest, tile)
     edge_fresh = xp.maximum(offset - (tile - rest), 0.0)
     windows = xp.stack([tile[R], tile[S]])
-    out, out_edge = tile[Y:] - windows, edge[Y:] - xp.stack([edge[R], edge[S]])
-    out_offset, out_tile = offset[Y:], tile[Y:]
-    if strides is not None:
-        out, out_edge, out_offset = xp.floor(out / strides), xp.floor(out_edge / strides), xp.ceil(out_offset / strides)
-        out_tile = out + 1
-    out, out_edge = out + 1, out_edge + 1
+    out, out_edge = tile[Y:] - windows + 1, edge[Y:] - xp.stack([edge[R], edge[S]]) + 1
     # places of SpatialMaps, of others beyond all of them
     order = xp.where(spatial, place, 99.0)
     ranked = xp.argsort(order, axis=0, stable=True)
@@ -171,9 +164,9 @@ def _constants(
     return Level(
         place, tile, offset, fresh, edge, edge_fresh,
         out=out,
-        out_fresh=xp.minimum(out_offset, out_tile),
+        out_fresh=xp.minimum(offset[Y:], tile[Y:]),
         out_edge=out_edge,
-        out_edge_fresh=xp.minimum(out_offset, out_edge),
+        out_edge_fresh=xp.minimum(offset[Y:], out_edge),
         units=units,
         edge_units=_edge_units(xp, of_first(nominal), of_first(tile), of_first(offset), units),
         first=first, second=second,

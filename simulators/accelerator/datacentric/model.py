@@ -40,19 +40,17 @@ class Costs:
     rejected: Array
 
 
-def evaluate(batch: Batch, *, printed: bool = False, ignore_strides: bool = True, block: int | None = None) -> Costs:
-    """Return what every mapping of a batch costs.
+def evaluate(batch: Batch, *, printed: bool = False, block: int | None = None) -> Costs:
+    """Return what every mapping of a batch costs by MAESTRO's rules, its errors included; `exact.count` is without them.
 
     Args:
         batch: The mappings, on the device that is to compute.
         printed: Whether to include ``offchip_bw_req``, which MAESTRO makes by halving a maximum at every step: it needs every step one by
             one, and nothing else depends on it.
-        ignore_strides: Whether a tile of several rows has an output per row even if the layer has strides, as MAESTRO counts (quirk:
-            operations and cycles of strided layers are too many).
         block: Mappings at a time, by default what suits the device; results do not depend on it.
     """
     block = block or (BLOCK if on_cpu(batch.sizes) else GPU_BLOCK)
-    parts = [_evaluate(batch.part(slice(start, start + block)), printed, ignore_strides) for start in range(0, len(batch), block)]
+    parts = [_evaluate(batch.part(slice(start, start + block)), printed) for start in range(0, len(batch), block)]
     if len(parts) == 1:
         return parts[0]
     xp = namespace(batch.sizes)
@@ -60,9 +58,9 @@ def evaluate(batch: Batch, *, printed: bool = False, ignore_strides: bool = True
     return Costs(counts, xp.concat([part.rejected for part in parts]))
 
 
-def _evaluate(batch: Batch, printed: bool, ignore_strides: bool) -> Costs:
+def _evaluate(batch: Batch, printed: bool) -> Costs:
     xp = namespace(batch.sizes)
-    levels, rejected = complete(batch, ignore_strides=ignore_strides)
+    levels, rejected = complete(batch)
     (accepted,) = xp.nonzero(rejected == 0)
     if accepted.shape[0] == len(batch):
         return Costs(*_counts(batch, levels, printed))

@@ -81,7 +81,7 @@ BAD = {
     "type twice": (TEXT.replace("Stride {", "Type: CONV Stride {"), r"line 7: layer 'first' has Type twice"),
     "dataflow twice": (TEXT.replace("Dimensions { N", "Dataflow { SpatialMap(1,1) C; } Dataflow { N"), "has Dataflow twice"),
     "no digit": (TEXT.replace("(7,7) X", "(²,7) X"), r"line 16: got '²', expected a positive whole number"),
-    "digits of another script": (TEXT.replace("(7,7) X", "(\N{FULLWIDTH DIGIT SEVEN},7) X"), r"line 16: got .*, expected a positive whole number"),
+    "another script": (TEXT.replace("(7,7) X", "(\N{FULLWIDTH DIGIT SEVEN},7) X"), r"line 16: got .*, expected a positive whole number"),
     "not ASCII": (TEXT.replace("Network", "Nétwork"), r"line 4: got 'Nétwork', expected 'Network'"),
     "beyond 32 bits": (TEXT.replace("(7,7) X", "(2147483648,7) X"), r"line 16: got '2147483648', expected at most 2147483647"),
     "many digits": (TEXT.replace("(7,7) X", f"({'9' * 5000},7) X"), r"line 16: got '9999.*, expected at most 2147483647"),
