@@ -118,7 +118,7 @@ def on_gpu(model: Model, sizes: list[int], per_core: float) -> None:
         taken = best(timed, time.perf_counter)
         memory = torch.cuda.max_memory_allocated() / 2**30
         print(
-            f"{model.name:<14}{torch.cuda.get_device_name():<24}{n:>12,}{n / taken:>14,.0f}{n / taken / per_core:>10.1f}"
+            f"{model.name:<26}{torch.cuda.get_device_name():<24}{n:>12,}{n / taken:>14,.0f}{n / taken / per_core:>10.1f}"
             f"   difference {gap:.0e}, {memory:.1f} GiB"
         )  # fmt: skip
 
@@ -126,9 +126,9 @@ def on_gpu(model: Model, sizes: list[int], per_core: float) -> None:
 def compare(model: Model, sizes: list[int]) -> None:
     every = slice(None)
     per_core = model.length / best(model.prepare(every, lambda array: array), time.process_time)
-    print(f"{model.name:<14}{'numpy, one core':<24}{model.length:>12,}{per_core:>14,.0f}{1:>10.1f}")
+    print(f"{model.name:<26}{'numpy, one core':<24}{model.length:>12,}{per_core:>14,.0f}{1:>10.1f}")
     with_torch = model.length / best(model.prepare(every, torch.as_tensor), time.process_time)
-    print(f"{model.name:<14}{'torch, one core':<24}{model.length:>12,}{with_torch:>14,.0f}{with_torch / per_core:>10.1f}")
+    print(f"{model.name:<26}{'torch, one core':<24}{model.length:>12,}{with_torch:>14,.0f}{with_torch / per_core:>10.1f}")
     if torch.cuda.is_available():
         on_gpu(model, sizes, per_core)
 
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, nargs="*", default=[100_000, 1_000_000], metavar="N", help="of larger ones, on a GPU only")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'model':<14}{'on':<24}{'batch':>12}{'mappings/s':>14}{'x numpy':>10}")
+    print(f"{'model':<26}{'on':<24}{'batch':>12}{'mappings/s':>14}{'x numpy':>10}")
     for model in (datacentric(options.batch, printed=False), datacentric(options.batch, printed=True), loopnest(options.batch)):
         compare(model, options.large)
     if not torch.cuda.is_available():

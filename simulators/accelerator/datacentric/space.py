@@ -50,7 +50,7 @@ def mapping_space(data: Network) -> DesignSpace:
         parameters,
         version="1",
         constraints=_constraints(filters),
-        symmetries=[CanonicalForm(canonical_mapping, PARAMETER_NAMES, version="1")],
+        symmetries=[CanonicalForm(canonical_mapping, PARAMETER_NAMES, version="2")],
     )
 
 
@@ -76,32 +76,55 @@ def _chosen(level: str) -> str:
 
 
 def canonical_mapping(values: Sequence[object], traits: frozenset[str]) -> tuple[object, ...]:
-    """Return the mapping that stands for all that do the same on a workload.
+    """Return the mapping that stands for all that do the same on a workload, in both accountings.
 
     - A tile beyond a workload's largest size is that size: each layer's tile is cut to the layer.
-    - Loops that never move can be anywhere: those over R and S, and those whose temporal tile is as large as what the level above hands
-      down. They become the innermost ones, in a fixed order; the order of the others stays.
+    - Loops that never move can be anywhere: those over R and S, and those whose tile is as large as what the level above hands down. They
+      become the innermost ones, in a fixed order; the order of the others stays.
+    - The same goes for the channels that the PEs of a cluster share, since a cluster has a PE for each tile: unless MAESTRO counts
+      channels that are not there (see `_order_matters`).
+    - Which dimension is spread makes no difference if one sub-unit gets all of it: it is the first of X, Y, C and K of which that is so.
     """
     design = dict(zip(PARAMETER_NAMES, values, strict=True))
     limits = dict(trait.split("<=") for trait in traits if "<=" in trait)
-    whole = {}
+    tiles, whole = {}, {}
     for d in TILED:
         for level in _LEVELS:
             tile = design[f"{d}_{level}"]
             assert isinstance(tile, int)
-            design[f"{d}_{level}"] = min(tile, int(limits[d])) if d in limits else tile
-        whole[d, "l2"] = d in limits and design[f"{d}_l2"] == int(limits[d])
-        whole[d, "l1"] = design[f"{d}_l1"] == design[f"{d}_l2"]
+            design[f"{d}_{level}"] = tiles[d, level] = min(tile, int(limits[d])) if d in limits else tile
+        whole[d, "l2"] = d in limits and tiles[d, "l2"] == int(limits[d])
+        whole[d, "l1"] = tiles[d, "l1"] == tiles[d, "l2"]
     for level in _LEVELS:
         number = design[f"order_{level}"]
         assert isinstance(number, int)
-        parallel = {design[f"parallel_{level}"]}
-        if "K" in parallel:
-            parallel.add("C")  # depthwise layers have C in place of K
-        still = {*_FILTER, *(d for d in TILED if whole[d, level] and d not in parallel)}
+        spread = design[f"parallel_{level}"] = _spread({d for d in TILED if whole[d, level]}, level, str(design[f"parallel_{level}"]))
+        still = {*_FILTER, *(d for d in TILED if whole[d, level])}
+        if level == "l1" and spread in ("K", "C") and not _order_matters(tiles[spread, "l2"], tiles[spread, "l1"], whole[spread, "l2"]):
+            still.add(spread)
         order = [d for d in ORDERS[number] if d not in still] + [d for d in "KCRSYX" if d in still]
         design[f"order_{level}"] = _NUMBERS[tuple(order)]
     return tuple(design[name] for name in PARAMETER_NAMES)
+
+
+def _spread(whole: set[str], level: str, chosen: str) -> str:
+    """Return the dimension that stands for a spread one, given those of which a sub-unit gets all.
+
+    In depthwise layers K stands for C, which has to be whole then too. On the inner level MAESTRO counts other operations for C.
+    """
+    alike: list[str] = [d for d in ("X", "Y", "C") if d in whole and (d != "C" or level == "l2")]
+    if {"K", "C"} <= whole:
+        alike.append("K")
+    return alike[0] if chosen in alike else chosen
+
+
+def _order_matters(outer: int, inner: int, whole: bool) -> bool:
+    """Return whether the place of the loop over channels that are spread in a cluster can have an effect.
+
+    MAESTRO takes the last PE of an outer tile at the layer's edge for one without new channels if inner tiles divide a whole outer tile,
+    and for one with a whole tile where the loop is outside of the one that moved.
+    """
+    return outer % inner == 0 and not whole
 
 
 _NUMBERS = {order: number for number, order in enumerate(ORDERS)}

@@ -1,7 +1,9 @@
 """Laws of the mapping environment's model, on random designs and layers."""
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from designgym.simulators.accelerator.datacentric.batch import Batch, Hardware
 from designgym.simulators.accelerator.datacentric.design_batch import layer_batches, mapping_of
 from designgym.simulators.accelerator.datacentric.exact import count
 from designgym.simulators.accelerator.datacentric.model import evaluate
-from designgym.simulators.accelerator.datacentric.simulator import MaestroMapping
+from designgym.simulators.accelerator.datacentric.simulator import Accounting, MaestroMapping
 from designgym.simulators.accelerator.datacentric.space import ORDERS, PARALLEL, TILED, mapping_space
 from designgym.simulators.accelerator.datacentric.workloads import make_workload
 from designgym.simulators.accelerator.layer import Layer
@@ -165,6 +167,31 @@ def test_more_pes_are_never_slower_where_the_network_is_no_limit(seed: int) -> N
     assert found == sorted(found, reverse=True), list(zip(counts, found, strict=True))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_best_of_a_small_mapspace_is_never_slower_with_more_pes(seed: int) -> None:
+    """Where bandwidth is no limit. Where it is, even the best can be a little slower: clusters are as many as the PEs are enough for."""
+    rng = np.random.default_rng(seed)
+    depthwise = seed % 3 == 0
+    k, c, p, q = (int(rng.integers(2, 7)) for _ in range(4))
+    layer = Layer("small", 1 if depthwise else k, c, 3, 3, p, q, int(rng.choice([1, 2])), depthwise)
+    limits = {"K": layer.k, "C": layer.c, "X": layer.q, "Y": layer.p}
+    tiles = [[(a, b) for a in sorted({1, (n + 1) // 2, n}) for b in {1, a}] for n in limits.values()]
+    values: list[dict[str, Any]] = [
+        {f"{d}_{level}": pair[i] for d, pair in zip(limits, pairs, strict=True) for i, level in enumerate(("l2", "l1"))}
+        | {f"{d}_{level}": 3 for d in "RS" for level in ("l2", "l1")}
+        | {"order_l2": 0, "order_l1": 0, "parallel_l2": outer, "parallel_l1": inner}
+        for pairs in itertools.product(*tiles)
+        for outer, inner in itertools.product("CXY", repeat=2)
+    ]
+    clusters = [math.ceil(v[f"{v['parallel_l1']}_l2"] / v[f"{v['parallel_l1']}_l1"]) for v in values]
+    best = []
+    for pes in (1, 2, 3, 5, 8, 12, 20):
+        designs = [Design({**v, "num_pe": pes}) for v, needed in zip(values, clusters, strict=True) if needed <= pes]
+        ((_, batch),) = layer_batches(designs, Network("one", ((layer, 1),)), (1 << 30, 1 << 30, 1, 1))
+        best.append(float(count(batch)["cycles"].min()))
+    assert best == sorted(best, reverse=True) and best[-1] < best[0]
+
+
 @settings(max_examples=20, deadline=None)
 @given(seeds)
 def test_cycles_depend_on_pes_through_the_number_of_clusters_only(seed: int) -> None:
@@ -195,33 +222,73 @@ def test_arrays_of_designs_are_what_their_mappings_say(seed: int) -> None:
         assert np.array_equal(values, at_once.counts[name]), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seeds)
 def test_designs_of_one_canonical_form_have_equal_metrics(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    network = random_network(rng)
-    simulator = MaestroMapping()
-    simulator.space = mapping_space(Network("larger", (*network.layers, (random_layer(rng), 1))))
+    assert_canonical_forms_are_true(np.random.default_rng(seed), 10)
+
+
+@pytest.mark.slow
+def test_no_false_merges_in_20000_pairs() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        assert_canonical_forms_are_true(rng, 200)
+
+
+def assert_canonical_forms_are_true(rng: np.random.Generator, number: int) -> None:
+    """Check, for designs of a random network, that their canonical forms are legal, final, and equal in both accountings."""
+    tiny = rng.random() < 0.5  # tiles then often divide each other, or are whole
+    network = tiny_network(rng) if tiny else random_network(rng)
+    space = mapping_space(Network("larger", (*network.layers, (Layer("more", 3, 3, 5, 5, 3, 3) if tiny else random_layer(rng), 1))))
     workload = make_workload(network)
-    designs = simulator.space.sample(rng, 10)
-    forms = [simulator.space.canonical(design, workload.traits) for design in designs]
-    assert not any(simulator.space.violations(form) for form in forms)
-    assert [simulator.space.canonical(form, workload.traits) for form in forms] == forms
-    results = simulator.evaluate([*designs, *forms], workload)
-    for design, form, mine, canonical in zip(designs, forms, results, results[len(designs) :], strict=False):
-        assert _same(mine, canonical), (design, form)
+    designs = space.sample(rng, number)
+    forms = [space.canonical(design, workload.traits) for design in designs]
+    assert not any(space.violations(form) for form in forms)
+    assert [space.canonical(form, workload.traits) for form in forms] == forms
+    for accounting in get_args(Accounting):
+        simulator = MaestroMapping(
+            accounting=accounting,
+            noc_bw=int(rng.choice([1, 2, 5, 64])),
+            offchip_bw=int(rng.choice([1, 16])),
+            hop_latency=int(rng.choice([1, 3])),
+        )
+        simulator.space = space
+        results = simulator.evaluate([*designs, *forms], workload)
+        for design, form, mine, canonical in zip(designs, forms, results, results[len(designs) :], strict=False):
+            assert _same(mine, canonical), (accounting, network, design, form)
+
+
+def tiny_network(rng: np.random.Generator) -> Network:
+    layers = []
+    for _ in range(int(rng.integers(1, 3))):
+        k, c, p, q = (int(rng.integers(1, 4)) for _ in range(4))
+        depthwise, r, s = bool(rng.random() < 0.4), int(rng.choice([1, 3])), int(rng.choice([1, 3]))
+        layers.append((Layer("tiny", 1 if depthwise else k, c, r, s, p, q, int(rng.choice([1, 2])), depthwise), 1))
+    return Network("tiny", tuple(layers))
 
 
 def test_canonical_forms_do_merge() -> None:
-    """Small tiles are rare in random designs; where all loops are still, all orders are one."""
+    """Small tiles are rare in random designs; where all loops are still, all orders are one, and so is what is spread."""
     network = Network("one", ((Layer("small", 2, 2, 3, 3, 2, 2), 1),))
     space, workload = mapping_space(network), make_workload(network)
     rng = np.random.default_rng(0)
     designs = [Design({**design, "num_pe": 16}) for design in space.sample(rng, 500)]
     assert len({space.canonical(design, workload.traits) for design in designs}) < len(set(designs)) - 10
-    whole = {f"{d}_{level}": 2 for d in TILED for level in ("l2", "l1")} | {"parallel_l2": "X", "parallel_l1": "K"}
+    whole = {f"{d}_{level}": 2 for d in TILED for level in ("l2", "l1")}
     same = {space.canonical(Design({**design, **whole}), workload.traits) for design in designs}
-    assert len(same) == 2  # K, which is spread, may be inside or outside of C, which is spread in its place in depthwise layers
+    assert len(same) == 2  # C spread inside is apart
+
+
+def test_the_place_of_channels_that_pes_share_makes_no_difference_unless_maestro_counts_them_wrongly() -> None:
+    network = Network("one", ((Layer("one", 64, 64, 3, 3, 56, 56), 1),))
+    space, traits = mapping_space(network), make_workload(network).traits
+    design = Design({**space.default(), "parallel_l1": "C", "C_l2": 16, "C_l1": 3, "X_l1": 2, "K_l1": 2})
+    orders = range(len(ORDERS))
+    classes = {
+        inner: len({space.canonical(Design({**design, "C_l1": inner, "order_l1": o}), traits)["order_l1"] for o in orders})
+        for inner in (3, 4)
+    }
+    assert classes == {3: 6, 4: 24}  # orders of the loops that move: K, X, Y, and C where its place matters
 
 
 def _same(one: Metrics, other: Metrics) -> bool:
