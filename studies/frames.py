@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from designgym.studies.records import loads
+from designgym.studies.records import StoredRun, dumps, loads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,10 @@ LEADING = (
     "study", "env", "workload", "run", "searcher", "searcher_options", "run_seed", "number", "obtained", "duplicate", "status", "score",
     "feasible", "reasons", "error", "cost_s", "wall_s", "started_at_s", "worker", "simulator", "simulator_version", "space_version",
     "workload_digest", "fidelity", "seed", "key_literal", "key_canonical", "key_functional",
+)  # fmt: skip
+OF_RUN = (
+    "study", "env", "workload", "run", "searcher", "searcher_options", "run_seed", "simulator", "simulator_version", "space_version",
+    "workload_digest", "fidelity", "seed",
 )  # fmt: skip
 SECONDS = ("cost_s", "wall_s", "started_at_s")
 
@@ -29,9 +34,12 @@ def study_frame(store: Store, study: str) -> pd.DataFrame:
     import pandas as pd
 
     definition = store.definition(study)
-    parts = [_part(rows, study, definition) for rows in store.trial_batches(study)]
+    shared = _shared(store.runs(study), definition)
+    parts = [_part(columns, shared, definition) for columns in store.trial_columns(study)]
     if not parts:
-        frame = _part([], study, definition).astype({"duplicate": "bool", "feasible": "bool", "number": "int64", "score": "float64"})
+        nothing: dict[str, list[Any]] = {name: [] for name in (*LEADING, "run_id", "design", "metrics") if name not in shared}
+        frame = _part(nothing, shared, definition)
+        frame = frame.astype({"duplicate": "bool", "feasible": "bool", "number": "int64", "score": "float64"})
     elif len(parts) == 1:
         frame = parts[0]
     else:  # columns without a value in one part have none of its types, so the whole is looked at again
@@ -40,26 +48,54 @@ def study_frame(store: Store, study: str) -> pd.DataFrame:
     return frame
 
 
-def _part(rows: Sequence[Mapping[str, Any]], study: str, definition: Mapping[str, Any]) -> pd.DataFrame:
+def _shared(runs: Sequence[StoredRun], definition: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what the trials of a run have in common: a row per run, under its number in the store."""
     import pandas as pd
 
-    designs = [loads(row["design"], "a design") for row in rows]
-    results = [loads(row["metrics"], "a result") for row in rows]
-    constant = {"study": study, "env": definition["env"]}
-    columns: dict[str, Any] = {}
-    for name in LEADING:
-        if name in constant:
-            columns[name] = [constant[name]] * len(rows)
-        elif name == "reasons":
-            columns[name] = ["; ".join(loads(row[name], "a reason")) for row in rows]
-        else:
-            columns[name] = [row[name] for row in rows]
-    for parameter in definition["space"]["parameters"]:
-        columns[f"design.{parameter}"] = [design.get(parameter) for design in designs]
+    rows = [
+        {
+            "study": definition["name"], "env": definition["env"], "workload": run.plan.workload, "run": run.plan.run,
+            "searcher": run.plan.searcher, "searcher_options": dumps(dict(run.plan.options)), "run_seed": run.plan.seed,
+            "simulator": run.context.simulator, "simulator_version": run.context.simulator_version,
+            "space_version": run.context.space_version, "workload_digest": run.plan.workload_digest, "fidelity": run.context.fidelity,
+            "seed": run.context.simulator_seed,
+        }
+        for run in runs
+    ]  # fmt: skip
+    return pd.DataFrame(rows, index=[run.id for run in runs], columns=OF_RUN)
+
+
+def _part(columns: Mapping[str, list[Any]], shared: pd.DataFrame, definition: Mapping[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    parameters = list(definition["space"]["parameters"])
+    designs, results = _parsed(columns["design"], "a design", exact=_has_long_bounds(definition)), _parsed(columns["metrics"], "a result")
+    own: dict[str, Any] = {name: columns[name] for name in LEADING if name not in OF_RUN}
+    own["reasons"] = ["" if text == "[]" else "; ".join(loads(text, "a reason")) for text in columns["reasons"]]
+    own |= {f"design.{name}": [design.get(name) for design in designs] for name in parameters}
     for spec in definition["metrics"]:
         values = [result.get(spec["name"]) for result in results]
-        columns[f"metrics.{spec['name']}"] = pd.array(values, dtype="float64") if not rows else pd.Series(values, dtype="float64")
-    return pd.DataFrame(columns)
+        own[f"metrics.{spec['name']}"] = pd.array(values, dtype="float64") if not values else pd.Series(values, dtype="float64")
+    of_runs = shared.loc[columns["run_id"]].reset_index(drop=True)
+    frame = pd.concat([of_runs, pd.DataFrame(own)], axis=1)
+    return frame[[*LEADING, *(name for name in own if name not in LEADING)]]
+
+
+def _parsed(texts: Sequence[str], what: str, *, exact: bool = False) -> list[dict[str, Any]]:
+    """Return the data of JSON texts. A fast parser takes whole numbers of more than 64 bits for floats, unless ``exact``."""
+    import orjson
+
+    if not exact:
+        try:
+            return [orjson.loads(text) for text in texts]
+        except ValueError:
+            pass  # the other one is more patient, and says what is wrong
+    return [loads(text, what) for text in texts]
+
+
+def _has_long_bounds(definition: Mapping[str, Any]) -> bool:
+    """Return whether a design may have a whole number of more than 64 bits: then its space has one too, as a bound or a choice."""
+    return re.search(r"\d{19}", dumps(definition["space"])) is not None
 
 
 def units_of(definition: Mapping[str, Any]) -> dict[str, str]:

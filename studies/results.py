@@ -212,20 +212,25 @@ class StudyResult:
         return BestTrials(trial for name in names for trial in choose(self.frame[self.frame["workload"] == name]))
 
     def _best(self, frame: pd.DataFrame, n: int) -> BestTrials:
-        good = frame[(frame["status"] == "ok") & (frame["score"] > -math.inf)]
-        good = good.sort_values("score", ascending=False, kind="stable").drop_duplicates("key_canonical").head(n)
-        return BestTrials(self._trial(row) for row in good.to_dict("records"))
+        scores = frame["score"].to_numpy()
+        ranked = np.argsort(-scores, kind="stable")
+        ranked = ranked[((frame["status"] == "ok").to_numpy() & (scores > -math.inf))[ranked]]
+        first = ~frame["key_canonical"].iloc[ranked].duplicated().to_numpy()
+        return BestTrials(self._trial(row) for row in frame.iloc[ranked[first][:n]].to_dict("records"))
 
     def _front(self, frame: pd.DataFrame) -> BestTrials:
+        return BestTrials(self._trial(row) for row in self._non_dominated(frame).to_dict("records"))
+
+    def _non_dominated(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the feasible trials that no other dominates, one of each behaviour, best in the first term first."""
         good = frame[frame["feasible"]].drop_duplicates("key_canonical")
         if not len(good):
-            return BestTrials()
+            return good
         names = [spec["name"] for spec in self.definition["metrics"]]
         terms, values = self.objective.terms, good[[f"metrics.{name}" for name in names]].to_numpy().tolist()
         vectors = np.array([[term.signed(metrics) for term in terms] for row in values for metrics in [dict(zip(names, row, strict=True))]])
         keep = np.flatnonzero(non_dominated(vectors))
-        chosen = good.iloc[keep[np.argsort(-vectors[keep, 0], kind="stable")]]
-        return BestTrials(self._trial(row) for row in chosen.to_dict("records"))
+        return good.iloc[keep[np.argsort(-vectors[keep, 0], kind="stable")]]
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the trials as a frame of one's own, units in ``attrs["units"]``."""
@@ -333,7 +338,6 @@ class StudyResult:
     def _report(self, run: StoredRun) -> RunReport:
         frame = self.frame[self.frame["run"] == run.plan.run]
         hits = frame["obtained"].isin(["exact hit", "functional hit"])
-        feasible = frame[frame["feasible"] & ~frame["duplicate"]]
         best = frame.iloc[int(frame["score"].to_numpy().argmax())].to_dict() if len(frame) else None
         metrics = self._metrics_of(best) if best is not None and best["status"] == "ok" else None
         return RunReport(
@@ -341,7 +345,7 @@ class StudyResult:
             int(frame["obtained"].isin(["measured", "audited"]).sum()), int((frame["obtained"] == "exact hit").sum()),
             int((frame["obtained"] == "functional hit").sum()), int(frame["status"].isin(["failed", "timeout"]).sum()),
             -math.inf if best is None else float(best["score"]), {} if metrics is None else self.objective.shown(metrics),
-            self.objective.hypervolume([self._metrics_of(row) for row in feasible.to_dict("records")])
+            self.objective.hypervolume([self._metrics_of(row) for row in self._non_dominated(frame).to_dict("records")])
             if isinstance(self.objective, ParetoObjective) else None,
             float((frame["cost_s"] - frame["wall_s"]).clip(lower=0)[hits].sum()), self._wall_s(frame), run.stop_reason,
         )  # fmt: skip

@@ -227,25 +227,29 @@ class Store(StoreBase):
         return [from_row(dict(row), run, space) for row in rows]
 
     def trial_rows(self, study: str) -> list[dict[str, Any]]:
-        """Return all trials of a study, with what their runs share, by run and number, as rows under the names of the frame."""
-        return [row for rows in self.trial_batches(study) for row in rows]
+        """Return all trials of a study, by run and number, as rows of table ``trials``."""
+        return [
+            dict(zip(columns, row, strict=True)) for columns in self.trial_columns(study) for row in zip(*columns.values(), strict=True)
+        ]
 
-    def trial_batches(self, study: str, size: int = ROWS_AT_ONCE) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows of `trial_rows`, at most ``size`` at a time: as JSON and keys they take ten times the memory of a frame."""
-        shared = [runs.c[name] for name in ("run", "workload", "workload_digest", "searcher", "searcher_options", "simulator",
-                  "simulator_version", "space_version", "fidelity")]  # fmt: skip
-        query = (
-            select(trials, *shared, runs.c.seed.label("run_seed"), runs.c.simulator_seed.label("seed"))
-            .join(runs, trials.c.run_id == runs.c.id)
-            .join(studies, runs.c.study_id == studies.c.id)
-            .where(studies.c.name == study)
-            .order_by(runs.c.position, runs.c.id, trials.c.number)
-        )
+    def trial_columns(self, study: str, size: int = ROWS_AT_ONCE) -> Iterator[dict[str, list[Any]]]:
+        """Yield all trials of a study, by run and number, as columns of table ``trials``: of some ``size`` trials at a time.
+
+        All at once would take ten times the memory of a frame. Runs are asked for one by one, which spares the database sorting.
+        """
+        in_order = select(runs.c.id).join(studies).where(studies.c.name == study).order_by(runs.c.position, runs.c.id)
+        names = [column.name for column in trials.c]
+        pending: list[Any] = []
         with self._reading() as connection:
-            found = connection.execution_options(yield_per=size).execute(query)
-            names = list(found.keys())
-            for rows in found.partitions():
-                yield [dict(zip(names, row, strict=True)) for row in rows]
+            for run_id in connection.execute(in_order).scalars().all():
+                query = select(trials).where(trials.c.run_id == run_id).order_by(trials.c.number)
+                for rows in connection.execute(query, execution_options={"yield_per": size}).partitions():
+                    pending += rows
+                    if len(pending) >= size:
+                        yield _columns(names, pending)
+                        pending = []
+        if pending:
+            yield _columns(names, pending)
 
     # ---- measurements --------------------------------------------------------------------------------------------------
 
@@ -306,3 +310,7 @@ class Store(StoreBase):
     def _decisions(self, connection: Connection, study: str) -> dict[str, Any]:
         text = connection.execute(select(studies.c.decisions).where(studies.c.name == study)).scalar_one()
         return loads(text, f"the decisions of study {study!r}")
+
+
+def _columns(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
+    return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}

@@ -9,6 +9,7 @@ import pytest
 
 import designgym as dg
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.registry import EnvironmentSpec, FixedWorkloads
 from designgym.studies.definition import check_searchers
 from designgym.studies.frames import study_frame
 from designgym.studies.objective_json import objective_from_json, objective_to_json
@@ -155,6 +156,20 @@ def test_the_frame_follows_the_schema(tmp_path: Path) -> None:
     assert len(nothing.frame) == 0 and not nothing.best() and not nothing.front() and "no result yet" in repr(nothing)
 
 
+def test_whole_numbers_of_any_length_are_read_as_they_are(tmp_path: Path) -> None:
+    """A fast parser of JSON takes those of more than 64 bits for floats."""
+    space = dg.DesignSpace(n=dg.Integer(2**70 + 1, 2**70 + 6), m=dg.Integer(1, 3))
+
+    @dg.simulator(space=space, metrics=[dg.metric("x")], version="1")
+    def excess(design: Any, workload: Any, *, seed: int) -> dict[str, float]:
+        return {"x": float(design["n"] - 2**70 + design["m"])}
+
+    env = EnvironmentSpec("test/Long-v0", lambda: excess, FixedWorkloads({"w": 1}), {"x": dg.minimize("x")}, "w")
+    result = local(Study("long", env, budget=6), tmp_path / "s.db")
+    assert result.best().design["n"] == 2**70 + 1
+    assert set(result.frame["design.n"]) <= set(range(2**70 + 1, 2**70 + 7))
+
+
 def test_a_frame_that_is_read_in_parts_is_that_of_all_rows_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "s.db"
     local(Study("s", ENV, budget=12, functional="off"), place)
@@ -162,9 +177,9 @@ def test_a_frame_that_is_read_in_parts_is_that_of_all_rows_at_once(tmp_path: Pat
         connection.execute("UPDATE trials SET key_functional = 'a key' WHERE number >= 5")
     connection.close()
     with open_store(place) as store:
-        whole, batches = study_frame(store, "s"), Store.trial_batches
-        monkeypatch.setattr(Store, "trial_batches", lambda store, study: batches(store, study, 5))
-        assert len(list(store.trial_batches("s"))) > 1
+        whole, columns = study_frame(store, "s"), Store.trial_columns
+        monkeypatch.setattr(Store, "trial_columns", lambda store, study: columns(store, study, 5))
+        assert len(list(store.trial_columns("s"))) > 1
         pd.testing.assert_frame_equal(study_frame(store, "s"), whole)
     assert whole["key_functional"].isna().sum() == 5
 
