@@ -17,7 +17,7 @@ __all__ = ["SUFFIXES", "read_network", "write_network"]
 
 Layers = list[tuple[Layer, int]]
 
-SUFFIXES = {".csv": "a table", ".json": "JSON", ".m": "MAESTRO's language"}
+SUFFIXES = {".csv": "a table", ".json": "JSON", ".m": "MAESTRO's language", ".onnx": "ONNX"}
 """What files of networks hold, by suffix."""
 
 
@@ -25,12 +25,17 @@ def read_network(path: str | os.PathLike[str]) -> Network:
     """Return the network of a file, named like the file without its suffix, with its layers as they are listed there.
 
     ``.csv``: a first line ``name,k,c,r,s,p,q`` and, if wanted, ``stride,depthwise,count``, then a layer per line. ``.json``: an object per
-    layer with the same fields. ``.m``: MAESTRO's language; mappings in it are not used.
+    layer with the same fields. ``.m``: MAESTRO's language; mappings in it are not used. ``.onnx``: as `network_of_onnx` reads it.
 
     Raises:
         InputError: If there is no such file, or it cannot be used; names line or layer, and field.
+        NotInstalledError: For ``.onnx`` without the package.
     """
     path = Path(path)
+    if _suffix(path) == ".onnx":
+        from designgym.simulators.accelerator.onnx_import import network_of_onnx  # the package is an extra
+
+        return network_of_onnx(path)
     parse: dict[str, Callable[[str, str], Layers]] = {".csv": parse_table, ".json": parse_json, ".m": _parse_maestro}
     layers = parse[_suffix(path)](_text(path), str(path))
     if not layers:

@@ -66,7 +66,7 @@ def test_all_environments_read_the_same(tmp_path: Path, env: str, suffix: str) -
         (f"{path}/a/c", "unknown layer of mine 'a/c': .*'a/b'"),
         ("resnet18/conv2_9", "unknown layer of resnet18 'conv2_9'"),
         ("resnet19", "unknown workload 'resnet19': did you mean 'resnet18'.* FILE/LAYER"),
-        (str(tmp_path / "none.json"), "cannot read the network .*none.json': No such file or directory"),
+        (str(tmp_path / "none.onnx"), "cannot read the network .*none.onnx': No such file or directory"),
         (str(tmp_path / "none.csv/a"), "cannot read the network .*none.csv': No such file or directory"),
     ):
         with pytest.raises(InputError, match=message):
@@ -98,7 +98,7 @@ def test_networks_of_ones_own_have_what_every_environment_knows_of_its_workloads
 
 
 BAD = {
-    ("a.txt", ""): "cannot read the network .*a.txt': expected the suffix .csv .a table., .json .JSON. or .m .MAESTRO's language.",
+    ("a.txt", ""): "cannot read the network .*a.txt': expected the suffix .csv .a table., .json .JSON., .m .MAESTRO's language. or .onnx",
     ("a", ""): "expected the suffix",
     ("a.csv", ""): "lacks the columns name, k, c, r, s, p, q: expected name,k,c,r,s,p,q,stride,depthwise,count",
     ("a.csv", "name,k,c\n"): "lacks the columns r, s, p, q",
