@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGES = (
-    "designgym", "designgym.envs", "designgym.hashing", "designgym.searchers", "designgym.simulators.accelerator", "designgym.simulators.dram",
+    "designgym", "designgym.envs", "designgym.hashing", "designgym.searchers", "designgym.simulators.accelerator",
+    "designgym.simulators.dram",
     "designgym.simulators.dram.workloads", "designgym.studies", "designgym.studies.figures", "designgym.core.testing",
 )  # fmt: skip
 
