@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from designgym.core.errors import InputError, shorten
 from designgym.core.validation import ColumnComparison, TableComparison
 from designgym.envs.dram_peers import DRAMSYS, PEERS, WITHOUT_COUNTERPART, Peer
 from designgym.envs.dram_validation import TRACES, find_trace, require_traces
-from designgym.envs.reference_tables import number_in, read_table, relative_comparison
+from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
 
 if TYPE_CHECKING:
     from designgym.simulators.dram.trace import Trace
@@ -31,17 +32,18 @@ _READS, _MIXED, _LATENCIES = 0.10, 0.15, 0.20
 
 @dataclass(frozen=True)
 class _Case:
-    place: str
+    label: str
     peer: Peer
     trace: Trace
     simulator: str
     expected: dict[str, float]
 
-    @property
-    def group(self) -> tuple[str, float]:
-        """What its total time is listed under, and how far it may be off."""
+    def compared_under(self, column: str) -> tuple[str, float]:
+        """Return what a column of it is listed under, and how far it may be off."""
         if self.simulator == DRAMSYS:
             return self.simulator, _EXACT
+        if column == LATENCY:
+            return self.simulator, _LATENCIES
         mixed = bool(np.any(self.trace.is_write))
         return f"{self.simulator}, {'reads and writes' if mixed else 'reads'}", _MIXED if mixed else _READS
 
@@ -96,7 +98,9 @@ class MemorySystemValidator:
         if not cases and not refused:
             raise InputError(f"{reference} has no row to compare")
         ours = {index: _run(case) for index, case in cases.items()}
-        shown = {name: [ours[index][name] if index in ours else None for index in range(len(rows))] for name in compared}
+        shown: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
+        for name, (index, values) in itertools.product(compared, ours.items()):
+            shown[name][index] = None if math.isnan(values[name]) else values[name]
         columns, wrong = _columns(cases, ours, compared)
         return TableComparison(tuple(columns), shown, len(cases) - len(wrong), len(rows), refused=tuple(refused))
 
@@ -130,13 +134,10 @@ def _columns(
         for index, case in cases.items():
             if name == LATENCY and not case.peer.same_latency:
                 continue
-            group, tolerance = case.group
-            if name == LATENCY and case.simulator != DRAMSYS:
-                group, tolerance = case.simulator, _LATENCIES
-            groups.setdefault((group, tolerance), []).append(index)
+            groups.setdefault(case.compared_under(name), []).append(index)
         for (group, tolerance), members in groups.items():
             values = [ours[index][name] for index in members]
             expected = [cases[index].expected[name] for index in members]
-            columns.append(relative_comparison(f"{name}: {group}", expected, values, tolerance, [cases[index].place for index in members]))
-            wrong |= {i for i, e, v in zip(members, expected, values, strict=True) if not math.isnan(e) and not abs(v - e) <= tolerance * e}
+            columns.append(relative_comparison(f"{name}: {group}", expected, values, tolerance, [cases[index].label for index in members]))
+            wrong |= {i for i, e, v in zip(members, expected, values, strict=True) if not agrees(e, v, tolerance)}
     return columns, wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ class MaestroValidator:
         agreed = [i for i in places if refused[i] and not finished[i]]
         if any(refused.values()) or not all(finished.values()):
             columns.append(_refused_column([labels[i] for i in places], [refused[i] != finished[i] for i in places]))
-        ours = {name: [found[name][i] if i in both else None for i in range(len(rows))] for name in compared}
+        ours: dict[str, list[float | None]] = {name: [None] * len(rows) for name in compared}
+        for name, i in itertools.product(compared, both):
+            ours[name][i] = found[name][i]
         only_ours = [f"{places[i]}: {reasons[i]}" for i in places if refused[i] and finished[i]]
         return TableComparison(tuple(columns), ours, equal + len(agreed), len(places), refused=tuple(only_ours))
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from designgym.studies.records import StoredRun, dumps, loads
 
 if TYPE_CHECKING:
@@ -34,11 +36,12 @@ def study_frame(store: Store, study: str) -> pd.DataFrame:
     import pandas as pd
 
     definition = store.definition(study)
-    shared = _shared(store.runs(study), definition)
-    parts = [_part(columns, shared, definition) for columns in store.trial_columns(study)]
+    runs = store.runs(study)  # a study that goes on may have more of them a moment later
+    shared, exact = _shared(runs, definition), _has_long_bounds(definition)
+    parts = [_part(columns, shared, definition, exact) for columns in store.trial_columns(runs)]
     if not parts:
         nothing: dict[str, list[Any]] = {name: [] for name in (*LEADING, "run_id", "design", "metrics") if name not in shared}
-        frame = _part(nothing, shared, definition)
+        frame = _part(nothing, shared, definition, exact)
         frame = frame.astype({"duplicate": "bool", "feasible": "bool", "number": "int64", "score": "float64"})
     elif len(parts) == 1:
         frame = parts[0]
@@ -65,11 +68,11 @@ def _shared(runs: Sequence[StoredRun], definition: Mapping[str, Any]) -> pd.Data
     return pd.DataFrame(rows, index=[run.id for run in runs], columns=OF_RUN)
 
 
-def _part(columns: Mapping[str, list[Any]], shared: pd.DataFrame, definition: Mapping[str, Any]) -> pd.DataFrame:
+def _part(columns: Mapping[str, list[Any]], shared: pd.DataFrame, definition: Mapping[str, Any], exact: bool) -> pd.DataFrame:
     import pandas as pd
 
     parameters = list(definition["space"]["parameters"])
-    designs, results = _parsed(columns["design"], "a design", exact=_has_long_bounds(definition)), _parsed(columns["metrics"], "a result")
+    designs, results = _parsed(columns["design"], "a design", exact=exact), _parsed(columns["metrics"], "a result")
     own: dict[str, Any] = {name: columns[name] for name in LEADING if name not in OF_RUN}
     own["reasons"] = ["" if text == "[]" else "; ".join(loads(text, "a reason")) for text in columns["reasons"]]
     own |= {f"design.{name}": [design.get(name) for design in designs] for name in parameters}
@@ -83,8 +86,6 @@ def _part(columns: Mapping[str, list[Any]], shared: pd.DataFrame, definition: Ma
 
 def _parsed(texts: Sequence[str], what: str, *, exact: bool = False) -> list[dict[str, Any]]:
     """Return the data of JSON texts. A fast parser takes whole numbers of more than 64 bits for floats, unless ``exact``."""
-    import orjson
-
     if not exact:
         try:
             return [orjson.loads(text) for text in texts]

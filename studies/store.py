@@ -228,28 +228,31 @@ class Store(StoreBase):
 
     def trial_rows(self, study: str) -> list[dict[str, Any]]:
         """Return all trials of a study, by run and number, as rows of table ``trials``."""
-        return [
-            dict(zip(columns, row, strict=True)) for columns in self.trial_columns(study) for row in zip(*columns.values(), strict=True)
-        ]
-
-    def trial_columns(self, study: str, size: int = ROWS_AT_ONCE) -> Iterator[dict[str, list[Any]]]:
-        """Yield all trials of a study, by run and number, as columns of table ``trials``: of some ``size`` trials at a time.
-
-        All at once would take ten times the memory of a frame. Runs are asked for one by one, which spares the database sorting.
-        """
-        in_order = select(runs.c.id).join(studies).where(studies.c.name == study).order_by(runs.c.position, runs.c.id)
         names = [column.name for column in trials.c]
+        return [dict(zip(names, row, strict=True)) for rows in self._trial_batches(self.runs(study), ROWS_AT_ONCE) for row in rows]
+
+    def trial_columns(self, of_runs: Sequence[StoredRun], size: int = ROWS_AT_ONCE) -> Iterator[dict[str, list[Any]]]:
+        """Yield all trials of runs, run by run and by number, as columns of table ``trials``: of some ``size`` trials at a time.
+
+        All at once would take ten times the memory of a frame.
+        """
+        names = [column.name for column in trials.c]
+        for rows in self._trial_batches(of_runs, size):
+            yield {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+    def _trial_batches(self, of_runs: Sequence[StoredRun], size: int) -> Iterator[list[Any]]:
+        """Yield rows of some ``size`` trials. Runs are asked for one by one, which spares the database sorting."""
         pending: list[Any] = []
         with self._reading() as connection:
-            for run_id in connection.execute(in_order).scalars().all():
-                query = select(trials).where(trials.c.run_id == run_id).order_by(trials.c.number)
+            for run in of_runs:
+                query = select(trials).where(trials.c.run_id == run.id).order_by(trials.c.number)
                 for rows in connection.execute(query, execution_options={"yield_per": size}).partitions():
                     pending += rows
                     if len(pending) >= size:
-                        yield _columns(names, pending)
+                        yield pending
                         pending = []
         if pending:
-            yield _columns(names, pending)
+            yield pending
 
     # ---- measurements --------------------------------------------------------------------------------------------------
 
@@ -310,7 +313,3 @@ class Store(StoreBase):
     def _decisions(self, connection: Connection, study: str) -> dict[str, Any]:
         text = connection.execute(select(studies.c.decisions).where(studies.c.name == study)).scalar_one()
         return loads(text, f"the decisions of study {study!r}")
-
-
-def _columns(names: Sequence[str], rows: Sequence[Any]) -> dict[str, list[Any]]:
-    return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}

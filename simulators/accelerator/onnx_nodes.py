@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -105,7 +106,7 @@ def _einsum(node: Shapes, name: str) -> Layers:
     parts = (left & right & set(result), left - right, left & right - set(result), right - left)
     if alone := (left ^ right) - set(result):
         raise InputError(f"its equation {equation!r} sums over {sorted(alone)[0]!r} of one operand alone: sum before")
-    count, rows, inner, columns = (_times(sizes[letter] for letter in part) for part in parts)
+    count, rows, inner, columns = (math.prod(sizes[letter] for letter in part) for part in parts)
     if not parts[2]:
         return []  # element by element
     return matrix_product([count, rows, inner], [count, inner, columns], name)
@@ -116,13 +117,6 @@ def _recurrent(node: Shapes, name: str) -> Layers:
     if node.attributes.get("layout", 0):
         steps, batch = batch, steps
     return recurrent(steps, batch, inputs, weights[2], weights[1] // weights[2], weights[0], name)
-
-
-def _times(sizes: Any) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
 
 
 LAYERS: dict[str, Callable[[Shapes, str], Layers]] = {

@@ -73,8 +73,10 @@ class Convolution:
         paddings = [*[0] * len(lead), *self.padding[: len(self.filter)]]
         axes = []
         for size, outputs, stride, dilation, padding in zip(filters, pixels, strides, dilations, paddings, strict=True):
-            make = _transposed_phases if self.transposed else _phases
-            axes.append(make(outputs, size, stride, dilation, padding))
+            if self.transposed:
+                axes.append(_transposed_phases(outputs, size, stride, dilation, padding))
+            else:
+                axes.append(_phases(outputs, size, stride, dilation))
         k, c = self.outputs // self.groups, self.inputs // self.groups
         depthwise = self.groups > 1 and c == 1
         copies = self.batch * (k if depthwise else self.groups)
@@ -161,7 +163,7 @@ def _leading(shape: Sequence[int], depth: int) -> list[int]:
     return [*[1] * (depth - len(shape) + 2), *shape[:-2]]
 
 
-def _phases(outputs: int, taps: int, stride: int, dilation: int, padding: int = 0) -> Phases:
+def _phases(outputs: int, taps: int, stride: int, dilation: int) -> Phases:
     """Return the convolutions without dilation that one axis consists of.
 
     Output o reads o stride + t dilation. Outputs that differ by dilation / gcd(stride, dilation) read inputs of the same remainder by the

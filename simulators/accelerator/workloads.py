@@ -31,8 +31,9 @@ def network_workload(name: str, layers: Network | Iterable[Layer]) -> Workload:
         for number, one in enumerate(listed):
             if not isinstance(one, Layer):
                 raise InputError(f"layer {number} of network {name!r} must be a Layer, got {shorten(one)}")
-        layers = merged(name, listed)
-    found = Network(name, layers.layers).merged()
+        found = merged(name, listed)
+    else:
+        found = Network(name, layers.layers).merged()
     return Workload(name, found, mapping_workload(found).traits | loopnest_workload(found).traits)
 
 

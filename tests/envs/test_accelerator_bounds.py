@@ -46,8 +46,7 @@ def test_no_design_beats_its_array_or_the_compulsory_traffic(case: Case, layer: 
     name, unit_pj = case.energy_in_pj
     words = layer.weight_words + layer.input_words + layer.output_words
     for design, result in zip(designs, simulator.evaluate(designs, make_workload(Network("one", ((layer, 1),)))), strict=True):
-        if not result.ok:
-            continue
+        assert result.ok, (design, result)
         elements = case.elements(design)
         assert result["latency_cycles"] * elements >= layer.macs
         assert result["utilisation"] == pytest.approx(layer.macs / (result["latency_cycles"] * elements)) and result["utilisation"] <= 1

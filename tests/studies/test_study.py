@@ -156,6 +156,15 @@ def test_the_frame_follows_the_schema(tmp_path: Path) -> None:
     assert len(nothing.frame) == 0 and not nothing.best() and not nothing.front() and "no result yet" in repr(nothing)
 
 
+def test_a_run_that_is_added_while_a_study_is_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    local(Study("s", ENV, budget=6, seeds=2, functional="off"), tmp_path / "s.db")
+    with open_store(tmp_path / "s.db") as store:
+        before = store.runs("s")[:1]
+        monkeypatch.setattr(Store, "runs", lambda store, study: before)
+        frame = study_frame(store, "s")
+    assert set(frame["run"]) == {before[0].plan.run} and len(frame) == 6
+
+
 def test_whole_numbers_of_any_length_are_read_as_they_are(tmp_path: Path) -> None:
     """A fast parser of JSON takes those of more than 64 bits for floats."""
     space = dg.DesignSpace(n=dg.Integer(2**70 + 1, 2**70 + 6), m=dg.Integer(1, 3))
@@ -178,8 +187,8 @@ def test_a_frame_that_is_read_in_parts_is_that_of_all_rows_at_once(tmp_path: Pat
     connection.close()
     with open_store(place) as store:
         whole, columns = study_frame(store, "s"), Store.trial_columns
-        monkeypatch.setattr(Store, "trial_columns", lambda store, study: columns(store, study, 5))
-        assert len(list(store.trial_columns("s"))) > 1
+        monkeypatch.setattr(Store, "trial_columns", lambda store, runs: columns(store, runs, 5))
+        assert len(list(store.trial_columns(store.runs("s")))) > 1
         pd.testing.assert_frame_equal(study_frame(store, "s"), whole)
     assert whole["key_functional"].isna().sum() == 5
 

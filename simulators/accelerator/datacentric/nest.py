@@ -62,7 +62,7 @@ class Nest:
         tiles: list[dict[int, Array]] = []
         bound = size
         for text in batch.levels:
-            fine = fine & _one_spread(xp, text) & _whole_filter(text, sizes)
+            fine = fine & _one_spread(xp, text) & _whole_filter(xp, text, sizes)
             found = {}
             for d in LOOPS:
                 named = text.place[d] != ABSENT
@@ -76,7 +76,7 @@ class Nest:
                 fine = fine & (~named | ((outputs == xp.floor(outputs)) & (outputs >= 1) & ((offset == outputs) | (outputs >= bound[d]))))
                 found[d] = xp.where(named, xp.minimum(outputs, bound[d]), bound[d])
             if tiles:
-                fine = fine & _within(text, batch.levels[0])
+                fine = fine & _within(xp, text, batch.levels[0])
             tiles.append(found)
             bound = found
         if not bool(xp.all(fine)):
@@ -116,16 +116,10 @@ def _one_spread(xp: Any, text: LevelText) -> Array:
     return (count == 1) & ~spatial[R] & ~spatial[S]
 
 
-def _whole_filter(text: LevelText, sizes: Array) -> Array:
-    fine = text.place[R] == text.place[R]
-    for d in (R, S):
-        fine = fine & ((text.place[d] == ABSENT) | (text.size[d] == sizes[d]))
-    return fine
+def _whole_filter(xp: Any, text: LevelText, sizes: Array) -> Array:
+    return xp.all(xp.stack([(text.place[d] == ABSENT) | (text.size[d] == sizes[d]) for d in (R, S)]), axis=0)
 
 
-def _within(inner: LevelText, outer: LevelText) -> Array:
-    fine = inner.place[K] == inner.place[K]
-    for d in LOOPS:
-        both = (inner.place[d] != ABSENT) & (outer.place[d] != ABSENT)
-        fine = fine & (~both | (inner.size[d] <= outer.size[d]))
-    return fine
+def _within(xp: Any, inner: LevelText, outer: LevelText) -> Array:
+    either_absent = [(inner.place[d] == ABSENT) | (outer.place[d] == ABSENT) for d in LOOPS]
+    return xp.all(xp.stack([absent | (inner.size[d] <= outer.size[d]) for absent, d in zip(either_absent, LOOPS, strict=True)]), axis=0)

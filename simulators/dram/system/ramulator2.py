@@ -241,6 +241,8 @@ class Ramulator2:
         total_time_ns = max(channel.clocks for channel in channels) * clock_ns
         reads, hits = sum(channel.reads for channel in channels), sum(channel.row_hits for channel in channels)
         others = sum(channel.row_others for channel in channels)
+        if not reads:
+            raise ReportError(f"Ramulator counts no read, though {int((~trace.is_write).sum())} requests are reads")
         return {
             "total_time_ns": total_time_ns,
             "bandwidth_gbps": len(trace) * LINE_BYTES * 8 / total_time_ns,

@@ -1,5 +1,6 @@
 """ONNX models as networks: built by hand and by PyTorch, with open axes, weights apart, and what is wrong in them."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from designgym.simulators.accelerator import Layer, Network, network_of_onnx, ne
 from designgym.simulators.accelerator.onnx_nodes import LAYERS, NO_MACS, REFUSED
 
 onnx = pytest.importorskip("onnx")
-helper = onnx.helper if hasattr(onnx, "helper") else pytest.importorskip("onnx.helper")
+helper = onnx.helper
 FLOAT, INT = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 
 
@@ -203,6 +204,6 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(NotInstalledError, match=r"pip install 'designgym\[onnx\]'"):
         read_network(tmp_path / "mine.onnx")
