@@ -19,20 +19,23 @@ from designgym.simulators.accelerator.loopnest.architecture import Architecture,
 __all__ = ["architecture_text", "read_architecture"]
 
 _NAME = re.compile(r"^\s*([^\[\]]+?)\s*(?:\[\s*(\d+)\s*\.\.\s*(\d+)\s*\])?\s*$")
-_SYNONYMS = {
-    "memory_depth": "depth", "entries": "depth", "memory_width": "width", "block_size": "block", "num_banks": "banks", "n_banks": "banks",
-    "data_width": "word_bits", "datawidth": "word_bits",
+# Timeloop reads attributes letter by letter, each under one of these names.
+_SPELLINGS = {
+    "width": ("width", "memory_width", "data_storage_width"), "block": ("block-size", "block_size", "n_words"),
+    "word_bits": ("word-bits", "word_width", "datawidth"), "depth": ("depth", "memory_depth", "data_storage_depth"),
+    "words": ("entries",), "banks": ("n_banks", "num-banks"), "read_bandwidth": ("read_bandwidth",),
+    "write_bandwidth": ("write_bandwidth",), "mesh_x": ("meshX",), "mesh_y": ("meshY",), "technology": ("technology",),
 }  # fmt: skip
-_USED = {"depth", "width", "block", "word_bits", "banks", "read_bandwidth", "write_bandwidth", "meshx", "meshy"}
+_MEANINGS = {spelling: meaning for meaning, spellings in _SPELLINGS.items() for spelling in spellings}
 _WITHOUT_EFFECT = {
-    "technology", "type", "latency", "n_ports", "n_rdwr_ports", "n_rd_ports", "n_wr_ports", "num_ports", "read_ports", "write_ports",
-    "global_cycle_seconds", "tag", "network_word_bits",
+    "type", "latency", "n_ports", "num-ports", "n_rdwr_ports", "n_rd_ports", "n_wr_ports", "num_ports", "read_ports", "write_ports",
+    "global_cycle_seconds", "tag", "network-word-bits",
 }  # fmt: skip
-_MULTIPLIERS = re.compile(r"mac|compute|mult", re.IGNORECASE)
+_MULTIPLIERS = re.compile(r"mac|compute")
 
 
 class _Node(NamedTuple):
-    """An entry of the tree, with what it has inherited."""
+    """A part of the tree."""
 
     name: str
     instances: int
@@ -53,7 +56,10 @@ def read_architecture(text: str) -> Architecture:
     root = content.get("architecture") if isinstance(content, Mapping) else None
     if not isinstance(root, Mapping):
         raise InputError(f"expected a tree under 'architecture', got {shorten(content)}")
-    nodes = [node for entry in _list(root, "subtree", "architecture") for node in _walk(entry, 1, {}, "architecture")]
+    top = _list(root, "subtree", "architecture")
+    if len(top) != 1:
+        raise InputError(f"architecture: {len(top)} branches under subtree, expected one")
+    nodes = list(_walk(top[0], 1, "architecture"))
     storage = [node for node in nodes if not _MULTIPLIERS.search(node.kind)][::-1]
     multipliers = [node for node in nodes if _MULTIPLIERS.search(node.kind)]
     if len(multipliers) != 1 or len(storage) < 2:
@@ -69,14 +75,15 @@ def read_architecture(text: str) -> Architecture:
     if any(node.instances != 1 for node in storage[array:]) or storage[:array] != inside[:array]:
         counts = ", ".join(f"{node.instances} of {node.name}" for node in storage[::-1])
         raise InputError(f"expected one array, below levels that are there once, got {counts}: arrays of arrays are not supported")
-    meshes = {(node.name, key): _number(node, key, 0) for node in [*storage[:array], mac] for key in ("meshx",) if key in node.attributes}
+    meshes = {node.name: _columns(node) for node in [*storage[:array], mac]}
     if len(set(meshes.values())) > 1:
-        found = ", ".join(f"{name} {value:g}" for (name, _), value in meshes.items())
-        raise InputError(f"the parts of an element have different meshX ({found}): expected one")
-    mesh_x = int(next(iter(meshes.values()), mac.instances))
+        found = ", ".join(f"{name} {columns}" for name, columns in meshes.items())
+        raise InputError(
+            f"the parts of an element have different meshX, columns of the array ({found}; all in one row if not given): expected one"
+        )
     levels = tuple(_level(node) for node in storage)
-    name = str(_list(root, "subtree", "architecture")[0].get("name", "architecture"))
-    return Architecture(name, levels, array, mac.instances, mesh_x, int(_number(mac, "word_bits", 16)))
+    name = str(top[0].get("name", "architecture"))
+    return Architecture(name, levels, array, mac.instances, meshes[mac.name], _whole(mac, "word_bits", 16))
 
 
 def architecture_text(architecture: Architecture) -> str:
@@ -90,18 +97,21 @@ def architecture_text(architecture: Architecture) -> str:
     return text
 
 
-def _walk(entry: Any, instances: int, inherited: Mapping[str, Any], place: str) -> Iterator[_Node]:
+def _walk(entry: Any, instances: int, place: str) -> Iterator[_Node]:
     name, count = _named(entry, place)
-    attributes = {**inherited, **_attributes(entry, name)}
+    if lost := sorted(set(_attributes(entry, name)) - {"technology"}):
+        raise InputError(f"{name}: Timeloop does not hand {lost[0]} of a subtree down to its parts: write it in their own attributes")
     for local in _list(entry, "local", name):
         local_name, local_count = _named(local, name)
         kind = local.get("class")
         if not isinstance(kind, str):
             raise InputError(f"{local_name}: class must be a text such as SRAM, DRAM or intmac, got {shorten(kind)}")
-        own = {**attributes, **_attributes(local, local_name)}
-        yield _Node(local_name, instances * count * local_count, kind, own)
-    for below in _list(entry, "subtree", name):
-        yield from _walk(below, instances * count, attributes, name)
+        yield _Node(local_name, instances * count * local_count, kind, _attributes(local, local_name))
+    below = _list(entry, "subtree", name)
+    if len(below) > 1:
+        raise InputError(f"{name}: {len(below)} branches under subtree, expected one: Timeloop's tree has no branches")
+    for branch in below:
+        yield from _walk(branch, instances * count, name)
 
 
 def _named(entry: Any, place: str) -> tuple[str, int]:
@@ -114,17 +124,21 @@ def _named(entry: Any, place: str) -> tuple[str, int]:
 
 
 def _attributes(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the attributes by their meaning; those without effect are left out."""
     given = entry.get("attributes") or {}
     if not isinstance(given, Mapping):
         raise InputError(f"{name}: attributes are {shorten(given)}, expected keys and values")
     result: dict[str, Any] = {}
     for key, value in given.items():
-        word = str(key).replace("-", "_").lower()
-        word = _SYNONYMS.get(word, word)
-        if word not in _USED | _WITHOUT_EFFECT:
-            known = sorted(_USED | _WITHOUT_EFFECT | set(_SYNONYMS))
+        if key in _WITHOUT_EFFECT:
+            continue
+        meaning = _MEANINGS.get(key)
+        if meaning is None:
+            known = sorted([*_MEANINGS, *_WITHOUT_EFFECT])
             raise InputError(f"{name}: {UnknownNameError('attribute', key, known)} (attributes that could change a result are not ignored)")
-        result[word] = value
+        if meaning in result:
+            raise InputError(f"{name}: {key} says again what {' or '.join(_SPELLINGS[meaning])} says, expected it once")
+        result[meaning] = value
     return result
 
 
@@ -149,11 +163,20 @@ def _whole(node: _Node, key: str, default: int) -> int:
     return int(value)
 
 
+def _columns(node: _Node) -> int:
+    """Return the columns of the array that the instances of a part form: one row of them, unless a mesh is given."""
+    rows = _whole(node, "mesh_y", 1)
+    columns = _whole(node, "mesh_x", max(node.instances // rows, 1))
+    if "mesh_y" in node.attributes and rows * columns != node.instances:
+        raise InputError(f"{node.name}: {columns} columns (meshX) and {rows} rows (meshY) are not {node.instances} instances")
+    return columns
+
+
 def _level(node: _Node) -> StorageLevel:
     word_bits = _whole(node, "word_bits", 16)
-    dram = node.kind.upper().endswith("DRAM")
-    if not dram and "SRAM" not in node.kind.upper() and node.kind.lower() not in ("regfile", "storage"):
+    if not any(word in node.kind for word in ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")):
         raise InputError(f"{node.name}: unknown class {node.kind!r}, expected DRAM, SRAM (also smartbuffer_SRAM), regfile or a multiplier")
+    dram = "DRAM" in node.kind or node.attributes.get("technology") == "DRAM"
     if "block" in node.attributes:
         block = _whole(node, "block", 1)
         if (width := _whole(node, "width", block * word_bits)) != block * word_bits:
@@ -164,6 +187,13 @@ def _level(node: _Node) -> StorageLevel:
             raise InputError(f"{node.name}: a width of {width} bits is not a whole number of words of {word_bits} bits")
         block = width // word_bits
     depth = _whole(node, "depth", 1) if "depth" in node.attributes else None
+    if "words" in node.attributes:
+        words = _whole(node, "words", 1)
+        if depth is not None or words % block:
+            raise InputError(
+                f"{node.name}: entries are the words of a level, got {words}: expected whole rows of {block}, and no depth beside"
+            )
+        depth = words // block
     if depth is None and not dram:
         raise InputError(f"{node.name}: depth is missing, expected the number of rows")
     return StorageLevel(

@@ -17,6 +17,7 @@ from designgym.simulators.accelerator.loopnest.problem import DIMS, TENSORS, bou
 __all__ = ["mapping_text", "read_mapping"]
 
 _KINDS = {"temporal": "temporal", "spatial": "spatial", "datatype": "datatype", "bypass": "datatype", "bypassing": "datatype"}
+_KEYS = ("target", "type", "factors", "permutation", "split", "keep", "bypass")
 _FACTOR = re.compile(r"([A-Za-z])\s*=?\s*(\d+)")
 _BATCH = "N"
 
@@ -38,6 +39,8 @@ def read_mapping(text: str, architecture: Architecture, layer: Layer) -> LoopMap
         place = f"mapping entry {number}"
         if not isinstance(entry, Mapping):
             raise InputError(f"{place} is {shorten(entry)}, expected keys such as target, type and factors")
+        if unknown := [key for key in entry if key not in _KEYS]:
+            raise InputError(f"{place}: {UnknownNameError('key', unknown[0], _KEYS)} (keys that could change a result are not ignored)")
         target, kind = entry.get("target"), entry.get("type")
         place = f"{place} ({target} {kind})"
         if target not in architecture.names:
@@ -148,9 +151,9 @@ def _loops(entry: Mapping[str, Any], place: str) -> tuple[Loops, list[int]]:
 
 
 def _split(entry: Mapping[str, Any], place: str) -> int:
-    """Return how many of the order's entries lie along X, the batch's not counted."""
+    """Return how many of the order's entries lie along X, the batch's not counted: all of them, unless the text says."""
     order = re.sub(r"[\s,]", "", "".join(map(str, entry.get("permutation", ""))))
-    split = entry.get("split", len(order) or len(DIMS))
+    split = entry.get("split", len(DIMS) + 1)
     if not isinstance(split, int) or isinstance(split, bool) or not 0 <= split <= len(DIMS) + 1:
         raise InputError(f"{place}: split must be a whole number from 0 to {len(DIMS) + 1}, got {shorten(split)}")
     return min(split - order[:split].count(_BATCH), len(DIMS))

@@ -9,6 +9,7 @@ from designgym.core.errors import InputError
 from designgym.simulators.accelerator.layer import Layer
 from designgym.simulators.accelerator.loopnest.architecture import Architecture, StorageLevel
 from designgym.simulators.accelerator.loopnest.architecture_text import architecture_text, read_architecture
+from designgym.simulators.accelerator.loopnest.energy import TimeloopEnergies
 from designgym.simulators.accelerator.loopnest.mapping import LoopMapping
 from designgym.simulators.accelerator.loopnest.mapping_text import mapping_text, read_mapping
 from tests.simulators.accelerator.loopnest.random_mappings import architectures, mappings
@@ -66,6 +67,34 @@ def test_a_printed_architecture_is_read_as_it_was(architecture: Architecture) ->
         assert read_architecture(architecture_text(architecture)) == architecture
 
 
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("depth: 32, width: 16", "entries: 32, width: 16"),
+        ("memory_depth: 1024, memory_width: 64", "entries: 4096, memory_width: 64"),
+        ("block-size: 4, word-bits: 16, read", "n_words: 4, word_width: 16, read"),
+        ("datawidth: 16, meshX: 3", "meshY: 2"),
+        ("class: DRAM, attributes: {", "class: storage, attributes: {technology: DRAM, "),
+    ],
+)
+def test_other_words_for_the_same_architecture(written: str, instead: str) -> None:
+    assert written in ARCHITECTURE and read_architecture(ARCHITECTURE.replace(written, instead)) == READ
+
+
+def test_without_a_mesh_all_elements_are_in_one_row() -> None:
+    assert read_architecture(ARCHITECTURE.replace(", meshX: 3", "")).mesh_x == 6
+
+
+def test_operands_of_other_bits_cost_the_square() -> None:
+    read = read_architecture(ARCHITECTURE.replace("datawidth: 16", "datawidth: 8"))
+    assert TimeloopEnergies().mac_pj(read.mac_bits) == 0.25
+
+
+def test_without_a_split_everything_lies_along_x() -> None:
+    text = MAPPING.replace("permutation: NMSCRPQ, split: 2", "permutation: M")
+    assert read_mapping(text, READ, LAYER).split == 6
+
+
 def test_a_mapping_is_read() -> None:
     mapping = read_mapping(MAPPING, READ, LAYER)
     assert mapping.temporal[0].factors == (2, 1, 3, 1, 1, 1) and mapping.temporal[0].order == "RCMSPQ"
@@ -99,6 +128,7 @@ BAD_MAPPINGS = {
     "not the layer's": (MAPPING.replace("P5", "P4"), "of another layer: the factors of P multiply to 4, layer .small. has 5"),
     "nothing left": (MAPPING.replace("C2 ", "C4 "), "a factor of C is 0, but the others multiply to 4, which does not divide 6"),
     "DRAM bypassed": (MAPPING + "  - {target: DRAM, type: bypass, bypass: [Inputs]}", "the outermost level must keep"),
+    "unknown key": (MAPPING.replace("split: 2", "no_link_transfer: [Inputs]"), "entry 3.*unknown key 'no_link_transfer'"),
     "twice": (MAPPING + "  - {target: DRAM, type: temporal}", r"entry 6 \(DRAM temporal\): a second entry of this kind"),
 }  # fmt: skip
 
@@ -123,6 +153,13 @@ BAD_ARCHITECTURES = {
     "several multipliers": (ARCHITECTURE.replace("name: mac,", 'name: "mac[0..1]",'), "mac: 12 multipliers below 6 of spad"),
     "two arrays": (ARCHITECTURE.replace("- name: glb", "- name: glb[0..1]"), "expected one array"),
     "two meshes": (ARCHITECTURE.replace("datawidth: 16, meshX: 3", "datawidth: 16, meshX: 2"), "different meshX"),
+    "some meshes": (ARCHITECTURE.replace("datawidth: 16, meshX: 3", "datawidth: 16"), r"different meshX.*spad 3, mac 6"),
+    "no rectangle": (ARCHITECTURE.replace("meshX: 3", "meshX: 3, meshY: 3"), r"3 columns .* and 3 rows .* are not 6"),
+    "other case": (ARCHITECTURE.replace("meshX", "meshx"), "unknown attribute 'meshx'.*'meshX'"),
+    "said twice": (ARCHITECTURE.replace("block-size: 4, word-bits: 16, read", "block-size: 4, n_words: 4, read"), "n_words says again"),
+    "entries and depth": (ARCHITECTURE.replace("depth: 32,", "depth: 32, entries: 32,"), "spad: entries are the words of a level, got 32"),
+    "not handed down": (ARCHITECTURE.replace("technology: 45nm", "word-bits: 8"), "chip: Timeloop does not hand word_bits"),
+    "branches": (ARCHITECTURE.replace("- name: PE[0..5]", "- name: other\n            - name: PE[0..5]"), "chip: 2 branches under subtree"),
     "ragged": (ARCHITECTURE.replace("meshX: 3", "meshX: 4"), r"6 processing elements do not fill rows of 4"),
 }  # fmt: skip
 
