@@ -47,7 +47,7 @@ def main(budget: int, seeds: int, network: str) -> None:
 
     frame = result.to_pandas().query(f"`metrics.area_mm2` <= {chip['area_mm2']}")
     frame = frame.assign(ms=frame["metrics.latency_ns"] * 1e-6, mj=frame["metrics.energy_pj"] * 1e-9)
-    figure = make_subplots(rows=1, cols=3, subplot_titles=("Designs of at most its area", "Found", "Like Eyeriss"), horizontal_spacing=0.08)
+    figure = make_subplots(rows=1, cols=3, subplot_titles=("Designs of at most its area", "Found", "Like Eyeriss"), horizontal_spacing=0.09)
     trade_off(figure, (1, 1), frame, "ms", "mj")
     points = {name: (one["latency_ns"] * 1e-6, one["energy_pj"] * 1e-9) for name, one in (("found", found), ("like Eyeriss", chip))}
     stars(figure, (1, 1), points)
@@ -55,6 +55,8 @@ def main(budget: int, seeds: int, network: str) -> None:
     figure.update_yaxes(title="energy in mJ", type="log", row=1, col=1)
     for column, design in enumerate((best.design, eyeriss), 2):
         roofline(figure, (1, column), design, {"layers": simulator.layers(design, workload)}, legend=column == 2)
+    figure.update_yaxes(matches="y2", row=1, col=3)
+    figure.update_xaxes(matches="x2", row=1, col=3)
     caption = f"{budget} designs by each searcher and of {seeds} seeds; large symbols and layers: with mappings searched for each machine."
     finish(figure, f"{network}: searched machines against an Eyeriss-like one of the same area", caption)
     figure.update_layout(legend={"y": -0.2, "yanchor": "top"}, margin_b=100, title_pad_t=24)

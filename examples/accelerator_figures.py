@@ -62,4 +62,4 @@ def roofline(
             hovertemplate="%{text}<br>%{x:.3g} operations per word<br>%{y:.3g} per cycle",
         )  # fmt: skip
     figure.update_xaxes(title="multiply-accumulates per DRAM word", type="log", dtick=1, row=row, col=column)
-    figure.update_yaxes(title="per cycle", type="log", dtick=1, row=row, col=column)
+    figure.update_yaxes(title="multiply-accumulates per cycle", type="log", dtick=1, row=row, col=column)
