@@ -58,7 +58,7 @@ class EyerissAccelerator:
     """
 
     name = "eyeriss-accelerator"
-    version = "2"  # 2: what comes over links fills scratchpads too
+    version = "3"  # 2: what comes over links fills scratchpads too; 3: a mapper that jumps
     metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = True
     resources = Resources(cpus=1.0)

@@ -30,7 +30,7 @@ from designgym.simulators.accelerator.loopnest.mapping_text import mapping_text
 from designgym.simulators.accelerator.loopnest.problem import DIMS, bounds
 from designgym.simulators.accelerator.network import Network
 
-__all__ = ["VARIABLE", "TimeloopModel", "problem_text"]
+__all__ = ["VARIABLE", "TimeloopModel", "parsed_statistics", "problem_text"]
 
 VARIABLE = "DESIGNGYM_TIMELOOP"
 """Environment variable with the path of the executable timeloop-model."""
@@ -105,7 +105,7 @@ class TimeloopModel(EyerissAccelerator):
         }
         libraries = {_SEARCHED: os.pathsep.join(filter(None, (str(Path(where).parent), os.environ.get(_SEARCHED))))}
         result = run_program([where, *files], timeout_s=self._timeout_s, files=files, collect=[_STATS], environment=libraries)
-        return _parsed(result.files[_STATS])
+        return parsed_statistics(result.files[_STATS])
 
     def _one(self, design: Design, network: Network, evaluations: int) -> Metrics:
         return measured(partial(self._values, design, network, evaluations))
@@ -144,7 +144,7 @@ def _digest(path: Path | None) -> str:
     return hasher.hexdigest(8)
 
 
-def _parsed(text: str) -> tuple[float, float]:
+def parsed_statistics(text: str) -> tuple[float, float]:
     """Return cycles and pJ of Timeloop's statistics: the sum of all parts, which has more digits than the total."""
     try:
         (cycles,), (total_uj,) = ([float(number) for number in pattern.findall(text)] for pattern in (_CYCLES, _TOTAL))

@@ -12,14 +12,19 @@ __all__ = ["children", "mixed"]
 _D = len(DIMS)
 MIXED = 0.5  # share of children with two parents
 CHANGES = 2  # at most
+JUMPS = 0.3  # share of children in which two places of a dimension change roles, and in which a dimension is spread anew
 
 
 def children(space: MapSpace, parents: Genotypes, rng: np.random.Generator, n: int) -> Genotypes:
-    """Return ``n`` mappings made of the parents, of which the first are the best; they may not fit yet."""
+    """Return ``n`` mappings made of the parents, of which the first are the best; they may not fit yet.
+
+    Small changes alone get stuck: from 5 x 8 to 8 x 5 of a dimension on the array and above it, step by step, leads over worse mappings.
+    """
     # of two drawn parents the better one: the parents are sorted
     first, second = (np.min(rng.integers(len(parents), size=(2, n)), axis=0) for _ in range(2))
     second = np.where(rng.random(n) < MIXED, second, first)
-    return mixed(space, parents[first], parents[second], rng)
+    young = mixed(space, parents[first], parents[second], rng)
+    return Genotypes(_jumped(space, young.places, rng), young.order, young.spatial_order, young.split, young.keep)
 
 
 def mixed(space: MapSpace, mother: Genotypes, father: Genotypes, rng: np.random.Generator) -> Genotypes:
@@ -55,6 +60,18 @@ def mixed(space: MapSpace, mother: Genotypes, father: Genotypes, rng: np.random.
             tensor, level = rng.integers(len(TENSORS), size=n), rng.integers(space.levels - 1, size=n)
             keep[level, tensor, every] ^= (kind >= 0.95) & (kind < 1)
     return Genotypes(places, order, spatial_order, split, keep)
+
+
+def _jumped(space: MapSpace, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return places where for a dimension of some mappings two have changed roles (often the array is one), or all are drawn anew."""
+    n, levels = places.shape[1], space.levels
+    dims = np.array([dim for dim, _ in space.items], dtype=np.int64)[:, None]
+    of = (dims == rng.integers(_D, size=n)) & (rng.random(n) < JUMPS)
+    one, two = rng.integers(levels + 1, size=(2, n))
+    one = np.where(rng.random(n) < 0.5, levels, one)
+    exchanged = np.where(of & (places == one), two, np.where(of & (places == two), one, places))
+    anew = (dims == rng.integers(_D, size=n)) & (rng.random(n) < JUMPS)
+    return np.where(anew, rng.integers(levels + 1, size=places.shape), exchanged)
 
 
 def _move_within(order: np.ndarray, level: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> None:

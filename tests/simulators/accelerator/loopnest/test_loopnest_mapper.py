@@ -94,3 +94,9 @@ def test_what_cannot_be_mapped_is_said() -> None:
         Mapper("speed")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="evaluations of a mapper must be a positive whole number, got 0"):
         Mapper(evaluations=0)
+
+
+def test_the_array_is_filled_where_single_steps_would_get_stuck() -> None:
+    """1,000 outputs on 8 rows: a factor of 8 in place of 5 is three steps away, each of which is worse."""
+    found = Mapper("edp", seed=0, keep=DATAFLOW).map(Layer("fc", 1000, 512, 1, 1, 1, 1), eyeriss(64, 8, 64, 64, 64, 4096))
+    assert found.cycles == 512 * 1000 / 64 and found.utilisation == 1
