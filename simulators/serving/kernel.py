@@ -9,7 +9,7 @@ from designgym.simulators.compiling import Record, compiled, entry_point, inline
 from designgym.simulators.serving.block_pool import prepare_blocks
 from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
 from designgym.simulators.serving.compiled import source_digest
-from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, STUCK, VLLM_V1, Memory, Simulation
+from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, NEVER, STUCK, VLLM_V1, Memory, Simulation
 from designgym.simulators.serving.step_costs import gather_features, step_seconds
 from designgym.simulators.serving.vllm_output import process_output
 from designgym.simulators.serving.vllm_scheduler import schedule_vllm
@@ -26,6 +26,7 @@ def _prepare(m: Memory) -> None:
     s.n_steps = s.n_idle_steps = s.preemptions = s.hit_tokens = s.queried_tokens = 0
     s.batch_requests = s.batch_tokens = s.drafted = s.accepted = s.steps_without_output = 0
     s.n_calls = s.n_reported = s.steps_without_work = 0
+    s.n_released = s.users
     s.waiting_head = s.waiting_tail = -1
     s.now_s = s.busy_s = s.busy_until_s = s.used_block_s = 0.0
     s.end = COMPLETED
@@ -77,6 +78,11 @@ def _end(sim: Simulation, slot: int, step: int) -> None:
     else:
         process_classic(m, sim.entries[slot], sim.batches[slot].size, s.now_s, step)
     s.steps_without_output = 0 if s.n_outputs > before else s.steps_without_output + 1
+    if s.users > 0:  # who has an answer asks again at once
+        released = min(s.users + s.n_finished, m.requests.size)
+        for r in range(s.n_released, released):
+            m.requests[r].arrival_s = s.now_s
+        s.n_released = released
     sim.batches[slot].size = 0
 
 
@@ -158,6 +164,8 @@ def _wait_for_arrival(m: Memory) -> bool:
     if s.next_arrival == m.requests.size:
         return False
     arrival_s = m.requests[s.next_arrival].arrival_s
+    if arrival_s == NEVER:
+        return False
     if s.scheduler == VLLM_V1 and _has_requests(s):
         s.now_s += math.ceil((arrival_s - s.now_s) / IDLE_WAIT_S) * IDLE_WAIT_S
     s.now_s = max(s.now_s, arrival_s)

@@ -28,6 +28,8 @@ class RequestTrace:
         token_ids: Known token ids of each request, int64 arrays of any length from its first token on: the prompt, and, if the
             output is known (as in the earlier turns of a conversation), that too. Requests share the blocks whose tokens, with
             all before them, are equal. None: no two requests share anything.
+        users: Of a closed loop: so many requests are there at the start, and each other one comes when one has finished; arrival
+            times are all 0 then. 0: requests come when the trace says.
     """
 
     arrival_s: NDArray[np.float64]
@@ -36,6 +38,7 @@ class RequestTrace:
     stop_at: NDArray[np.int64]
     priority: NDArray[np.int64]
     token_ids: tuple[NDArray[np.int64], ...] | None = None
+    users: int = 0
     _blocks: dict[int, tuple[NDArray[np.int32], NDArray[np.int64], int]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -48,12 +51,15 @@ class RequestTrace:
         stop_at: ArrayLike | None = None,
         priority: ArrayLike | None = None,
         token_ids: Sequence[ArrayLike] | None = None,
+        users: int = 0,
     ) -> RequestTrace:
         """Return a trace of checked values.
 
         Raises:
             InputError: If it is empty, not sorted by arrival, or has a number out of range; the message names the request.
         """
+        if not isinstance(users, int) or isinstance(users, bool) or users < 0:
+            raise InputError(f"users of a closed loop must be a whole number, 0 for requests that come by the clock, but is {users!r}")
         arrivals = np.asarray(arrival_s, dtype=np.float64)
         n = arrivals.size
         if arrivals.ndim != 1 or n == 0:
@@ -81,12 +87,14 @@ class RequestTrace:
                 f"request {late[0] + 1} arrives at {arrivals[late[0] + 1]:g} s, before the one ahead of it ({arrivals[late[0]]:g} s): sort "
                 "the trace by arrival"
             )
+        if users and arrivals.any():
+            raise InputError("arrival times of a closed loop must all be 0: a request comes when another has finished")
         known = None
         if token_ids is not None:
             if len(token_ids) != n:
                 raise InputError(f"token_ids is of {len(token_ids)} requests, expected {n}")
             known = tuple(np.ascontiguousarray(ids, dtype=np.int64) for ids in token_ids)
-        return cls(arrivals, token_ids=known, **{name: values.astype(np.int64) for name, values in arrays.items()})
+        return cls(arrivals, token_ids=known, users=users, **{name: values.astype(np.int64) for name, values in arrays.items()})
 
     def __len__(self) -> int:
         """Return the number of requests."""

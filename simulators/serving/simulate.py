@@ -31,6 +31,7 @@ class ServingRun:
 
     Attributes:
         trace: The requests.
+        arrival_s: When each came; in a closed loop that depends on the run.
         status: ``"completed"`` when all requests finished. Failures: ``"stuck"`` (requests are left and none can be admitted) and
             ``"livelock"`` (requests preempt one another without end).
         scheduled_s: When a request was first in a batch.
@@ -50,6 +51,7 @@ class ServingRun:
     """
 
     trace: RequestTrace
+    arrival_s: NDArray[np.float64]
     status: Status
     scheduled_s: NDArray[np.float64]
     first_token_s: NDArray[np.float64]
@@ -68,12 +70,12 @@ class ServingRun:
     @property
     def ttft_s(self) -> NDArray[np.float64]:
         """Time to first token: from arrival."""
-        return self.first_token_s - self.trace.arrival_s
+        return self.first_token_s - self.arrival_s
 
     @property
     def e2e_s(self) -> NDArray[np.float64]:
         """Time from arrival to the last token."""
-        return self.finish_s - self.trace.arrival_s
+        return self.finish_s - self.arrival_s
 
     @property
     def tpot_s(self) -> NDArray[np.float64]:
@@ -116,6 +118,8 @@ def simulate_steps(config: SchedulerConfig, trace: RequestTrace, *, seed: int = 
     Raises:
         InputError: If an arrival is no whole number.
     """
+    if trace.users:
+        raise InputError("a closed loop cannot be simulated by counted steps: give arrivals")
     if (trace.arrival_s % 1 != 0).any():
         raise InputError("arrivals must be whole numbers of steps")
     costs = LinearStepCosts(step_s=1.0)
@@ -176,6 +180,7 @@ def _summarise(sim: Simulation, trace: RequestTrace, *, keep_token_times: bool, 
     busy = float(s["busy_s"])
     return ServingRun(
         trace=trace,
+        arrival_s=np.where(np.isfinite(q["arrival_s"]), q["arrival_s"], np.nan),
         status=_STATUS[int(s["end"])],
         **times,
         finish_step=q["finish_step"].copy(),

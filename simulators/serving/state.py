@@ -74,6 +74,8 @@ _PROGRESS_FIELDS = (
     "long_prefill_cap",  # of the step being formed
     "end",
     "counted",  # whether time is counted in steps
+    "users",  # of a closed loop, in which a request arrives when another has finished; 0: arrivals are given
+    "n_released",  # requests of a closed loop that have arrived
     "n_calls",
     "n_reported",  # finished requests that the workers know of
     "n_steps",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from designgym.simulators.serving.config import SchedulerConfig
 from designgym.simulators.serving.cost_tables import StepCosts
 from designgym.simulators.serving.request_trace import RequestTrace
-from designgym.simulators.serving.state import BATCH, BLOCK, ENTRY, FEATURES, KEY, REQUEST, SERVER, STEP, VLLM_V1, Memory, Simulation
+from designgym.simulators.serving.state import BATCH, BLOCK, ENTRY, FEATURES, KEY, NEVER, REQUEST, SERVER, STEP, VLLM_V1, Memory, Simulation
 
 __all__ = ["Timeline", "allocate", "timeline_of"]
 
@@ -68,10 +68,13 @@ def allocate(
         server[name] = value
     server["seed"] = seed
     server["counted"] = counted
+    server["users"] = min(trace.users, n)
     server["acceptance_rate"] = getattr(config, "acceptance_rate", 0.0)
     v1 = fields["scheduler"] == VLLM_V1
     requests = np.zeros(n, REQUEST)
     requests["arrival_s"] = trace.arrival_s
+    if trace.users:
+        requests["arrival_s"][trace.users :] = NEVER
     requests["prompt"] = trace.prompt_tokens
     requests["max_tokens"] = trace.output_tokens
     requests["stop_at"] = trace.stop_at

@@ -81,6 +81,17 @@ def test_drafts_are_accepted_at_their_rate_whatever_the_schedule() -> None:
     assert runs[0].totals["accepted"] != simulate(VllmConfig(**config, async_scheduling=False), trace, SECOND, seed=4).totals["accepted"]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_in_a_closed_loop_a_request_comes_when_another_has_finished(asynchronous: bool) -> None:
+    rng = np.random.default_rng(0)
+    trace = RequestTrace.make(np.zeros(60), rng.integers(1, 300, 60), rng.integers(1, 50, 60), users=5)
+    run = simulate(VllmConfig(async_scheduling=asynchronous), trace, LinearStepCosts(step_s=0.01, token_s=1e-4), keep_timeline=True)
+    assert run.status == "completed" and run.timeline is not None
+    assert_allclose(np.sort(run.arrival_s)[5:], np.sort(run.finish_s)[:-5])
+    assert (run.timeline.steps["running"] + run.timeline.steps["waiting"]).max() == 5
+    assert (run.ttft_s > 0).all() and (run.e2e_s >= run.ttft_s).all()
+
+
 def test_urgent_requests_are_admitted_first() -> None:
     trace = RequestTrace.make([0.0, 0.1, 0.2], [10] * 3, [5] * 3, priority=[0, 1, 0])
     run = simulate(VllmConfig(max_num_seqs=1, scheduling_policy="priority"), trace, SECOND)
@@ -143,6 +154,13 @@ def test_requests_that_never_fit_are_refused(config: Any, message: str) -> None:
 def test_traces_that_make_no_sense_are_refused(arguments: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         RequestTrace.make(*arguments)
+
+
+def test_closed_loops_have_no_arrival_times_of_their_own() -> None:
+    with pytest.raises(InputError, match="arrival times of a closed loop must all be 0"):
+        RequestTrace.make([0.0, 1.0], [1, 1], [1, 1], users=1)
+    with pytest.raises(InputError, match="users of a closed loop must be a whole number"):
+        RequestTrace.make([0.0], [1], [1], users=-1)
 
 
 def test_costs_that_let_time_stand_still_are_refused() -> None:
