@@ -7,15 +7,16 @@ from pathlib import Path
 
 from designgym.core.errors import InputError
 from designgym.core.validation import TableComparison
+from designgym.envs.serving_legality import LEGALITY_COLUMNS, compare_legality
 from designgym.envs.serving_schedules import compare_schedules
 from designgym.envs.serving_vidur import VIDUR_COLUMNS, compare_vidur_rows
 
 FOLDER = "llm"  # in the folder of reference outputs
-TABLES = ("vllm_v1_schedule_public.jsonl.gz", "vidur_public.csv")
+TABLES = ("vllm_v1_schedule_public.jsonl.gz", "vidur_public.csv", "vllm_legality_public.csv")
 
 
 class ServingValidator:
-    """Compares the serving simulation with recorded schedules of vLLM v1 and with rows of Vidur (a `ReferenceValidator`)."""
+    """Compares the serving simulation with recorded schedules and verdicts of vLLM, and with rows of Vidur (a `ReferenceValidator`)."""
 
     def tables(self, oracle: Path) -> list[Path]:
         """Return the public reference files that are in the folder."""
@@ -33,10 +34,13 @@ class ServingValidator:
         if is_schedule_file(reference):
             return compare_schedules(reference)
         header, rows = read_table(reference)
+        if "legal" in header:
+            return compare_legality(reference, header, rows)
         if "scheduler" in header:
             places = [*folders, reference.parent, *([oracle / FOLDER, oracle] if oracle is not None else [])]
             return compare_vidur_rows(reference, header, rows, places)
         raise InputError(
             f"{reference} is not a kind of reference that is known here: expected JSON lines with config, requests and steps (recorded "
-            f"schedules), or a table with the columns {', '.join(VIDUR_COLUMNS)}, ..."
+            f"schedules), or a table with the columns {', '.join(VIDUR_COLUMNS)}, ... (rows of Vidur) or {', '.join(LEGALITY_COLUMNS)} "
+            "(verdicts of vLLM)"
         )

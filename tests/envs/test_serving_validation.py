@@ -31,7 +31,7 @@ def compare(path: Path) -> Any:
 def test_every_public_schedule_and_row_is_equal() -> None:
     tables = ServingValidator().tables(ORACLE)
     assert [path.name for path in tables] == list(TABLES)
-    for path, rows, columns in zip(tables, (60, 44), (8, 19), strict=True):
+    for path, rows, columns in zip(tables, (60, 44, 200), (8, 19, 2), strict=True):
         result = ServingValidator().compare(path, folders=[], oracle=ORACLE)
         assert result.equal_rows == result.rows == rows and len(result.columns) == columns
         assert all(column.equal_rows == column.rows for column in result.columns)
@@ -130,3 +130,41 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             compare(path)
     with pytest.raises(InputError, match="cannot read"):
         compare(tmp_path / "none.csv")
+
+
+LEGAL = {
+    "max_num_seqs": 8, "max_num_batched_tokens": 512, "enable_chunked_prefill": True, "max_model_len": 2048, "gpu_memory_utilization": 0.9,
+    "tensor_parallel_size": 2, "async_scheduling": True, "spec_ngram_tokens": 0, "long_prefill_token_threshold": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"async_scheduling": None}, ""),
+        ({"max_num_seqs": 1024}, "max_num_batched_tokens (512) must be greater than or equal to max_num_seqs (1024)."),
+        ({"enable_chunked_prefill": False}, "max_num_batched_tokens (512) is smaller than max_model_len (2048). This effectively limits"),
+        ({"tensor_parallel_size": 3}, "Total number of attention heads (8) must be divisible by tensor parallel size (3)."),
+        ({"spec_ngram_tokens": 2}, "Currently, async scheduling is only supported with EAGLE/MTP/Draft Model"),
+        ({"spec_ngram_tokens": 2, "tensor_parallel_size": 3, "max_num_seqs": 1024}, "Total number of attention heads (8)"),
+        ({"tensor_parallel_size": 3, "max_num_seqs": 1024}, "max_num_batched_tokens (512) must be greater than or equal to max_num_seqs"),
+    ],
+)
+def test_verdicts_of_vllm_and_its_first_complaint(change: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.csv"
+    pd.DataFrame([{**LEGAL, **change, "legal": int(not reason), "reason": reason}]).to_csv(path, index=False)
+    result = compare(path)
+    assert result.equal_rows == 1 and result.ours["legal"] == [float(not reason)]
+    pd.DataFrame([{**LEGAL, **change, "legal": int(bool(reason)), "reason": "something else"}]).to_csv(path, index=False)
+    assert compare(path).equal_rows == 0
+
+
+def test_verdicts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.csv"
+    pd.DataFrame([{**LEGAL, "enable_chunked_prefill": "maybe", "legal": 1}]).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"row 1 \(line 2\), column enable_chunked_prefill: got 'maybe', expected True, False or nothing"):
+        compare(path)
+    pd.DataFrame([{"legal": 1}]).to_csv(path, index=False)
+    with pytest.raises(InputError, match="lacks the columns max_num_seqs, max_num_batched_tokens"):
+        compare(path)
