@@ -100,6 +100,14 @@ class RequestTrace:
         """Return the number of requests."""
         return self.arrival_s.size
 
+    def part(self, which: slice, *, users: int | None = None) -> RequestTrace:
+        """Return some of the requests, by their numbers; of a closed loop with other users, if given."""
+        known = None if self.token_ids is None else self.token_ids[which]
+        return RequestTrace(
+            self.arrival_s[which], self.prompt_tokens[which], self.output_tokens[which], self.stop_at[which], self.priority[which],
+            known, self.users if users is None else users,
+        )  # fmt: skip
+
     def block_keys(self, block_size: int) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
         """Return what each full block of each request holds, as numbers: equal numbers, equal tokens from the first on.
 
