@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from blake3 import blake3
 from numpy.typing import ArrayLike, NDArray
 
 from designgym.core.errors import InputError
@@ -99,6 +101,14 @@ class RequestTrace:
     def __len__(self) -> int:
         """Return the number of requests."""
         return self.arrival_s.size
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hash of the content."""
+        hasher = blake3(repr((len(self), self.users, self.token_ids is None)).encode())
+        for array in (self.arrival_s, self.prompt_tokens, self.output_tokens, self.stop_at, self.priority, *(self.token_ids or ())):
+            hasher.update(b"%d:" % array.size + np.ascontiguousarray(array).tobytes())
+        return hasher.hexdigest(16)
 
     def part(self, which: slice, *, users: int | None = None) -> RequestTrace:
         """Return some of the requests, by their numbers; of a closed loop with other users, if given."""
