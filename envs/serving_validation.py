@@ -9,14 +9,15 @@ from designgym.core.errors import InputError
 from designgym.core.validation import TableComparison
 from designgym.envs.serving_legality import LEGALITY_COLUMNS, compare_legality
 from designgym.envs.serving_schedules import compare_schedules
+from designgym.envs.serving_step_validation import STEP_COLUMNS, compare_step_table, is_step_table
 from designgym.envs.serving_vidur import VIDUR_COLUMNS, compare_vidur_rows
 
 FOLDER = "llm"  # in the folder of reference outputs
-TABLES = ("vllm_v1_schedule_public.jsonl.gz", "vidur_public.csv", "vllm_legality_public.csv")
+TABLES = ("vllm_v1_schedule_public.jsonl.gz", "vidur_public.csv", "vllm_legality_public.csv", "aic_vllm_step_latency.parquet")
 
 
 class ServingValidator:
-    """Compares the serving simulation with recorded schedules and verdicts of vLLM, and with rows of Vidur (a `ReferenceValidator`)."""
+    """Compares the serving simulation with schedules and verdicts of vLLM, rows of Vidur, and step latencies (a `ReferenceValidator`)."""
 
     def tables(self, oracle: Path) -> list[Path]:
         """Return the public reference files that are in the folder."""
@@ -33,14 +34,18 @@ class ServingValidator:
 
         if is_schedule_file(reference):
             return compare_schedules(reference)
+        if reference.suffix == ".parquet":
+            return compare_step_table(reference)
         header, rows = read_table(reference)
         if "legal" in header:
             return compare_legality(reference, header, rows)
         if "scheduler" in header:
             places = [*folders, reference.parent, *([oracle / FOLDER, oracle] if oracle is not None else [])]
             return compare_vidur_rows(reference, header, rows, places)
+        if is_step_table(header):
+            return compare_step_table(reference)
         raise InputError(
             f"{reference} is not a kind of reference that is known here: expected JSON lines with config, requests and steps (recorded "
-            f"schedules), or a table with the columns {', '.join(VIDUR_COLUMNS)}, ... (rows of Vidur) or {', '.join(LEGALITY_COLUMNS)} "
-            "(verdicts of vLLM)"
+            f"schedules), or a table with the columns {', '.join(VIDUR_COLUMNS)}, ... (rows of Vidur), {', '.join(LEGALITY_COLUMNS)} "
+            f"(verdicts of vLLM) or {', '.join(STEP_COLUMNS)} (step latencies)"
         )

@@ -10,7 +10,7 @@ import math
 from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.state import VLLM_V1, Simulation
 
-LINEAR, VIDUR = range(2)
+LINEAR, VIDUR, GRID = range(3)
 
 # Operators of a layer, in the order of the columns of Vidur's table.
 VIDUR_OPS = (
@@ -51,10 +51,17 @@ def gather_features(sim: Simulation, entries: Array, size: int) -> None:
 @compiled
 def step_seconds(sim: Simulation) -> float:
     """Return the duration of a batch with `Simulation.features`, in seconds."""
-    f = sim.features[0]
-    if sim.cost_header[0] == VIDUR:
-        return _vidur(f, sim.cost_header, sim.cost_table)
-    return _linear(f, sim.cost_table)
+    return batch_seconds(sim.features[0], sim.cost_header, sim.cost_table)
+
+
+@inlined
+def batch_seconds(f: Record, header: Array, table: Array) -> float:
+    """Return the duration of a batch with these features, in seconds."""
+    if header[0] == GRID:
+        return _grid(f, header, table)
+    if header[0] == VIDUR:
+        return _vidur(f, header, table)
+    return _linear(f, table)
 
 
 @inlined
@@ -85,3 +92,48 @@ def _vidur(f: Record, header: Array, table: Array) -> float:
     attention = table[ops] + table[ops + 1] + table[ops + 2] + decode + prefill + reduce + table[ops + 4]
     mlp = table[ops + 5] + table[ops + 6] + table[ops + 7] + reduce + table[ops + 8]
     return float((attention + mlp + table[ops + 9]) * layers * 0.001)
+
+
+@inlined
+def _position(x: float, octaves: int, parts: int) -> float:
+    """Return where a number is on a grid of octaves with so many equal parts, from its first point on; at its ends if it is outside."""
+    mantissa, exponent = math.frexp(max(x, 1.0))
+    return min((exponent - 1 + 2.0 * mantissa - 1.0) * parts, octaves * parts - 1e-9)
+
+
+@inlined
+def _between(table: Array, first: int, at: float) -> float:
+    """Return the value of a one-dimensional table that begins at ``first``."""
+    i = int(at)
+    low = table[first + i]
+    return float(low + (at - i) * (table[first + i + 1] - low))
+
+
+@inlined
+def _within(table: Array, first: int, columns: int, row: float, column: float) -> float:
+    """Return the value of a table with so many columns that begins at ``first``."""
+    i = int(row)
+    low = _between(table, first + i * columns, column)
+    return low + (row - i) * (_between(table, first + (i + 1) * columns, column) - low)
+
+
+@inlined
+def _grid(f: Record, header: Array, table: Array) -> float:
+    """Sum up the tables of `GridStepCosts`; the header is the kind, and octaves and parts of each of the six axes."""
+    head = header[1] * header[2] + 1
+    decode = head + header[3] * header[4] + 1
+    contexts, pairs = header[7] * header[8] + 1, header[11] * header[12] + 1
+    seconds = _between(table, 0, _position(f.tokens, header[1], header[2]))
+    if f.outputs > 0:
+        seconds += _between(table, head, _position(f.outputs, header[3], header[4]))
+    if f.decodes > 0:
+        context = (f.decode_past + f.decode_tokens) / f.decodes
+        row, column = _position(f.decodes, header[5], header[6]), _position(context, header[7], header[8])
+        seconds += _within(table, decode, contexts, row, column)
+    if f.prefills > 0:
+        prompt = decode + (header[5] * header[6] + 1) * contexts
+        row, column = _position(f.prefills, header[9], header[10]), _position(f.prefill_pairs, header[11], header[12])
+        seconds += _within(table, prompt, pairs, row, column)
+        if f.outputs > f.decodes:
+            seconds += table[table.size - 1]
+    return seconds

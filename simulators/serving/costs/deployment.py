@@ -51,7 +51,6 @@ class Deployment:
         pipeline_parallel: Stages that the layers are divided into.
         quantization: One of `QUANTIZATIONS`; None for what the checkpoint is.
         kv_cache_dtype: One of `KV_CACHE_DTYPES`.
-        expert_parallel: Whether GPUs hold whole experts instead of parts of each.
 
     Raises:
         InputError: If the model cannot be divided like that, or a name is unknown.
@@ -63,7 +62,6 @@ class Deployment:
     pipeline_parallel: int = 1
     quantization: str | None = None
     kv_cache_dtype: str = "auto"
-    expert_parallel: bool = False
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""

@@ -49,6 +49,7 @@ class ModelShape:
         expert_intermediate: Width of an expert.
         shared_intermediate: Width of the experts that every token uses, together.
         quantization: Of the checkpoint, by vLLM's name; None for 16-bit weights.
+        qk_norm: Whether queries and keys are normalised.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ModelShape:
     expert_intermediate: int = 0
     shared_intermediate: int = 0
     quantization: str | None = None
+    qk_norm: bool = False
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
@@ -149,6 +151,7 @@ class ModelShape:
             expert_intermediate=expert_width,
             shared_intermediate=shared if experts else 0,
             quantization=quantization.get("quant_method") if isinstance(quantization, Mapping) else None,
+            qk_norm=bool(config.get("use_qk_norm", str(config.get("model_type", "")).startswith("qwen3"))),
         )
 
     @classmethod
@@ -184,8 +187,10 @@ def _dense_layers(config: Mapping[str, Any], name: str, layers: int) -> int:
     return sum(i < first or i in listed or (i + 1) % every != 0 for i in range(layers))
 
 
-def _llama(name: str, layers: int, hidden: int, heads: int, kv_heads: int, mlp: int, vocabulary: int, positions: int) -> ModelShape:
-    return ModelShape(name, layers, hidden, heads, kv_heads, 128, mlp, vocabulary, positions)
+def _llama(
+    name: str, layers: int, hidden: int, heads: int, kv_heads: int, mlp: int, vocabulary: int, positions: int, qk_norm: bool = False
+) -> ModelShape:
+    return ModelShape(name, layers, hidden, heads, kv_heads, 128, mlp, vocabulary, positions, qk_norm=qk_norm)
 
 
 # Numbers of the models' published config.json files.
@@ -199,16 +204,29 @@ MODELS = {
         _llama("meta-llama/Meta-Llama-3-70B", 80, 8192, 64, 8, 28672, 128256, 8192),
         _llama("meta-llama/Meta-Llama-3.1-8B", 32, 4096, 32, 8, 14336, 128256, 131072),
         _llama("meta-llama/Meta-Llama-3.1-70B", 80, 8192, 64, 8, 28672, 128256, 131072),
+        _llama("meta-llama/Meta-Llama-3.1-405B", 126, 16384, 128, 8, 53248, 128256, 131072),
         _llama("mistralai/Mistral-7B-v0.3", 32, 4096, 32, 8, 14336, 32768, 32768),
-        _llama("Qwen/Qwen3-8B", 36, 4096, 32, 8, 12288, 151936, 40960),
-        _llama("Qwen/Qwen3-32B", 64, 5120, 64, 8, 25600, 151936, 40960),
+        _llama("Qwen/Qwen2.5-7B", 28, 3584, 28, 4, 18944, 152064, 131072),
+        _llama("Qwen/Qwen2.5-32B", 64, 5120, 40, 8, 27648, 152064, 131072),
+        _llama("Qwen/Qwen2.5-72B", 80, 8192, 64, 8, 29568, 152064, 131072),
+        _llama("Qwen/Qwen3-8B", 36, 4096, 32, 8, 12288, 151936, 40960, qk_norm=True),
+        _llama("Qwen/Qwen3-14B", 40, 5120, 40, 8, 17408, 151936, 40960, qk_norm=True),
+        _llama("Qwen/Qwen3-32B", 64, 5120, 64, 8, 25600, 151936, 40960, qk_norm=True),
         ModelShape(
             "mistralai/Mixtral-8x7B-v0.1", 32, 4096, 32, 8, 128, 0, 32000, 32768,
             experts=8, experts_per_token=2, expert_intermediate=14336,
         ),
         ModelShape(
+            "mistralai/Mixtral-8x22B-v0.1", 56, 6144, 48, 8, 128, 0, 32768, 65536,
+            experts=8, experts_per_token=2, expert_intermediate=16384,
+        ),
+        ModelShape(
+            "Qwen/Qwen3-235B-A22B", 94, 4096, 64, 4, 128, 0, 151936, 40960,
+            experts=128, experts_per_token=8, expert_intermediate=1536, qk_norm=True,
+        ),
+        ModelShape(
             "Qwen/Qwen3-30B-A3B", 48, 2048, 32, 4, 128, 0, 151936, 40960,
-            experts=128, experts_per_token=8, expert_intermediate=768,
+            experts=128, experts_per_token=8, expert_intermediate=768, qk_norm=True,
         ),
     )
 }  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from designgym.core.errors import InputError, UnknownNameError
@@ -27,10 +27,11 @@ def on(gpu: str = "h100", model: str | ModelShape = LLAMA, **layout: Any) -> Dep
 @pytest.mark.parametrize(
     ("name", "billions"),
     [("llama-2-7b", 6.74), ("Llama-2-70b-hf", 68.98), ("Meta-Llama-3-8B-Instruct", 8.03), ("meta-llama/Meta-Llama-3.1-70B", 70.55),
-     ("Qwen3-32B", 32.76), ("Mixtral-8x7B-v0.1", 46.70), ("Qwen/Qwen3-30B-A3B", 30.53)],
+     ("Qwen3-32B", 32.76), ("Qwen3-14B", 14.77), ("Qwen2.5-7B-Instruct", 7.61), ("Qwen2.5-72B", 72.70), ("Meta-Llama-3.1-405B", 405.85),
+     ("Qwen3-235B-A22B", 235.09), ("Mixtral-8x22B-v0.1", 140.6), ("Mixtral-8x7B-v0.1", 46.70), ("Qwen/Qwen3-30B-A3B", 30.53)],
 )  # fmt: skip
 def test_models_have_the_weights_that_their_publishers_count(name: str, billions: float) -> None:
-    assert model_named(name).parameters / 1e9 == pytest.approx(billions, abs=0.01)
+    assert model_named(name).parameters / 1e9 == pytest.approx(billions, rel=0.001)
 
 
 def test_a_config_is_the_shape_it_describes(tmp_path: Path) -> None:
@@ -43,6 +44,16 @@ def test_a_config_is_the_shape_it_describes(tmp_path: Path) -> None:
     for given_path in (path, tmp_path):
         shape = model_named(given_path)
         assert (shape.tied_embeddings, shape.quantization, shape.head_dim) == (True, "awq", 64)
+
+
+def test_normalised_queries_and_keys_are_known_by_the_kind_of_model() -> None:
+    for change, expected in (
+        ({"model_type": "qwen3_moe"}, True),
+        ({"model_type": "llama"}, False),
+        ({"use_qk_norm": True}, True),
+        ({}, False),
+    ):
+        assert ModelShape.from_config({**CONFIG, **change}).qk_norm is expected
 
 
 def test_layers_without_experts_and_shared_experts_are_counted() -> None:
@@ -116,6 +127,7 @@ def test_gpus_must_be_possible() -> None:
 @given(tp=st.sampled_from([1, 2, 4, 8]), pp=st.sampled_from([1, 2, 4, 8]), name=st.sampled_from(sorted(MODELS)))
 def test_gpus_together_hold_all_weights_once(tp: int, pp: int, name: str) -> None:
     model = MODELS[name]
+    assume(model.heads % tp == 0)
     deployment = Deployment(model, GPUS["h200_sxm"], tp, pp)
     held = deployment.weight_bytes_per_gpu * tp
     embeddings = 2 * model.hidden * model.vocabulary
@@ -149,7 +161,7 @@ def test_quantized_weights_take_their_bytes_and_embeddings_stay() -> None:
 
 def test_blocks_fill_what_weights_and_work_leave() -> None:
     deployment = on("a100", tensor_parallel=2)
-    options = {"max_num_batched_tokens": 4096, "max_num_seqs": 64}
+    options: dict[str, Any] = {"max_num_batched_tokens": 4096, "max_num_seqs": 64}
     blocks = deployment.num_gpu_blocks(gpu_memory_utilization=0.9, **options)
     used = deployment.weight_bytes_per_gpu + deployment.working_bytes_per_gpu(**options)
     block = 16 * deployment.kv_bytes_per_token_per_gpu
@@ -170,7 +182,11 @@ def test_a_model_that_does_not_fit_is_refused_in_words() -> None:
     with pytest.raises(InputError, match=r"does not fit on 1 x h100_sxm: each holds 128\.\d GiB of weights .*tensor_parallel"):
         on(model="Llama-2-70b-hf").num_gpu_blocks()
     assert on(model="Llama-2-70b-hf", quantization="awq").num_gpu_blocks() > 1000
-    for options, message in (({"gpu_memory_utilization": 1.2}, "at most 1, but is 1.2"), ({"block_size": 0}, "block_size .* is 0")):
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"gpu_memory_utilization": 1.2}, "at most 1, but is 1.2"),
+        ({"block_size": 0}, "block_size .* is 0"),
+    ]
+    for options, message in wrong:
         with pytest.raises(InputError, match=message):
             on().num_gpu_blocks(**options)
 
