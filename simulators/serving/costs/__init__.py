@@ -4,6 +4,7 @@ from designgym.simulators.serving.costs.assemble import step_costs_for, step_cos
 from designgym.simulators.serving.costs.deployment import KV_CACHE_DTYPES, QUANTIZATIONS, Deployment
 from designgym.simulators.serving.costs.gpus import GPUS, Gpu, gpu_named
 from designgym.simulators.serving.costs.grid import GridStepCosts
+from designgym.simulators.serving.costs.measured import measured_step_costs
 from designgym.simulators.serving.costs.models import MODELS, ModelShape, model_named
 from designgym.simulators.serving.costs.steps import step_features, step_seconds_by
 
@@ -17,6 +18,7 @@ __all__ = [
     "GridStepCosts",
     "ModelShape",
     "gpu_named",
+    "measured_step_costs",
     "model_named",
     "step_costs_for",
     "step_costs_of",

@@ -117,13 +117,13 @@ class ModelShape:
             if config.get(field):
                 raise InputError(
                     f"model {name} has {kind} ({field}), which the built-in step costs do not know: measure its steps and give them as a "
-                    "table (`MeasuredStepCosts.read`)"
+                    "table (`measured_step_costs`)"
                 )
         window = config.get("sliding_window")
         if window and config.get("use_sliding_window", True) and window < _whole(config, name, "max_position_embeddings", 1 << 20):
             raise InputError(
                 f"model {name} attends to a sliding window (sliding_window {shorten(window)}), but the built-in step costs are those of "
-                "full attention: set sliding_window to null to have them all the same, or give a table (`MeasuredStepCosts.read`)"
+                "full attention: set sliding_window to null to have them all the same, or give a table (`measured_step_costs`)"
             )
         hidden, heads = _whole(config, name, "hidden_size"), _whole(config, name, "num_attention_heads")
         layers = _whole(config, name, "num_hidden_layers")

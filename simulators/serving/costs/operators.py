@@ -131,7 +131,7 @@ def operators_of(gpu: Gpu) -> Operators:
     with np.load(OPERATORS) as file:
         arrays = {key.split("/", 1)[1]: file[key] for key in file.files if key.startswith(f"{gpu.name}/")}
     if not arrays:
-        raise InputError(f"there are no operator times of {gpu.name}: give a table of measured steps (`MeasuredStepCosts.read`)")
+        raise InputError(f"there are no operator times of {gpu.name}: give a table of measured steps (`measured_step_costs`)")
 
     def tables(kind: str, axes: Sequence[NDArray[np.int32] | Sequence[int]]) -> dict[str, _Table]:
         times = {key.split("/")[1]: value for key, value in arrays.items() if key.startswith(f"{kind}/") and value.dtype == np.float16}
