@@ -1,5 +1,6 @@
 """What a model on GPUs costs: step times as tables for the compiled simulation, memory, power, rent."""
 
+from designgym.simulators.serving.costs.aiconfigurator import aiconfigurator_step_costs
 from designgym.simulators.serving.costs.assemble import step_costs_for, step_costs_of
 from designgym.simulators.serving.costs.deployment import KV_CACHE_DTYPES, QUANTIZATIONS, Deployment
 from designgym.simulators.serving.costs.gpus import GPUS, Gpu, gpu_named
@@ -17,6 +18,7 @@ __all__ = [
     "Gpu",
     "GridStepCosts",
     "ModelShape",
+    "aiconfigurator_step_costs",
     "gpu_named",
     "measured_step_costs",
     "model_named",
