@@ -55,7 +55,7 @@ def test_options_and_their_units() -> None:
     assert usual["latency_ns"] == usual["latency_cycles"] == 2 * fast["latency_ns"]
     assert small["area_mm2"] < usual["area_mm2"] and small["energy_uj"] < usual["energy_uj"]
     assert len({simulator(**o).version for o in ({}, {"clock_ghz": 2}, {"energies": "cacti"}, {"mapper_seed": 1})}) == 4
-    assert EyerissAccelerator().version == "2"
+    assert EyerissAccelerator().version == "3"
 
 
 @pytest.mark.parametrize(
