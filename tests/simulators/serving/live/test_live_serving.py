@@ -1,0 +1,180 @@
+"""Measuring real servers: what a client notes, what becomes of servers that misbehave, and which starts are saved."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from designgym.core.design import Design
+from designgym.core.errors import InputError, NotInstalledError
+from designgym.core.external import ProgramError, ProgramTimeout
+from designgym.simulators.serving.live.evaluator import LiveServing, LoadSettings
+from designgym.simulators.serving.live.load import Endpoint, Outcome, send
+from designgym.simulators.serving.live.measured import METRICS, half_width, measured_figures
+from designgym.simulators.serving.live.server_process import ServerProcess, free_port
+from designgym.simulators.serving.request_trace import RequestTrace
+from designgym.simulators.serving.summary import Targets
+from designgym.simulators.serving.workloads import find_requests, make_workload
+
+pytest.importorskip("openai", reason="openai is not installed")
+
+SERVER = Path(__file__).with_name("fake_server.py")
+
+
+def start(behaviour: str, token_s: float = 0.01, limit_s: float = 30.0) -> tuple[ServerProcess, Endpoint]:
+    port = free_port()
+    command = [sys.executable, str(SERVER), str(port), behaviour, str(token_s)]
+    return ServerProcess(command, health_url=f"http://127.0.0.1:{port}/", start_timeout_s=limit_s), Endpoint(
+        f"http://127.0.0.1:{port}/v1", "m"
+    )
+
+
+class Launcher:
+    """Starts a server of the behaviour that the design names."""
+
+    def key(self, design: Mapping[str, Any]) -> str:
+        return str(design["behaviour"])
+
+    def start(self, design: Mapping[str, Any]) -> tuple[ServerProcess, Endpoint]:
+        return start(design["behaviour"])
+
+
+@pytest.fixture
+def live() -> Iterator[LiveServing]:
+    serving = LiveServing(Launcher(), LoadSettings(warm_up=1, min_repeats=2, max_repeats=3, precision=0.5, request_timeout_s=2.0))
+    yield serving
+    serving.close()
+
+
+def test_requests_go_out_when_they_are_due_and_each_token_is_noted() -> None:
+    trace = RequestTrace.make([0.0, 0.1, 0.2, 0.2], [5, 6, 7, 8], [3, 30, 5, 1])
+    server, endpoint = start("good", token_s=0.02)
+    with server:
+        outcomes = send(endpoint, trace, timeout_s=10)
+    assert [o.error for o in outcomes] == [""] * 4
+    assert [o.output_tokens for o in outcomes] == [3, 30, 5, 1] == [len(o.token_s) for o in outcomes]
+    for due, outcome in zip(trace.arrival_s, outcomes, strict=True):
+        assert outcome.due_s == due <= outcome.sent_s < due + 0.5
+        assert all(gap > 0.01 for gap in np.diff(outcome.token_s))
+    assert outcomes[2].token_s[0] < outcomes[1].token_s[-1]  # nobody waited for the long answer
+
+
+def test_a_closed_loop_keeps_as_many_requests_under_way_as_there_are_users() -> None:
+    trace = RequestTrace.make(np.zeros(6), [5] * 6, [10] * 6, users=2)
+    server, endpoint = start("good", token_s=0.02)
+    with server:
+        outcomes = send(endpoint, trace, timeout_s=10)
+    spans = sorted((o.sent_s, o.token_s[-1]) for o in outcomes)
+    for moment, _ in spans:
+        assert sum(sent <= moment < ended for sent, ended in spans) <= 2
+    assert spans[2][0] >= min(spans[0][1], spans[1][1])
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("busy", "status 429"),
+        ("broken", "status 500"),
+        ("cut", "broke off"),
+        ("hang", "no end within 1 s"),
+        ("empty", "the answer has no text"),
+    ],
+)
+def test_what_goes_wrong_with_a_request_is_said_and_the_others_go_on(behaviour: str, words: str) -> None:
+    server, endpoint = start(behaviour)
+    with server:
+        outcomes = send(endpoint, RequestTrace.make([0.0, 0.0], [5, 5], [6, 6]), timeout_s=1)
+    assert all(words in outcome.error for outcome in outcomes)
+
+
+def test_nobody_there_is_an_error_of_each_request() -> None:
+    outcomes = send(Endpoint(f"http://127.0.0.1:{free_port()}/v1", "m"), RequestTrace.make([0.0], [5], [6]), timeout_s=5)
+    assert "the connection failed" in outcomes[0].error
+
+
+def test_shared_prefixes_are_sent_as_such_and_other_seeds_give_other_texts() -> None:
+    from designgym.simulators.serving.live.load import _prompts
+
+    trace = find_requests("long-context:requests=6")
+    assert trace.token_ids is not None
+    prompts = _prompts(trace, 32000, 1)
+    for a in range(6):
+        assert len(prompts[a]) == trace.prompt_tokens[a] and min(prompts[a]) >= 1000 and max(prompts[a]) < 32000
+        for b in range(a):
+            shared = int(np.argmin(np.append(trace.token_ids[a][:50] == trace.token_ids[b][:50], False)))
+            assert prompts[a][:shared] == prompts[b][:shared]
+    assert _prompts(trace, 32000, 2)[0] != prompts[0]
+
+
+def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log_but_no_secrets() -> None:
+    with pytest.raises(ProgramError, match=r"ended with code 2: error: unknown model") as caught:
+        start("refuses")
+    assert "hf_abcdef" not in str(caught.value)
+    with pytest.raises(NotInstalledError, match="cannot be started"):
+        ServerProcess(["/no/such/program"], health_url="http://127.0.0.1:1/", start_timeout_s=1)
+    with pytest.raises(ProgramTimeout, match=r"did not answer within 0\.5 s"):
+        ServerProcess([sys.executable, "-c", "import time; time.sleep(60)"], health_url="http://127.0.0.1:9/", start_timeout_s=0.5)
+
+
+def test_stopping_ends_children_too(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = f"import time, pathlib\nwhile True: pathlib.Path({str(mark)!r}).write_text(str(time.time())); time.sleep(0.02)"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}]); import runpy; sys.argv = [{str(SERVER)!r}, "
+    port = free_port()
+    program = parent + f"'{port}', 'good']; runpy.run_path({str(SERVER)!r}, run_name='__main__')"
+    server = ServerProcess([sys.executable, "-c", program], health_url=f"http://127.0.0.1:{port}/", start_timeout_s=30)
+    while not mark.exists():
+        time.sleep(0.02)
+    server.stop()
+    last = mark.read_text()
+    time.sleep(0.2)
+    assert mark.read_text() == last and not server.running
+
+
+def test_designs_that_share_a_server_share_its_start_and_failures_are_statuses(live: LiveServing) -> None:
+    workload = make_workload("w", RequestTrace.make([0.0, 0.0], [5, 5], [4, 4]))
+    names = ["good", "dies", "good", "broken", "refuses", "good"]
+    results = live.measure([Design({"behaviour": name}) for name in names], workload, fidelity=1.0, seed=0)
+    assert [result.status for result in results] == ["ok", "failed", "ok", "failed", "failed", "ok"]
+    assert live.starts == 3  # one for all that are good, and of the others two came up
+    assert "ended with code 3: out of memory" in results[1].error and "verysecret" not in results[1].error
+    assert "none of 2 requests was answered: the server answered with status 500" in results[3].error
+    assert set(results[0].values) == {spec.name for spec in METRICS}
+    assert results[0]["repeats"] >= 2 and results[0]["failed_requests"] == 0
+    live.measure([Design({"behaviour": "good"})], workload, fidelity=1.0, seed=0)
+    assert live.starts == 4  # the server that was there last was another
+
+
+def test_figures_count_from_when_a_request_was_due() -> None:
+    outcomes = [Outcome(0.0, 0.5, (1.0, 2.0), 2), Outcome(1.0, 1.0, (1.5, 1.75), 3), Outcome(1.0, 1.0, (), 0, "status 429")]
+    figures = measured_figures(outcomes, Targets(ttft_s=0.6, tpot_s=0.2))
+    assert figures["ttft_s_p50"] == 0.75 and figures["failed_requests"] == 1 and figures["makespan_s"] == 2.0
+    assert figures["slo_attainment"] == pytest.approx(1 / 3) and figures["goodput_rps"] == 0.5
+    assert figures["output_throughput_tps"] == 2.5
+
+
+def test_intervals_are_students() -> None:
+    assert half_width([1.0]) == np.inf
+    assert half_width([1.0, 2.0, 3.0]) == pytest.approx(4.302652729911275 / 3**0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_repeats": 0}, "max_repeats must be a whole number of 2 or more"),
+        ({"precision": 0}, "precision must be a share above 0"),
+        ({"focus": "speed"}, "unknown focus 'speed'"),
+        ({"ttft_s": -1}, "target ttft_s must be a number of seconds above 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LoadSettings(**options)
+    with pytest.raises(InputError, match="must start with http"):
+        Endpoint("ftp://x", "m")
