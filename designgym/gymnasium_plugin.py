@@ -26,11 +26,13 @@ IDS = (
     "designgym/EyerissAcceleratorTimeloop-v0",
     "designgym/FarsiSoc-v0",
     "designgym/FarsiSocFarsi-v0",
+    "designgym/LlamaCppServing-v0",
     "designgym/MaestroMapping-v0",
     "designgym/MaestroMappingMaestro-v0",
     "designgym/NasCell-v0",
     "designgym/ScaleSim-v0",
     "designgym/SymbolicRegression-v0",
+    "designgym/VllmServing-v0",
     "designgym/ZigZag-v0",
 )
 ENTRY_POINT = "designgym.envs.design_env:make_env"
