@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from designgym.simulators.serving import ClassicConfig, LinearStepCosts, RequestTrace, ServingRun, VllmConfig, simulate
 from designgym.simulators.serving.kernel import run as run_kernel
-from designgym.simulators.serving.state import FINISHED
+from designgym.simulators.serving.state import FINISHED, LIVELOCK
 from designgym.simulators.serving.workspace import allocate
 
 COSTS = LinearStepCosts(step_s=0.01, token_s=1e-4, context_s=1e-6)
@@ -128,6 +128,8 @@ def test_vllm_returns_every_block(config: VllmConfig, trace: RequestTrace) -> No
     sim = allocate(config, trace, COSTS, seed=0, token_times=False, timeline=(0, 0, 0))
     run_kernel(sim)
     m = sim.memory
+    # By vLLM's rules requests of one priority and arrival can preempt one another for ever: the first of the running list is the victim.
+    assume(m.server[0]["end"] != LIVELOCK)
     blocks, ends = m.blocks, config.num_gpu_blocks
     assert (m.requests["state"] == FINISHED).all() and not m.requests["held"].any() and not blocks["users"].any()
     assert not m.requests["in_flight"].any()
