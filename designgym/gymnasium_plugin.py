@@ -33,6 +33,7 @@ IDS = (
     "designgym/ScaleSim-v0",
     "designgym/SymbolicRegression-v0",
     "designgym/VllmServing-v0",
+    "designgym/VllmServingVllm-v0",
     "designgym/ZigZag-v0",
 )
 ENTRY_POINT = "designgym.envs.design_env:make_env"

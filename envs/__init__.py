@@ -35,6 +35,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/ScaleSim-v0": "designgym.envs.scalesim",
     "designgym/SymbolicRegression-v0": "designgym.envs.symbolic_regression",
     "designgym/VllmServing-v0": "designgym.envs.vllm_serving",
+    "designgym/VllmServingVllm-v0": "designgym.envs.vllm_serving",
     "designgym/ZigZag-v0": "designgym.envs.zigzag",
 }
 """Ids of our own environments and the module that registers each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from designgym.core.objectives import Objective, maximize, minimize, pareto
 from designgym.core.registry import register
+from designgym.envs.serving_load_options import LOAD_OPTIONS
 from designgym.envs.serving_workloads import ServingWorkloads
 from designgym.simulators.serving.live.llama_cpp import PACKAGE, LlamaCppServing
 
@@ -15,17 +16,6 @@ OBJECTIVES: dict[str, Objective] = {
     "latency": minimize("e2e_s_p50", subject_to={"failed_requests": "<= 0"}),
     "goodput": maximize("goodput_rps"),
     "pareto": pareto("output_throughput_tps", "ttft_s_p50", reference=REFERENCE, maximize=("output_throughput_tps",)),
-}
-
-LOAD_OPTIONS = {
-    "ttft_s": "target of goodput: time to first token in seconds; default 1",
-    "tpot_s": "target of goodput: time per output token in seconds; default 0.05",
-    "warm_up": "requests that are sent and forgotten after a start; default 4",
-    "min_repeats": "runs at least; default 2",
-    "max_repeats": "runs at most; default 5",
-    "precision": "runs are repeated until the 95 % confidence interval is within this share of the mean; default 0.05",
-    "focus": "metric that decides on repeats; default output_throughput_tps",
-    "request_timeout_s": "seconds that one request may take; default 300",
 }
 
 register(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from designgym.core.objectives import Objective, maximize, minimize, pareto
 from designgym.core.registry import register
+from designgym.envs.serving_load_options import LOAD_OPTIONS
 from designgym.envs.serving_validation import ServingValidator
 from designgym.envs.serving_workloads import ServingWorkloads
 from designgym.simulators.serving.engine import ACCEPTANCE, VllmServing
+from designgym.simulators.serving.live.vllm_server import VARIABLE, VllmServer
 
 REFERENCE = {"tokens_per_s_per_user": 1.0, "tokens_per_s_per_gpu": 1.0}
 """Reference point of the Pareto objective: a token a second is less than anybody waits for, or pays a GPU for."""
@@ -21,6 +23,12 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+_DEPLOYMENT = {
+    "model": "name of a model such as meta-llama/Meta-Llama-3-8B (default), or path of a config.json",
+    "gpu": "a100_sxm, h100_sxm (default), h200_sxm or l40s",
+    "gpus": "how many there are at most; default 8, of one's own vLLM 1",
+}
+
 register(
     "designgym/VllmServing-v0",
     VllmServing,
@@ -28,10 +36,8 @@ register(
     objectives=OBJECTIVES,
     default_workload="azure-conv:requests=500,rate=20",
     description="Engine arguments of vLLM 0.32 on A100, H100, H200 or L40S, simulated step by step",
-    options={
-        "model": "name of a model such as meta-llama/Meta-Llama-3-8B (default), or path of a config.json",
-        "gpu": "a100_sxm, h100_sxm (default), h200_sxm or l40s",
-        "gpus": "how many there are at most; default 8",
+    options=_DEPLOYMENT
+    | {
         "ttft_s": "target of goodput: time to first token in seconds; default 1",
         "tpot_s": "target of goodput: time per output token in seconds; default 0.05",
         "ngram_acceptance": f"probability that a draft of ngram speculation is accepted; default {ACCEPTANCE['ngram']}",
@@ -39,4 +45,27 @@ register(
     },
     validator=ServingValidator(),
     functional="off",  # a probe takes as long as the evaluation
+)
+
+register(
+    "designgym/VllmServingVllm-v0",
+    VllmServer,
+    workloads=ServingWorkloads(),
+    objectives={
+        "goodput": maximize("goodput_rps", subject_to={"slo_attainment": ">= 0.9"}),
+        "throughput": maximize("output_throughput_tps", subject_to={"failed_requests": "<= 0"}),
+        "latency": minimize("e2e_s_p50", subject_to={"failed_requests": "<= 0"}),
+    },
+    default_workload="azure-conv:requests=500,rate=20",
+    description="The same engine arguments on the user's vLLM and GPUs, every evaluation a measurement under load",
+    options=_DEPLOYMENT
+    | {
+        "served": "what vllm serve is given as the model; default the same as model",
+        "path": f"path of the executable vllm; default: the environment variable {VARIABLE}, else the search path",
+        "extra": "further arguments of vllm serve, separated by spaces",
+        "start_timeout_s": "seconds that a start may take; default 900",
+    }
+    | LOAD_OPTIONS,
+    installed=lambda: VllmServer().installed(),
+    functional="on",  # a probe takes milliseconds, a start minutes
 )

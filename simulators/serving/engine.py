@@ -21,6 +21,7 @@ from designgym.simulators.serving.costs.deployment import Deployment
 from designgym.simulators.serving.costs.gpus import gpu_named
 from designgym.simulators.serving.costs.models import model_named
 from designgym.simulators.serving.engine_arguments import engine_space
+from designgym.simulators.serving.engine_flags import serve_command
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.simulate import ServingRun, simulate
 from designgym.simulators.serving.summary import METRICS, Targets, summary
@@ -83,7 +84,16 @@ class VllmServing:
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return what each design does with the first requests: deployment, batches, preemptions and times, and how full memory was."""
         trace = _first(_trace(workload), PROBED_REQUESTS)
-        return [self._probed(design, trace) for design in designs]
+        return [self._probed(design, trace, memory=True) for design in designs]
+
+    def behaviours(self, designs: Sequence[Design], workload: Workload) -> list[bytes]:
+        """Return the same without how full memory was, which nobody sees from outside."""
+        trace = _first(_trace(workload), PROBED_REQUESTS)
+        return [self._probed(design, trace, memory=False) for design in designs]
+
+    def describe(self, design: Design, workload: Workload | None = None) -> str:
+        """Return the command line of a design."""
+        return serve_command(design, self.model.name)
 
     def deployment(self, design: Mapping[str, Any]) -> Deployment:
         """Return what a design puts on how many GPUs, of one replica; raises `InputError` if the model cannot be divided like that."""
@@ -149,7 +159,7 @@ class VllmServing:
             return Metrics.infeasible([words], cost_s=time.perf_counter() - started)
         return Metrics(summary(runs, deployment, self.targets), cost_s=time.perf_counter() - started)
 
-    def _probed(self, design: Design, trace: RequestTrace) -> bytes:
+    def _probed(self, design: Design, trace: RequestTrace, *, memory: bool) -> bytes:
         try:
             deployment, runs = self._simulated(self.space.canonical(design), trace, keep_timeline=True)
         except InputError as error:
@@ -158,7 +168,9 @@ class VllmServing:
         for run in runs:
             assert run.timeline is not None
             hasher.update(run.timeline.entries.tobytes() + run.timeline.preempted.tobytes())
-            hasher.update(np.concatenate([run.finish_s, [run.mean_used_blocks / run.usable_blocks]]).tobytes())
+            hasher.update(run.finish_s.tobytes())
+            if memory:
+                hasher.update(np.float64(run.mean_used_blocks / run.usable_blocks).tobytes())
         return hasher.digest()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from designgym.core.testing import check_env
 from designgym.envs import environment, make_evaluator
 from designgym.envs.vllm_serving import REFERENCE
+from designgym.searchers import make_searcher
 from designgym.simulators.serving.live.llama_cpp import LlamaCppServing
+from designgym.simulators.serving.live.measured import half_width
 
 ID, LLAMA = "designgym/VllmServing-v0", "designgym/LlamaCppServing-v0"
 
@@ -38,3 +41,26 @@ def test_a_real_server_is_measured() -> None:
     evaluator.simulator.close()  # type: ignore[attr-defined]
     assert trial.metrics.ok and trial.metrics["failed_requests"] == 0
     assert trial.metrics["output_throughput_tps"] > 0.5 and trial.metrics["ttft_s_p50"] < trial.metrics["e2e_s_p50"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LlamaCppServing().installed()[0], reason="llama.cpp's server is not installed")
+def test_a_search_on_a_real_server_beats_its_defaults() -> None:
+    """Forty measurements by evolution for four users at a time, then the best against the defaults, taking turns."""
+    workload = "short-chat:requests=8,users=4"
+    evaluator = make_evaluator(LLAMA, workload=workload, options={"min_repeats": 1, "max_repeats": 1, "warm_up": 1})
+    space, objective = evaluator.simulator.space, environment(LLAMA).objective("throughput")
+    searcher = make_searcher("evolution", space, objective, seed=1)
+    best, best_score, measured = space.validate(space.default()), float("-inf"), 0
+    while measured < 40:
+        trials = evaluator.evaluate(searcher.ask(4))
+        searcher.tell(trials)
+        for trial in trials:
+            measured += trial.metrics.ok
+            if trial.metrics.ok and objective.score(trial.metrics) > best_score:
+                best, best_score = trial.design, objective.score(trial.metrics)
+    usual = space.validate(space.default())
+    pairs = [[trial.metrics["output_throughput_tps"] for trial in evaluator.evaluate([usual, best])] for _ in range(6)]
+    evaluator.simulator.close()  # type: ignore[attr-defined]
+    gains = [after / before for before, after in pairs]
+    assert np.mean(gains) - half_width(gains) > 1.05, (best, gains)
