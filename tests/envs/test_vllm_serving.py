@@ -48,7 +48,7 @@ def test_a_real_server_is_measured() -> None:
 def test_a_search_on_a_real_server_beats_its_defaults() -> None:
     """Forty measurements by evolution for four users at a time, then the best against the defaults, taking turns."""
     workload = "short-chat:requests=8,users=4"
-    evaluator = make_evaluator(LLAMA, workload=workload, options={"min_repeats": 1, "max_repeats": 1, "warm_up": 1})
+    evaluator = make_evaluator(LLAMA, workload=workload, cache=None, options={"min_repeats": 1, "max_repeats": 1, "warm_up": 1})
     space, objective = evaluator.simulator.space, environment(LLAMA).objective("throughput")
     searcher = make_searcher("evolution", space, objective, seed=1)
     best, best_score, measured = space.validate(space.default()), float("-inf"), 0
