@@ -1,0 +1,82 @@
+"""What splitwise-sim writes about a run, from ours: the columns of its tables, and the traces that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from designgym.core.errors import InputError
+from designgym.simulators.cluster.machines import ServedModel, measured_curves
+from designgym.simulators.cluster.service_level import PERCENTILES, REFERENCE_MACHINE, SLOWDOWN_LIMITS, latencies_of, reference_latencies
+from designgym.simulators.cluster.simulate import ClusterRun, output_tokens, simulate
+from designgym.simulators.serving.request_trace import RequestTrace
+
+__all__ = ["FIGURES", "VERDICTS", "load_trace", "splitwise_row"]
+
+_COLUMNS = ("arrival_timestamp", "prompt_size", "token_size")
+_POINTS = tuple(f"p{point}" for point in PERCENTILES)
+FIGURES = (
+    "n_requests",
+    *(f"{name}_{point}_s" for name in SLOWDOWN_LIMITS for point in _POINTS),
+    *(f"{name}_slowdown_{point}" for name in SLOWDOWN_LIMITS for point in _POINTS),
+    "makespan_s",
+    "throughput_rps",
+    "output_tps",
+    "cost_per_hr_units",
+    "power_units",
+)
+VERDICTS = ("oom", "slo_all_met")
+
+_GPUS = 8
+
+
+def load_trace(path: Path) -> RequestTrace:
+    """Return a trace of splitwise-sim: its columns are arrival_timestamp (s), prompt_size and token_size (tokens).
+
+    Raises:
+        InputError: If the file is none, or its requests cannot be used.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the trace {path}: {' '.join(str(error).split())}") from None
+    if missing := [name for name in _COLUMNS if name not in table]:
+        raise InputError(f"{path} lacks the column {missing[0]}: a trace has {', '.join(_COLUMNS)}")
+    try:
+        return RequestTrace.make(*(table[name] for name in _COLUMNS))
+    except (InputError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def splitwise_row(run: ClusterRun, model: ServedModel) -> dict[str, float | bool]:
+    """Return `FIGURES` and `VERDICTS` of a run with ``token_costs="paper"``, over the requests that were served.
+
+    Raises:
+        InputError: If none was.
+    """
+    served = np.isfinite(run.finish_s)
+    if not served.any():
+        raise InputError("no request was served")
+    latencies = latencies_of(run, "paper").of(served)
+    alone = reference_latencies(run.trace, measured_curves(model.name, REFERENCE_MACHINE), "paper").of(served)
+    percentiles, slowdowns = latencies.percentiles(), latencies.divided_by(alone).percentiles()
+    makespan_s = float(np.nanmax(run.finish_s) - run.trace.arrival_s[0])
+    memory = [config.memory_bytes for config in _types(run)]
+    row: dict[str, float | bool] = {"n_requests": float(served.sum())}
+    for name in SLOWDOWN_LIMITS:
+        row |= {f"{name}_{point}_s": value for point, value in zip(_POINTS, percentiles[name], strict=True)}
+        row |= {f"{name}_slowdown_{point}": value for point, value in zip(_POINTS, slowdowns[name], strict=True)}
+    return row | {
+        "makespan_s": makespan_s,
+        "throughput_rps": float(served.sum()) / makespan_s,
+        "output_tps": float(output_tokens(run.trace)[served].sum()) / makespan_s,
+        "cost_per_hr_units": run.config.cost_usd_per_h / _GPUS,
+        "power_units": run.config.power_units,
+        "oom": bool((run.most_used_bytes > memory).any()),
+        "slo_all_met": all(
+            value <= limit for name, limits in SLOWDOWN_LIMITS.items() for value, limit in zip(slowdowns[name], limits, strict=True)
+        ),
+    }

@@ -1,0 +1,173 @@
+"""The words that the compiled simulation is written in, and the layout of its memory.
+
+The simulation runs without allocating: all it needs lies in a few structured arrays, whose records the compiled code reads and
+writes by field name. Requests, tasks and machines are positions, -1 for none. Request r has two tasks: 2 r, its prompt, which makes
+the first output token, and 2 r + 1, which makes the others. Times are seconds, memory is bytes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from designgym.simulators.compiling import Array
+
+TOKEN_JSQ, MIXED_POOL = range(2)
+"""Schedulers of the cluster."""
+
+PROMPT, TOKEN, MIXED = range(3)
+"""Roles of machines, and the lists that they are in."""
+
+QUEUED, PLANNED = range(2)
+"""What machines are chosen by: tokens on their way, and memory given away."""
+
+# Where a task is.
+FUTURE, WAITING, BLOCKED, RUNNING, DONE = range(5)
+
+ARRIVAL, TRANSFER_END, RETRY = -1, -2, -3
+"""Tags of events; others are numbers of a machine's runs, which end."""
+
+
+def _fields(kind: type, *names: str) -> list[tuple[str, type]]:
+    return [(name, kind) for name in names]
+
+
+CONFIG_FIELDS = ("scheduler", "max_batch_size", "max_batch_tokens", "max_preemptions", "prompt_queue_tokens")
+COUNTS = (
+    "n_completed",
+    "n_runs",  # of a fixed batch, of one iteration or more
+    "n_batch_requests",  # summed over runs
+    "n_mixed_batches",  # with prompts and decoding requests
+    "n_preemptions",
+    "n_overdue",  # tasks taken first because they were passed over too often
+    "n_prompt_machines_lent",  # machines of the prompt list that had to decode
+    "n_token_machines_lent",  # machines of the token list that had to take prompts
+    "n_fallbacks",  # placements without regard to memory and queues
+    "n_same_machine",  # placements of both tasks on one machine
+    "n_transfers",
+    "n_retries",  # of transfers that found no memory
+)
+STATE = np.dtype(
+    [
+        *_fields(
+            np.int64,
+            *CONFIG_FIELDS,
+            "kv_bytes",  # per token
+            "n_arrivals_left",
+            "n_busy",  # machines with a batch
+            "n_flying",  # transfers under way
+            "n_events",
+            "n_batches_formed",
+            "n_joined",  # how often a machine joined a list
+            "wait_used",  # entries of `Cluster.wait_room`
+            "n_prompt_points",  # of the curves in `Cluster.times`
+            "n_decode_points",
+            *COUNTS,
+        ),
+        *_fields(np.float64, "now_s", "kv_bytes_per_s", "retry_s", "mixed_factor"),
+    ]
+)
+"""All that is not per machine or request: the configuration, and how far the run is."""
+
+MACHINE = np.dtype(
+    [
+        *_fields(
+            np.int64,
+            "kind",  # row of the tables of iteration times
+            "role",
+            "place",  # the list that it is in now
+            "memory",
+            "used",
+            "most_used",
+            "batch_tokens",  # of the batch formed last, prompts in full
+            "n_batch",
+            "n_prompts",  # in the batch
+            "iterations",  # of the present run
+            "run",  # number of the present run; any other end is out of date
+            "interrupted",
+            "formed",  # how often a batch was formed
+            "n_heads",  # requests with an unfinished task
+            "first_head",
+            "last_head",
+            "first_prompt",  # waiting prompts, in order of arrival here
+            "last_prompt",
+            "first_blocked",  # preempted tasks, in order of preemption
+            "last_blocked",
+            "n_wait",  # ring of waiting tasks: entries, where it lies in the room, its size, where it begins
+            "wait_start",
+            "wait_size",
+            "wait_head",
+        ),
+        ("loads", np.int64, 2),  # what it is chosen by, `QUEUED` and `PLANNED`
+        ("joined", np.int64),  # when it joined its list, as a number
+        *_fields(np.float64, "first_s", "growth_s", "end_s", "busy_s"),
+    ]
+)
+"""One machine. The i-th iteration of its run, from 0, takes ``first_s + i * growth_s``."""
+
+TASK = np.dtype(
+    [
+        ("left", np.int32),  # tokens to make
+        ("passed", np.int32),  # times passed over; of a waiting first task less the machine's ``formed``, with which it grows
+        ("before", np.int32),  # neighbours in the list of waiting prompts, or of preempted tasks
+        ("after", np.int32),
+        ("place", np.int8),
+        ("ran", np.int8),  # whether its memory is reserved
+        ("counting", np.int8),  # whether ``passed`` grows
+    ]
+)
+
+REQUEST = np.dtype(
+    [
+        *_fields(np.float64, "arrival_s", "first_token_s", "finish_s"),
+        ("chosen", np.int64),  # number of the batch that it was last chosen for
+        *_fields(
+            np.int32,
+            "prompt_tokens",
+            "output_tokens",
+            "prompt_machine",
+            "token_machine",
+            "before",  # neighbours in a machine's list of requests with an unfinished task, by arrival
+            "after",
+        ),
+    ]
+)
+
+EVENT = np.dtype([("time_s", np.float64), ("index", np.int32), ("tag", np.int32)])
+
+RUN = np.dtype([("start_s", np.float64), *_fields(np.int32, "machine", "requests", "prompts", "tokens", "iterations", "preempted")])
+"""One run of the timeline: requests and prompts in the batch, tokens of its first iteration, iterations as planned at its start, and
+how many tasks were preempted for it."""
+
+
+class Cluster(NamedTuple):
+    """The arrays of one simulation.
+
+    Attributes:
+        state: Shape ``(1,)``, `STATE`.
+        machines: Shape ``(m,)``, `MACHINE`.
+        requests: Shape ``(n,)``, `REQUEST`, by arrival.
+        tasks: Shape ``(2 n,)``, `TASK`.
+        batches: Tasks of each machine's batch, and in the last row those that join the one being formed; int32, shape
+            ``(m + 1, most)``, where most is the size that no batch can exceed.
+        wait_room: The rings of waiting tasks; int32.
+        events: A binary heap, `EVENT`.
+        best: Tournaments by list and load: of each, the leaves are the machines, -1 for one that is in another list, and every node
+            holds the better of the two below it, the root is node 1; int32, shape ``(3, 2, nodes)``.
+        times: Curves of iteration times; float64. The first row holds tokens of prompts, then numbers of decoding requests. Each other row
+            is of one kind of machine: seconds by tokens of prompts; seconds by decoding requests; seconds more per token of their
+            context; and what of decoding is in the prompts' time if there are prompts too, negative if all of it is.
+        runs: Shape ``(capacity,)``, `RUN`: the timeline as far as it fits.
+    """
+
+    state: Array
+    machines: Array
+    requests: Array
+    tasks: Array
+    batches: Array
+    wait_room: Array
+    events: Array
+    best: Array
+    times: Array
+    runs: Array
