@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from designgym.core.errors import InputError
 from designgym.simulators.cluster.machines import ServedModel, measured_curves
 from designgym.simulators.cluster.service_level import PERCENTILES, REFERENCE_MACHINE, SLOWDOWN_LIMITS, latencies_of, reference_latencies
-from designgym.simulators.cluster.simulate import ClusterRun, output_tokens, simulate
+from designgym.simulators.cluster.simulate import ClusterRun, output_tokens
 from designgym.simulators.serving.request_trace import RequestTrace
 
 __all__ = ["FIGURES", "VERDICTS", "load_trace", "splitwise_row"]
@@ -64,7 +63,7 @@ def splitwise_row(run: ClusterRun, model: ServedModel) -> dict[str, float | bool
     alone = reference_latencies(run.trace, measured_curves(model.name, REFERENCE_MACHINE), "paper").of(served)
     percentiles, slowdowns = latencies.percentiles(), latencies.divided_by(alone).percentiles()
     makespan_s = float(np.nanmax(run.finish_s) - run.trace.arrival_s[0])
-    memory = [config.memory_bytes for config in _types(run)]
+    memory = np.concatenate([[run.config.machine_types[pool.machine].memory_bytes] * pool.count for pool in run.config.pools])
     row: dict[str, float | bool] = {"n_requests": float(served.sum())}
     for name in SLOWDOWN_LIMITS:
         row |= {f"{name}_{point}_s": value for point, value in zip(_POINTS, percentiles[name], strict=True)}
