@@ -10,10 +10,12 @@ from designgym.simulators.cluster.waiting import (
     append_blocked,
     first_task,
     insert_waiting,
+    link_request,
     passed_over,
     remove_waiting,
     start_counting,
     stop_counting,
+    unlink_request,
     unlink_task,
     waiting_at,
 )
@@ -40,18 +42,20 @@ def reserve(m: Record, amount: int) -> None:
     m.most_used = max(m.most_used, m.used)
 
 
-@compiled
-def _choose(c: Cluster, machine: int, number: int) -> int:
-    """Choose the tasks of the next batch in five passes; return how many are new: these lie in the last row of `Cluster.batches` then.
+@inlined
+def _choose(c: Cluster, machine: int, number: int) -> tuple[int, int]:
+    """Choose the tasks of the next batch in five passes.
 
-    A pass ends when the batch is full, or at the first task that would exceed its tokens, unless the batch is empty: a prompt that is
-    too long runs alone.
+    Returns:
+        How many are new, which lie in the last row of `Cluster.batches` then; how many of the old batch stay, the first ones.
     """
+    # A pass ends when the batch is full, or at the first task that would exceed its tokens, unless the batch is empty: a prompt that is
+    # too long runs alone.
     s, m = c.state[0], c.machines[machine]
     most_tokens, most = s.max_batch_tokens, c.batches.shape[1]
     size, fresh, tokens, used = 0, 0, 0, m.used
     for i in range(m.n_wait):  # those that were passed over too often
-        task = waiting_at(c, m, i)
+        task = waiting_at(m, c.wait_room, i)
         t = c.tasks[task]
         n = task_tokens(c, task)
         if passed_over(m, t) < s.max_preemptions or size == most or (size > 0 and tokens + n > most_tokens):
@@ -90,17 +94,12 @@ def _choose(c: Cluster, machine: int, number: int) -> int:
             fresh += 1
             size += 1
         task = c.tasks[task].after
-    for i in range(m.n_batch):  # decoding requests, all of them: a run with prompts ends with these
-        if size == most or (size > 0 and tokens >= most_tokens):
-            break
-        q = c.requests[c.batches[machine, i] >> 1]
-        if q.chosen != number:
-            tokens += 1
-            q.chosen = number
-            size += 1
-    r = m.first_head
-    left = m.n_heads - size
-    while left > 0 and size < most:
+    # The old batch, in its order: decoding requests, of a token each, since a run with prompts ends with these.
+    kept = max(min(m.n_batch, most - size, most_tokens - tokens), 0)
+    tokens += kept
+    size += kept
+    r = m.first_request if kept == m.n_batch else -1  # else there is room for none
+    while r >= 0 and size < most:
         if c.requests[r].chosen != number:
             task = first_task(c, r)
             t = c.tasks[task]
@@ -113,30 +112,48 @@ def _choose(c: Cluster, machine: int, number: int) -> int:
             c.batches[c.machines.size, fresh] = task
             fresh += 1
             size += 1
-            left -= 1
         r = c.requests[r].after
     m.batch_tokens = tokens
-    return fresh
+    return fresh, kept
 
 
-@compiled
-def _preempt(c: Cluster, machine: int, number: int) -> int:
-    """Put tasks of the old batch that were not chosen back to waiting, with their memory; return how many."""
+@inlined
+def _preempt(c: Cluster, machine: int, kept: int) -> None:
+    """Put tasks behind the first so many of the old batch back to waiting, with their memory."""
     m = c.machines[machine]
-    kept = 0
-    for i in range(m.n_batch):
+    for i in range(kept, m.n_batch):
         task = c.batches[machine, i]
-        if c.requests[task >> 1].chosen == number:
-            c.batches[machine, kept] = task
-            kept += 1
-        else:
-            start_counting(m, c.tasks[task])
-            insert_waiting(c, machine, task)
-            append_blocked(c, m, task)
-    preempted = int(m.n_batch - kept)
+        t, q = c.tasks[task], c.requests[task >> 1]
+        t.left = c.due[machine, i] - m.made
+        m.context -= q.prompt_tokens + q.output_tokens - t.left
+        start_counting(m, t)
+        insert_waiting(c.state[0], m, c.wait_room, c.tasks, c.requests, task)
+        append_blocked(c, m, task)
+        link_request(m, c.requests, task >> 1)
+    c.state[0].n_preemptions += m.n_batch - kept
     m.n_batch = kept
-    c.state[0].n_preemptions += preempted
-    return preempted
+
+
+@inlined
+def _join(c: Cluster, machine: int, task: int) -> None:
+    """Put a task that waited into the batch."""
+    m, t, q = c.machines[machine], c.tasks[task], c.requests[task >> 1]
+    remove_waiting(m, c.wait_room, task)
+    unlink_task(c, m, task)
+    unlink_request(c, m, task >> 1)
+    stop_counting(m, t)
+    t.place = RUNNING
+    if t.ran == 0:
+        t.ran = 1
+        reserve(m, task_bytes(c, task))
+    if task & 1:
+        m.context += q.prompt_tokens + q.output_tokens - t.left
+    else:
+        m.n_prompts += 1
+        m.prompt_tokens += q.prompt_tokens
+    c.batches[machine, m.n_batch] = task
+    c.due[machine, m.n_batch] = m.made + t.left
+    m.n_batch += 1
 
 
 @compiled
@@ -145,60 +162,45 @@ def form_batch(c: Cluster, machine: int) -> None:
     s, m = c.state[0], c.machines[machine]
     s.n_batches_formed += 1
     was_busy = m.iterations > 0
-    fresh = _choose(c, machine, s.n_batches_formed)
-    preempted = _preempt(c, machine, s.n_batches_formed)
+    fresh, kept = _choose(c, machine, s.n_batches_formed)
+    preempted = m.n_batch - kept
+    if preempted > 0:
+        _preempt(c, machine, kept)
+    m.n_prompts = m.prompt_tokens = 0
     for i in range(fresh):
-        task = c.batches[c.machines.size, i]
-        t = c.tasks[task]
-        remove_waiting(c, machine, task)
-        unlink_task(c, m, task)
-        stop_counting(m, t)
-        t.place = RUNNING
-        if t.ran == 0:
-            t.ran = 1
-            reserve(m, task_bytes(c, task))
-        c.batches[machine, m.n_batch + i] = task
-    m.n_batch += fresh
+        _join(c, machine, c.batches[c.machines.size, i])
     m.formed += 1  # passes over all others
     s.n_busy += (m.n_batch > 0) - was_busy
     if m.n_batch > 0:
         _start(c, machine, preempted)
         return
     m.iterations = 0
-    if m.n_heads == 0 and m.place == MIXED and s.scheduler != TOKEN_JSQ:
+    if m.n_requests == 0 and m.place == MIXED and s.scheduler != TOKEN_JSQ:
         join_list(c, machine, m.role)
 
 
-@compiled
+@inlined
 def _start(c: Cluster, machine: int, preempted: int) -> None:
     """Start the run of a batch: one iteration if there are prompts in it, else until the first request has all its tokens."""
     s, m = c.state[0], c.machines[machine]
-    prompts, prompt_tokens, context = 0, 0, 0
-    least = 1 << 30
-    for i in range(m.n_batch):
-        task = c.batches[machine, i]
-        q = c.requests[task >> 1]
-        if task & 1:
-            left = c.tasks[task].left
-            least = min(least, left)
-            context += q.prompt_tokens + q.output_tokens - left
-        else:
-            prompts += 1
-            prompt_tokens += q.prompt_tokens
-    m.n_prompts = prompts
-    m.iterations = least if prompts == 0 else 1
+    m.iterations = 1
+    if m.n_prompts == 0:
+        first = c.due[machine, 0]
+        for i in range(1, m.n_batch):
+            first = min(first, c.due[machine, i])
+        m.iterations = first - m.made
     m.interrupted = 0
     m.run += 1
-    set_times(c, m, prompt_tokens, m.n_batch - prompts, context)
+    set_times(c, m)
     m.end_s = s.now_s + duration_s(m, m.iterations)
-    push_event(c, m.end_s, machine, m.run)
-    s.n_mixed_batches += 0 < prompts < m.n_batch
+    push_event(s, c.events, m.end_s, machine, m.run)
+    s.n_mixed_batches += 0 < m.n_prompts < m.n_batch
     if s.n_runs < c.runs.size:
         run = c.runs[s.n_runs]
         run.start_s = s.now_s
         run.machine = machine
         run.requests = m.n_batch
-        run.prompts = prompts
+        run.prompts = m.n_prompts
         run.tokens = m.batch_tokens
         run.iterations = m.iterations
         run.preempted = preempted
@@ -221,5 +223,5 @@ def interrupt(c: Cluster, machine: int) -> bool:
     m.run += 1
     if delay_s == 0:
         return True
-    push_event(c, m.end_s, machine, m.run)
+    push_event(s, c.events, m.end_s, machine, m.run)
     return False

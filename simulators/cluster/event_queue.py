@@ -6,14 +6,12 @@ which are out of date stay in the heap until they reach its top.
 
 from __future__ import annotations
 
-from designgym.simulators.cluster.state import Cluster
-from designgym.simulators.compiling import compiled
+from designgym.simulators.compiling import Array, Record, compiled
 
 
 @compiled
-def push_event(c: Cluster, time_s: float, index: int, tag: int) -> None:
+def push_event(s: Record, heap: Array, time_s: float, index: int, tag: int) -> None:
     """Add an event; there is room for all that a run can have at a time."""
-    heap, s = c.events, c.state[0]
     at = s.n_events
     s.n_events = at + 1
     while at > 0:
@@ -29,9 +27,8 @@ def push_event(c: Cluster, time_s: float, index: int, tag: int) -> None:
 
 
 @compiled
-def drop_event(c: Cluster) -> None:
+def drop_event(s: Record, heap: Array) -> None:
     """Remove the event at the top: the last one takes its place, goes down to a leaf along the earlier children, and up again."""
-    heap, s = c.events, c.state[0]
     end = s.n_events - 1
     s.n_events = end
     if end == 0:
@@ -41,8 +38,8 @@ def drop_event(c: Cluster) -> None:
     child = 1
     while child < end:
         right = child + 1
-        if right < end and not heap[child].time_s < heap[right].time_s:
-            child = right
+        if right < end:
+            child += heap[child].time_s >= heap[right].time_s  # no jump: nobody could predict it
         heap[at] = heap[child]
         at = child
         child = 2 * at + 1

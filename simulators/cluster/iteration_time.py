@@ -16,17 +16,10 @@ def _interpolate(times: Array, kind: int, first: int, points: int, x: float) -> 
     return float((times[1 + kind, i] - low) / (times[0, i] - x_low) * (x - x_low) + low)
 
 
-@compiled
-def set_times(c: Cluster, m: Record, prompt_tokens: int, decoding: int, context: int) -> None:
-    """Set how long the first iteration of a batch takes, and how much longer each further one than the one before it.
-
-    Args:
-        c: The cluster.
-        m: The machine.
-        prompt_tokens: Of all prompts in the batch, 0 for none.
-        decoding: Requests past their prompt.
-        context: Their tokens so far, prompts included.
-    """
+@inlined
+def set_times(c: Cluster, m: Record) -> None:
+    """Set how long the first iteration of a machine's batch takes, and how much longer each further one than the one before it."""
+    prompt_tokens, decoding, context = m.prompt_tokens, m.n_batch - m.n_prompts, m.context
     s, kind = c.state[0], m.kind
     n_prompt, n_decode = s.n_prompt_points, s.n_decode_points
     context_s = c.times[1 + kind, n_prompt + n_decode]

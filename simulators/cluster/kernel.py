@@ -9,10 +9,10 @@ from designgym.simulators.cluster.event_queue import drop_event, push_event
 from designgym.simulators.cluster.machine import end_run, end_transfer, start_transfer, task_arrives
 from designgym.simulators.cluster.placement import join_list, place_request
 from designgym.simulators.cluster.state import ARRIVAL, MIXED, RETRY, TOKEN_JSQ, TRANSFER_END, Cluster
-from designgym.simulators.compiling import compiled, entry_point
+from designgym.simulators.compiling import entry_point, inlined
 
 
-@compiled
+@inlined
 def _prepare(c: Cluster) -> None:
     """Put the machines into their lists, in their order, and all arrivals into the queue, in theirs."""
     s = c.state[0]
@@ -20,11 +20,11 @@ def _prepare(c: Cluster) -> None:
         m = c.machines[machine]
         join_list(c, machine, MIXED if s.scheduler == TOKEN_JSQ else m.role)
     for r in range(c.requests.size):
-        push_event(c, c.requests[r].arrival_s, r, ARRIVAL)
+        push_event(s, c.events, c.requests[r].arrival_s, r, ARRIVAL)
     s.n_arrivals_left = c.requests.size
 
 
-@compiled
+@inlined
 def _arrive(c: Cluster, r: int) -> None:
     c.state[0].n_arrivals_left -= 1
     place_request(c, r)
@@ -51,7 +51,7 @@ def _compile_run(sources: int) -> Callable[[Cluster], None]:
             e = c.events[0]
             index, tag = e.index, e.tag
             s.now_s = e.time_s
-            drop_event(c)
+            drop_event(s, c.events)
             if tag >= 0:
                 if c.machines[index].run == tag:
                     end_run(c, index)

@@ -7,7 +7,7 @@ from designgym.simulators.cluster.event_queue import push_event
 from designgym.simulators.cluster.iteration_time import duration_s
 from designgym.simulators.cluster.placement import add_load, add_planned
 from designgym.simulators.cluster.state import DONE, QUEUED, RETRY, TRANSFER_END, WAITING, Cluster
-from designgym.simulators.cluster.waiting import append_prompt, insert_request, insert_waiting, remove_request, start_counting, waiting_at
+from designgym.simulators.cluster.waiting import append_prompt, insert_waiting, link_request, start_counting, waiting_at
 from designgym.simulators.compiling import Record, compiled, inlined
 
 
@@ -25,23 +25,24 @@ def _finish_request(c: Cluster, r: int) -> None:
     s.n_completed += 1
 
 
-@compiled
+@inlined
 def _finish_prompt(c: Cluster, machine: int, r: int) -> None:
     """Go on with a request whose prompt is computed, which has made its first token."""
     s, m, q = c.state[0], c.machines[machine], c.requests[r]
     q.first_token_s = s.now_s
     add_load(c, machine, QUEUED, -q.prompt_tokens)
     if q.output_tokens == 1:
-        remove_request(c, m, r)
+        m.n_requests -= 1
         _free(c, machine, task_bytes(c, 2 * r))
         if q.token_machine != machine:
             add_planned(c, q.token_machine, -task_bytes(c, 2 * r))
         _finish_request(c, r)
     elif q.token_machine != machine:
-        remove_request(c, m, r)
+        m.n_requests -= 1
         start_transfer(c, r)
     else:
         start_counting(m, c.tasks[2 * r + 1])
+        link_request(m, c.requests, r)
 
 
 @compiled
@@ -53,11 +54,16 @@ def start_transfer(c: Cluster, r: int) -> None:
         reserve(to, amount)
         s.n_transfers += 1
         s.n_flying += 1
-        push_event(c, s.now_s + q.prompt_tokens * s.kv_bytes / s.kv_bytes_per_s, r, TRANSFER_END)
+        push_event(s, c.events, s.now_s + q.prompt_tokens * s.kv_bytes / s.kv_bytes_per_s, r, TRANSFER_END)
         return
     s.n_retries += 1
     if s.n_busy + s.n_flying + s.n_arrivals_left > 0:  # else nothing can change any more
-        push_event(c, s.now_s + s.retry_s, r, RETRY)
+        push_event(s, c.events, s.now_s + s.retry_s, r, RETRY)
+
+
+@inlined
+def _decoding(m: Record) -> int:
+    return int(m.n_batch - m.n_prompts)
 
 
 @compiled
@@ -66,22 +72,25 @@ def end_run(c: Cluster, machine: int) -> None:
     s, m = c.state[0], c.machines[machine]
     m.run += 1  # an end that is still in the queue is out of date
     m.busy_s += duration_s(m, m.iterations)
+    m.made += m.iterations
+    m.context += m.iterations * _decoding(m)
     size, kept = m.n_batch, 0
     for i in range(size):
-        task = c.batches[machine, i]
-        t = c.tasks[task]
-        t.left -= 1 if task & 1 == 0 else m.iterations
-        if t.left > 0:
+        task, due = c.batches[machine, i], c.due[machine, i]
+        if due > m.made:
             c.batches[machine, kept] = task
+            c.due[machine, kept] = due
             kept += 1
             continue
-        t.place = DONE
+        c.tasks[task].place = DONE
         r = task >> 1
         if task & 1 == 0:
             _finish_prompt(c, machine, r)
         else:
-            remove_request(c, m, r)
-            _free(c, machine, (c.requests[r].prompt_tokens + c.requests[r].output_tokens) * s.kv_bytes)
+            tokens = c.requests[r].prompt_tokens + c.requests[r].output_tokens
+            m.n_requests -= 1
+            m.context -= tokens
+            _free(c, machine, tokens * s.kv_bytes)
             _finish_request(c, r)
     m.n_batch = kept
     form_batch(c, machine)
@@ -93,11 +102,6 @@ def _interrupt(c: Cluster, machine: int) -> None:
         end_run(c, machine)
 
 
-@inlined
-def _decoding(m: Record) -> int:
-    return int(m.n_batch - m.n_prompts)
-
-
 @compiled
 def task_arrives(c: Cluster, machine: int, task: int) -> None:
     """Let a task wait at a machine, and see whether the machine can go on, or should look up soon."""
@@ -106,9 +110,13 @@ def task_arrives(c: Cluster, machine: int, task: int) -> None:
     shares_machine = not is_prompt and c.requests[task >> 1].prompt_machine == machine
     t.place = WAITING
     if not shares_machine:
-        insert_request(c, m, task >> 1)
+        q = c.requests[task >> 1]
+        q.rank = m.n_entered
+        m.n_entered += 1
+        m.n_requests += 1
+        link_request(m, c.requests, task >> 1)
         start_counting(m, t)
-    insert_waiting(c, machine, task)
+    insert_waiting(s, m, c.wait_room, c.tasks, c.requests, task)
     if is_prompt:
         append_prompt(c, m, task)
     n, decoding = task_tokens(c, task), _decoding(m)
@@ -121,7 +129,7 @@ def task_arrives(c: Cluster, machine: int, task: int) -> None:
         _interrupt(c, machine)
 
 
-@compiled
+@inlined
 def end_transfer(c: Cluster, r: int) -> None:
     """Free the source, let the other tokens wait at their machine, and let the source look whether it can go on."""
     s, q = c.state[0], c.requests[r]
@@ -133,7 +141,7 @@ def end_transfer(c: Cluster, r: int) -> None:
     if m.n_wait == 0:
         return
     if m.n_batch == 0:
-        if m.used + task_bytes(c, waiting_at(c, m, 0)) <= m.memory:
+        if m.used + task_bytes(c, waiting_at(m, c.wait_room, 0)) <= m.memory:
             form_batch(c, source)
     elif m.n_batch < s.max_batch_size and m.batch_tokens < s.max_batch_tokens:
         _interrupt(c, source)

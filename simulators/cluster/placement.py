@@ -7,26 +7,28 @@ IV.A) has lists of machines for prompts, for tokens, and for both, between which
 from __future__ import annotations
 
 from designgym.simulators.cluster.state import MIXED, PLANNED, PROMPT, QUEUED, TOKEN, TOKEN_JSQ, Cluster
-from designgym.simulators.compiling import Record, compiled, inlined
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 
 
 @inlined
-def _better(c: Cluster, load: int, a: int, b: int) -> int:
+def _better(machines: Array, load: int, a: int, b: int) -> int:
     """Return the less loaded of two machines; of equals the one that joined its list first. -1 stands for none."""
     if a < 0 or b < 0:
         return max(a, b)
-    one, other = c.machines[a], c.machines[b]
+    one, other = machines[a], machines[b]
     first, second = one.loads[load], other.loads[load]
     return a if first < second or (first == second and one.joined < other.joined) else b
 
 
 @compiled
-def _climb(c: Cluster, place: int, load: int, machine: int) -> None:
-    """Decide again all matches that a machine is in."""
-    best = c.best[place, load]
+def _climb(machines: Array, best: Array, load: int, machine: int) -> None:
+    """Decide again the matches that a machine is in, after its load has changed, or it has come or gone."""
     node = (best.size // 2 + machine) >> 1
     while node >= 1:
-        best[node] = _better(c, load, best[2 * node], best[2 * node + 1])
+        winner = _better(machines, load, best[2 * node], best[2 * node + 1])
+        if winner == best[node] and winner != machine:
+            return  # nothing changes above
+        best[node] = winner
         node >>= 1
 
 
@@ -35,7 +37,7 @@ def add_load(c: Cluster, machine: int, load: int, amount: int) -> None:
     """Change a machine's load."""
     m = c.machines[machine]
     m.loads[load] += amount
-    _climb(c, m.place, load, machine)
+    _climb(c.machines, c.best[m.place, load], load, machine)
 
 
 @compiled
@@ -50,8 +52,8 @@ def join_list(c: Cluster, machine: int, place: int) -> None:
         leaf = c.best.shape[2] // 2 + machine
         c.best[old, load, leaf] = -1
         c.best[place, load, leaf] = machine
-        _climb(c, old, load, machine)
-        _climb(c, place, load, machine)
+        _climb(c.machines, c.best[old, load], load, machine)
+        _climb(c.machines, c.best[place, load], load, machine)
 
 
 @inlined
@@ -71,7 +73,7 @@ def _least_of_all(c: Cluster) -> int:
     return found
 
 
-@compiled
+@inlined
 def _choose_in_pools(c: Cluster, q: Record) -> None:
     s = c.state[0]
     prompt_bytes, token_bytes = (q.prompt_tokens + 1) * s.kv_bytes, (q.output_tokens - 1) * s.kv_bytes
@@ -101,7 +103,7 @@ def _choose_in_pools(c: Cluster, q: Record) -> None:
     q.token_machine = token
 
 
-@compiled
+@inlined
 def place_request(c: Cluster, r: int) -> None:
     """Choose the machines of a request that arrives, and count it among what they have to do."""
     s, q = c.state[0], c.requests[r]
@@ -110,9 +112,11 @@ def place_request(c: Cluster, r: int) -> None:
     else:
         _choose_in_pools(c, q)
     s.n_same_machine += q.prompt_machine == q.token_machine
-    add_load(c, q.prompt_machine, QUEUED, q.prompt_tokens)
-    add_load(c, q.token_machine, QUEUED, 1)
-    if q.prompt_machine != q.token_machine:
+    if q.prompt_machine == q.token_machine:
+        add_load(c, q.prompt_machine, QUEUED, q.prompt_tokens + 1)
+    else:
+        add_load(c, q.prompt_machine, QUEUED, q.prompt_tokens)
+        add_load(c, q.token_machine, QUEUED, 1)
         add_planned(c, q.prompt_machine, (q.prompt_tokens + 1) * s.kv_bytes)
     add_planned(c, q.token_machine, (q.prompt_tokens + q.output_tokens) * s.kv_bytes)
 

@@ -148,7 +148,7 @@ def _allocate(
     machines["role"] = np.repeat([ROLES[pool.role] for pool in config.pools], counts)
     machines["memory"] = np.repeat([config.machine_types[pool.machine].memory_bytes for pool in config.pools], counts)
     machines["used"] = machines["most_used"] = machines["loads"][:, PLANNED] = model.weights_bytes
-    for name in ("first_head", "last_head", "first_prompt", "last_prompt", "first_blocked", "last_blocked"):
+    for name in ("first_request", "last_request", "first_prompt", "last_prompt", "first_blocked", "last_blocked"):
         machines[name] = -1
     requests = np.zeros(n, REQUEST)
     requests["arrival_s"] = trace.arrival_s
@@ -159,12 +159,14 @@ def _allocate(
     tasks["left"][::2] = 1
     tasks["left"][1::2] = requests["output_tokens"] - 1
     leaves = 1 << max(m - 1, 1).bit_length()
+    most = min(config.max_batch_size, config.max_batch_tokens, n)
     return Cluster(
         state=state,
         machines=machines,
         requests=requests,
         tasks=tasks,
-        batches=np.empty((m + 1, min(config.max_batch_size, config.max_batch_tokens, n)), np.int32),
+        batches=np.empty((m + 1, most), np.int32),
+        due=np.empty((m, most), np.int64),
         # Rings double, so that they and those they grew out of take less than four times the tasks that ever come to their machine.
         wait_room=np.empty(8 * n + _SMALLEST_RING * m, np.int32),
         # At a time: all arrivals or one transfer of each request, an end per machine, and ends that an arrival or a transfer put off.

@@ -83,13 +83,17 @@ MACHINE = np.dtype(
             "batch_tokens",  # of the batch formed last, prompts in full
             "n_batch",
             "n_prompts",  # in the batch
+            "prompt_tokens",  # of them
+            "context",  # of the batch's decoding requests: tokens of prompts and outputs so far
+            "made",  # iterations in all runs that have ended
             "iterations",  # of the present run
             "run",  # number of the present run; any other end is out of date
             "interrupted",
             "formed",  # how often a batch was formed
-            "n_heads",  # requests with an unfinished task
-            "first_head",
-            "last_head",
+            "n_requests",  # with an unfinished task here
+            "n_entered",  # requests that ever had one
+            "first_request",  # those whose first unfinished task waits, by arrival at the cluster
+            "last_request",
             "first_prompt",  # waiting prompts, in order of arrival here
             "last_prompt",
             "first_blocked",  # preempted tasks, in order of preemption
@@ -108,7 +112,7 @@ MACHINE = np.dtype(
 
 TASK = np.dtype(
     [
-        ("left", np.int32),  # tokens to make
+        ("left", np.int32),  # tokens to make; out of date in a batch
         ("passed", np.int32),  # times passed over; of a waiting first task less the machine's ``formed``, with which it grows
         ("before", np.int32),  # neighbours in the list of waiting prompts, or of preempted tasks
         ("after", np.int32),
@@ -128,7 +132,8 @@ REQUEST = np.dtype(
             "output_tokens",
             "prompt_machine",
             "token_machine",
-            "before",  # neighbours in a machine's list of requests with an unfinished task, by arrival
+            "rank",  # how many requests came to its machine before it
+            "before",  # neighbours in a machine's list of requests whose first task waits
             "after",
         ),
     ]
@@ -151,6 +156,7 @@ class Cluster(NamedTuple):
         tasks: Shape ``(2 n,)``, `TASK`.
         batches: Tasks of each machine's batch, and in the last row those that join the one being formed; int32, shape
             ``(m + 1, most)``, where most is the size that no batch can exceed.
+        due: Up to how many iterations of the machine each task of its batch stays; int64, shape ``(m, most)``.
         wait_room: The rings of waiting tasks; int32.
         events: A binary heap, `EVENT`.
         best: Tournaments by list and load: of each, the leaves are the machines, -1 for one that is in another list, and every node
@@ -166,6 +172,7 @@ class Cluster(NamedTuple):
     requests: Array
     tasks: Array
     batches: Array
+    due: Array
     wait_room: Array
     events: Array
     best: Array

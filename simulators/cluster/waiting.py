@@ -1,4 +1,4 @@
-"""Who waits at a machine: its ordered list of waiting tasks, its waiting prompts, its preempted tasks, and its requests by arrival.
+"""Who waits at a machine: its ordered list of waiting tasks, its waiting prompts, its preempted tasks, its waiting requests.
 
 The list of waiting tasks is ordered by how often a task was passed over, then by arrival, at the moment when a task is put in; as
 counts grow while tasks wait, it need not stay sorted, and the place of a task depends on the very steps of the bisection.
@@ -7,7 +7,7 @@ counts grow while tasks wait, it need not stay sorted, and the place of a task d
 from __future__ import annotations
 
 from designgym.simulators.cluster.state import BLOCKED, DONE, WAITING, Cluster
-from designgym.simulators.compiling import Record, compiled, inlined
+from designgym.simulators.compiling import Array, Record, compiled, inlined
 
 
 @inlined
@@ -36,75 +36,72 @@ def stop_counting(m: Record, t: Record) -> None:
 
 
 @inlined
-def waiting_at(c: Cluster, m: Record, i: int) -> int:
+def waiting_at(m: Record, room: Array, i: int) -> int:
     """Return the i-th waiting task of a machine."""
-    return int(c.wait_room[m.wait_start + ((m.wait_head + i) & (m.wait_size - 1))])
+    return int(room[m.wait_start + ((m.wait_head + i) & (m.wait_size - 1))])
 
 
 @inlined
-def _put(c: Cluster, m: Record, i: int, task: int) -> None:
-    c.wait_room[m.wait_start + ((m.wait_head + i) & (m.wait_size - 1))] = task
+def _put(m: Record, room: Array, i: int, task: int) -> None:
+    room[m.wait_start + ((m.wait_head + i) & (m.wait_size - 1))] = task
 
 
 @compiled
-def _grow(c: Cluster, m: Record) -> None:
+def _grow(s: Record, m: Record, room: Array) -> None:
     """Move a ring to a place of twice its size; the room is large enough for every task to have waited in it."""
-    s = c.state[0]
     size = max(2 * m.wait_size, 16)
     start = s.wait_used
     s.wait_used = start + size
     for i in range(m.n_wait):
-        c.wait_room[start + i] = waiting_at(c, m, i)
+        room[start + i] = waiting_at(m, room, i)
     m.wait_start = start
     m.wait_size = size
     m.wait_head = 0
 
 
 @compiled
-def insert_waiting(c: Cluster, machine: int, task: int) -> None:
+def insert_waiting(s: Record, m: Record, room: Array, tasks: Array, requests: Array, task: int) -> None:
     """Put a task behind all that a bisection takes for passed over less often, or as often and earlier or at the same time."""
-    m = c.machines[machine]
-    count, arrival_s = passed_over(m, c.tasks[task]), c.requests[task >> 1].arrival_s
+    count, arrival_s = passed_over(m, tasks[task]), requests[task >> 1].arrival_s
     low, high = 0, m.n_wait
     while low < high:
         middle = (low + high) // 2
-        other = waiting_at(c, m, middle)
-        theirs = passed_over(m, c.tasks[other])
-        if count < theirs or (count == theirs and arrival_s < c.requests[other >> 1].arrival_s):
+        other = waiting_at(m, room, middle)
+        theirs = passed_over(m, tasks[other])
+        if count < theirs or (count == theirs and arrival_s < requests[other >> 1].arrival_s):
             high = middle
         else:
             low = middle + 1
     if m.n_wait == m.wait_size:
-        _grow(c, m)
+        _grow(s, m, room)
     if 2 * low < m.n_wait:
         m.wait_head -= 1
         for i in range(low):
-            _put(c, m, i, waiting_at(c, m, i + 1))
+            _put(m, room, i, waiting_at(m, room, i + 1))
     else:
         for i in range(m.n_wait, low, -1):
-            _put(c, m, i, waiting_at(c, m, i - 1))
-    _put(c, m, low, task)
+            _put(m, room, i, waiting_at(m, room, i - 1))
+    _put(m, room, low, task)
     m.n_wait += 1
 
 
 @compiled
-def remove_waiting(c: Cluster, machine: int, task: int) -> None:
+def remove_waiting(m: Record, room: Array, task: int) -> None:
     """Take a task out, wherever it is: most often near an end."""
-    m = c.machines[machine]
     n = m.n_wait
     at = 0
-    while waiting_at(c, m, at) != task:
-        if waiting_at(c, m, n - 1 - at) == task:
+    while waiting_at(m, room, at) != task:
+        if waiting_at(m, room, n - 1 - at) == task:
             at = n - 1 - at
             break
         at += 1
     if 2 * at < n:
         for i in range(at, 0, -1):
-            _put(c, m, i, waiting_at(c, m, i - 1))
+            _put(m, room, i, waiting_at(m, room, i - 1))
         m.wait_head += 1
     else:
         for i in range(at, n - 1):
-            _put(c, m, i, waiting_at(c, m, i + 1))
+            _put(m, room, i, waiting_at(m, room, i + 1))
     m.n_wait = n - 1
 
 
@@ -157,42 +154,42 @@ def unlink_task(c: Cluster, m: Record, task: int) -> None:
         m.last_prompt = before
 
 
-# ---- requests with an unfinished task here
+# ---- requests whose first unfinished task waits here
 
 
 @compiled
-def insert_request(c: Cluster, m: Record, r: int) -> None:
-    """Put a request behind those that arrived at the cluster no later: nearly always at the end."""
-    q = c.requests[r]
-    before = m.last_head
-    while before >= 0 and c.requests[before].arrival_s > q.arrival_s:
-        before = c.requests[before].before
-    after = m.first_head if before < 0 else c.requests[before].after
+def link_request(m: Record, requests: Array, r: int) -> None:
+    """Put a request behind those that arrived at the cluster earlier, or at the same time and came here earlier: most often at the end."""
+    q = requests[r]
+    before, after = m.last_request, -1
+    while before >= 0:
+        other = requests[before]
+        if other.arrival_s < q.arrival_s or (other.arrival_s == q.arrival_s and other.rank < q.rank):
+            break
+        before, after = other.before, before
     q.before, q.after = before, after
     if before >= 0:
-        c.requests[before].after = r
+        requests[before].after = r
     else:
-        m.first_head = r
+        m.first_request = r
     if after >= 0:
-        c.requests[after].before = r
+        requests[after].before = r
     else:
-        m.last_head = r
-    m.n_heads += 1
+        m.last_request = r
 
 
 @inlined
-def remove_request(c: Cluster, m: Record, r: int) -> None:
-    """Take out a request of which nothing is left to do here."""
+def unlink_request(c: Cluster, m: Record, r: int) -> None:
+    """Take out a request whose task joins the batch."""
     before, after = c.requests[r].before, c.requests[r].after
     if before >= 0:
         c.requests[before].after = after
     else:
-        m.first_head = after
+        m.first_request = after
     if after >= 0:
         c.requests[after].before = before
     else:
-        m.last_head = before
-    m.n_heads -= 1
+        m.last_request = before
 
 
 @inlined
