@@ -24,7 +24,7 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 _DEPLOYMENT = {
-    "model": "name of a model such as meta-llama/Meta-Llama-3-8B (default), or path of a config.json",
+    "model": "name of a model such as meta-llama/Meta-Llama-3.1-8B (default), or path of a config.json",
     "gpu": "a100_sxm, h100_sxm (default), h200_sxm or l40s",
     "gpus": "how many there are at most; default 8, of one's own vLLM 1",
 }

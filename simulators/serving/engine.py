@@ -58,8 +58,8 @@ class VllmServing:
     resources = Resources(cpus=1.0)
 
     def __init__(
-        self, *, model: str = "meta-llama/Meta-Llama-3-8B", gpu: str = "h100_sxm", gpus: int = 8, ttft_s: float = 1.0, tpot_s: float = 0.05,
-        ngram_acceptance: float = ACCEPTANCE["ngram"], eagle_acceptance: float = ACCEPTANCE["eagle"],
+        self, *, model: str = "meta-llama/Meta-Llama-3.1-8B", gpu: str = "h100_sxm", gpus: int = 8, ttft_s: float = 1.0,
+        tpot_s: float = 0.05, ngram_acceptance: float = ACCEPTANCE["ngram"], eagle_acceptance: float = ACCEPTANCE["eagle"],
     ) -> None:  # fmt: skip
         if not isinstance(gpus, int) or isinstance(gpus, bool) or gpus not in (1, 2, 4, 8, 16):
             raise InputError(f"gpus must be 1, 2, 4, 8 or 16, got {shorten(gpus)}")
@@ -93,7 +93,7 @@ class VllmServing:
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""
-        return serve_command(design, self.model.name)
+        return serve_command(self.space.canonical(design, workload.traits if workload else frozenset()), self.model.name)
 
     def deployment(self, design: Mapping[str, Any]) -> Deployment:
         """Return what a design puts on how many GPUs, of one replica; raises `InputError` if the model cannot be divided like that."""

@@ -14,7 +14,7 @@ from designgym.core.workload import Workload
 from designgym.simulators.accelerator.network import Network
 
 ENVIRONMENTS = sorted(spec.id for spec in designgym.envs.environments() if not spec.id.startswith("test/"))
-SECONDS_EACH = {"designgym/ScaleSim-v0", "designgym/ZigZag-v0"}
+SECONDS_EACH = {"designgym/LlamaCppServing-v0", "designgym/ScaleSim-v0", "designgym/ZigZag-v0"}
 SLOW = {"botorch"}  # fits a Gaussian process per batch: fewer rounds
 OPTIONS: dict[str, dict[str, object]] = {}
 OBJECTIVES = {

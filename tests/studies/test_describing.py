@@ -95,7 +95,17 @@ def test_every_built_in_description_is_of_the_canonical_form() -> None:
             lines, again = text.splitlines(), described(simulator, canonical, workload).splitlines()
             assert lines[:-1] == again[:-1]  # a program ends with how many instructions there were
     assert {name for name, found in told if found} == {
-        f"designgym/{n}-v0" for n in ("AcceleratorCodesign", "AutoMLZero", "FarsiSoc", "NasCell", "SymbolicRegression")
+        f"designgym/{n}-v0"
+        for n in (
+            "AcceleratorCodesign",
+            "AutoMLZero",
+            "FarsiSoc",
+            "NasCell",
+            "SplitwiseCluster",
+            "SplitwiseClusterRate",
+            "SymbolicRegression",
+            "VllmServing",
+        )
     }
 
 

@@ -79,7 +79,7 @@ class VllmServer:
     metrics: tuple[MetricSpec, ...] = METRICS
 
     def __init__(
-        self, *, model: str = "meta-llama/Meta-Llama-3-8B", served: str = "", gpu: str = "h100_sxm", gpus: int = 1,
+        self, *, model: str = "meta-llama/Meta-Llama-3.1-8B", served: str = "", gpu: str = "h100_sxm", gpus: int = 1,
         path: str | os.PathLike[str] | None = None, extra: str = "", start_timeout_s: float = 900.0, **load: Any,
     ) -> None:  # fmt: skip
         self._simulated = VllmServing(model=model, gpu=gpu, gpus=gpus)
@@ -100,7 +100,7 @@ class VllmServer:
     @property
     def version(self) -> str:
         """Name vLLM's version when first asked, and the options that results depend on."""
-        return f"1+{_version(str(self.path))}+{blake3(self._options.encode()).hexdigest(4)}"
+        return f"1+{_version(str(self.path)) if self.installed()[0] else 'missing'}+{blake3(self._options.encode()).hexdigest(4)}"
 
     def installed(self) -> tuple[bool, str]:
         """Return whether vLLM and the client are there, and where, or how to get them."""
@@ -126,7 +126,7 @@ class VllmServer:
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""
-        return serve_command(design, self.served)
+        return serve_command(self.space.canonical(design, workload.traits if workload else frozenset()), self.served)
 
     def close(self) -> None:
         """Stop the server that is kept for the next design."""

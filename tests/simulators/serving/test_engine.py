@@ -80,7 +80,7 @@ def test_shared_prefixes_are_found_if_they_are_looked_for() -> None:
     ("engine", "workload", "changes", "reason"),
     [
         (VllmServing(model="meta-llama/Meta-Llama-3-70B"), "azure-conv:requests=5", {}, "does not fit on 1 x h100_sxm"),
-        (ENGINE, "long-context:requests=5", {}, "more than max_model_len"),
+        (VllmServing(model="meta-llama/Meta-Llama-3-8B"), "long-context:requests=5", {}, "more than max_model_len"),
         (ENGINE, "azure-conv:requests=5", {"max_num_batched_tokens": 64, "max_num_seqs": 100}, "greater than or equal to max_num_seqs"),
         (ENGINE, "azure-conv:requests=5", {"tensor_parallel_size": 4, "data_parallel_size": 4}, "more than the 8 GPUs"),
     ],

@@ -53,7 +53,7 @@ def test_the_command_line_has_what_the_design_says() -> None:
     assert parts[parts.index("--quantization") + 1] == "fp8"
     usual = serve_flags(space.default())
     assert not {"--quantization", "--speculative-config", "--async-scheduling", "--no-async-scheduling"} & set(usual)
-    assert VllmServing().describe(space.validate(space.default())).startswith("vllm serve meta-llama/Meta-Llama-3-8B ")
+    assert VllmServing().describe(space.validate(space.default())).startswith("vllm serve meta-llama/Meta-Llama-3.1-8B ")
 
 
 def test_designs_are_measured_and_duplicates_start_no_server(program: Path) -> None:
