@@ -15,13 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from serving import cpu_seconds
 
 from designgym.core.workload import Workload
 from designgym.envs.splitwise_cluster import ClusterWorkloads
@@ -30,11 +30,10 @@ from designgym.simulators.cluster.designs import DESIGNS, splitwise_cluster
 from designgym.simulators.cluster.machines import MACHINES
 from designgym.simulators.cluster.simulator import SplitwiseCluster
 from designgym.simulators.cluster.space import paper_design
-from designgym.simulators.cluster.splitwise_rows import load_trace
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import azure_lengths
+from designgym.simulators.serving.workloads.files import read_requests
 
-REPEATS = 3
 SIZES = ((10, 10_000), (10, 100_000), (100, 10_000), (100, 100_000), (1000, 100_000), (1000, 1_000_000))
 RATE_PER_MACHINE = 1.7
 POWER_UNITS, COST_USD_PER_H = 40 * MACHINES["h100"].power_units, 40 * MACHINES["h100"].cost_usd_per_h
@@ -52,17 +51,6 @@ simulator.Simulator.run = timed
 sys.argv[0] = "run.py"
 runpy.run_path("run.py", run_name="__main__")
 """
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of the fastest of a few runs, after one that may compile."""
-    work()
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        work()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
 
 
 def requests(n: int, rate: float) -> RequestTrace:
@@ -97,7 +85,7 @@ def by_row(path: Path, checkout: Path | None, python: str) -> pd.DataFrame:
     """Return our time for each row beside splitwise-sim's: as recorded, and as it is on this machine."""
     rows = []
     for row in pd.read_csv(path).to_dict("records"):
-        config, trace = cluster_of_row(row), load_trace(path.parent / row["trace_file"])
+        config, trace = cluster_of_row(row), read_requests(path.parent / row["trace_file"])
         seconds = cpu_seconds(lambda c=config, t=trace, m=row["model"]: simulate(c, t, m, token_costs="paper"))  # type: ignore[misc]
         found = [row["config_id"], row["design"], len(trace), seconds * 1e3, row["wall_s"], row["wall_s"] / seconds]
         if checkout is not None:

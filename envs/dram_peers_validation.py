@@ -15,7 +15,7 @@ from designgym.core.errors import InputError, shorten
 from designgym.core.validation import ColumnComparison, TableComparison
 from designgym.envs.dram_peers import DRAMSYS, PEERS, WITHOUT_COUNTERPART, Peer
 from designgym.envs.dram_validation import TRACES, find_trace, require_traces
-from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
+from designgym.envs.reference_tables import agrees, column_comparison, number_in, read_table
 
 if TYPE_CHECKING:
     from designgym.simulators.dram.trace import Trace
@@ -138,6 +138,6 @@ def _columns(
         for (group, tolerance), members in groups.items():
             values = [ours[index][name] for index in members]
             expected = [cases[index].expected[name] for index in members]
-            columns.append(relative_comparison(f"{name}: {group}", expected, values, tolerance, [cases[index].label for index in members]))
+            columns.append(column_comparison(f"{name}: {group}", expected, values, tolerance, [cases[index].label for index in members]))
             wrong |= {i for i, e, v in zip(members, expected, values, strict=True) if not agrees(e, v, tolerance)}
     return columns, wrong

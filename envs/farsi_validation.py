@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from designgym.core.errors import InputError
 from designgym.core.validation import TableComparison
-from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
+from designgym.envs.reference_tables import agrees, column_comparison, number_in, read_table
 
 if TYPE_CHECKING:
     from designgym.simulators.soc.simulate import SocRun
@@ -86,7 +86,7 @@ class FarsiValidator:
             for name in compared:
                 ours[name].append(_value(name, runs))
         labels = [f"{row.get('row_id', i + 1)} on {row['workload']}" for i, (_, row) in enumerate(rows)]
-        columns = tuple(relative_comparison(name, expected[name], ours[name], TOLERANCE, labels) for name in compared)
+        columns = tuple(column_comparison(name, expected[name], ours[name], TOLERANCE, labels) for name in compared)
         equal = sum(all(agrees(expected[name][i], ours[name][i], TOLERANCE) for name in compared) for i in range(len(rows)))
         return TableComparison(
             columns, {name: [None if math.isnan(value) else value for value in ours[name]] for name in compared}, equal, len(rows)

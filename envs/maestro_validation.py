@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from designgym.core.errors import InputError, shorten
 from designgym.core.validation import ColumnComparison, TableComparison
-from designgym.envs.reference_tables import agrees, number_in, read_table, relative_comparison
+from designgym.envs.reference_tables import agrees, column_comparison, number_in, read_table
 
 if TYPE_CHECKING:
     from designgym.simulators.accelerator.datacentric.batch import Hardware
@@ -78,7 +78,7 @@ class MaestroValidator:
             for name in compared
         }  # fmt: skip
         columns = [
-            relative_comparison(
+            column_comparison(
                 name, [expected[name][i] for i in both], [found[name][i] for i in both], tolerances[name], [labels[i] for i in both]
             )
             for name in compared

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from designgym.core.errors import InputError, shorten
+from designgym.core.errors import InputError, shorten, shorten_list
 from designgym.core.validation import ColumnComparison
 
 LONGEST_CELL = 1 << 24  # characters; a cell may hold a whole mapping or its results as JSON
@@ -59,22 +59,34 @@ def number_in(place: str, text: str) -> float:
     return value
 
 
-def agrees(expected: float, ours: float, tolerance: float) -> bool:
-    """Return whether a number is that of the reference up to a relative tolerance, or the reference has none (NaN)."""
-    return math.isnan(expected) or abs(ours - expected) <= tolerance * abs(expected)
+def find_file(name: str, places: Sequence[Path]) -> Path:
+    """Return a file that a row names, from the first folder that has it; raises `InputError` if none has."""
+    for folder in places:
+        if name and (folder / name).is_file():
+            return folder / name
+    searched = shorten_list([str(folder) for folder in places])
+    raise InputError(
+        f"{shorten(name, 80) if name else 'a file without name'} is in none of {searched}: give its folder with --workloads DIR"
+    )
 
 
-def relative_comparison(
-    name: str, expected: Sequence[float], ours: Sequence[float], tolerance: float, labels: Sequence[str]
+def agrees(expected: float, ours: float, tolerance: float, *, relative: bool = True) -> bool:
+    """Return whether a number is that of the reference up to a tolerance, or the reference has none (NaN)."""
+    return math.isnan(expected) or abs(ours - expected) <= tolerance * (abs(expected) if relative else 1.0)
+
+
+def column_comparison(
+    name: str, expected: Sequence[float], ours: Sequence[float], tolerance: float, labels: Sequence[str], *, relative: bool = True
 ) -> ColumnComparison:
-    """Return how far a column is off, by a relative tolerance.
+    """Return how far a column is off.
 
     Args:
         name: The column.
         expected: The reference by row, NaN where it has no number.
         ours: Our numbers, NaN where the simulation failed.
-        tolerance: Largest relative difference of rows that count as equal.
+        tolerance: Largest difference of rows that count as equal, relative or in the column's unit.
         labels: The rows in words.
+        relative: Whether the tolerance is relative.
     """
     errors = {
         i: math.inf if math.isnan(value) else abs(value - reference)
@@ -85,7 +97,7 @@ def relative_comparison(
     return ColumnComparison(
         column=name,
         rows=len(errors),
-        equal_rows=sum(agrees(expected[i], ours[i], tolerance) for i in errors),
+        equal_rows=sum(agrees(expected[i], ours[i], tolerance, relative=relative) for i in errors),
         tolerance=tolerance,
         max_abs_error=max(errors.values(), default=0.0),
         max_rel_error=max((error / abs(expected[i]) for i, error in errors.items() if expected[i]), default=0.0),

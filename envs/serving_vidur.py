@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from designgym.core.errors import InputError, shorten, shorten_list
-from designgym.core.validation import ColumnComparison, TableComparison
-from designgym.envs.reference_tables import number_in
+from designgym.core.errors import InputError, shorten
+from designgym.core.validation import TableComparison
+from designgym.envs.reference_tables import agrees, column_comparison, find_file, number_in
 
 if TYPE_CHECKING:
     from designgym.simulators.serving.cost_tables import VidurStepCosts
@@ -57,39 +57,19 @@ def compare_vidur_rows(
         for name in compared:
             ours[name].append(found[name])
         labels.append(f"{row.get('config_id') or i + 1} {row['scheduler']}")
-    wrong = {name: [_error(name, *pair) for pair in zip(expected[name], ours[name], strict=True)] for name in compared}
-    columns = tuple(_column(name, expected[name], ours[name], wrong[name], labels) for name in compared)
-    equal = sum(all(wrong[name][i] <= _tolerance(name) for name in compared) for i in range(len(rows)))
+    columns = tuple(
+        column_comparison(name, expected[name], ours[name], _tolerance(name), labels, relative=name in _RATES) for name in compared
+    )
+    equal = sum(
+        all(agrees(expected[name][i], ours[name][i], _tolerance(name), relative=name in _RATES) for name in compared)
+        for i in range(len(rows))
+    )
     shown = {name: [None if math.isnan(value) else value for value in values] for name, values in ours.items()}
     return TableComparison(columns, shown, equal, len(rows))
 
 
 def _tolerance(name: str) -> float:
     return 0.0 if name in _WHOLE else TOLERANCE
-
-
-def _error(name: str, expected: float, ours: float) -> float:
-    """Return how wrong a number is in the sense of its column's tolerance."""
-    if math.isnan(expected):
-        return 0.0
-    if math.isnan(ours):
-        return math.inf
-    return abs(ours - expected) / (abs(expected) if name in _RATES and expected else 1.0)
-
-
-def _column(name: str, expected: Sequence[float], ours: Sequence[float], wrong: Sequence[float], labels: Sequence[str]) -> ColumnComparison:
-    there = [i for i, value in enumerate(expected) if not math.isnan(value)]
-    errors = {i: math.inf if math.isnan(ours[i]) else abs(ours[i] - expected[i]) for i in there}
-    worst = max(errors, key=errors.__getitem__, default=None)
-    return ColumnComparison(
-        column=name,
-        rows=len(there),
-        equal_rows=sum(wrong[i] <= _tolerance(name) for i in there),
-        tolerance=_tolerance(name),
-        max_abs_error=max(errors.values(), default=0.0),
-        max_rel_error=max((errors[i] / abs(expected[i]) for i in there if expected[i]), default=0.0),
-        worst_row=None if worst is None else labels[worst],
-    )
 
 
 def _simulated(place: str, row: Mapping[str, str], places: Sequence[Path]) -> dict[str, float]:
@@ -109,7 +89,7 @@ def _simulated(place: str, row: Mapping[str, str], places: Sequence[Path]) -> di
         config = make_config(
             row["model"], scheduler, tensor_parallel=tp, batch_cap=_whole(place, "batch_cap", row), tokens=tokens, mem_margin=margin
         )
-        trace = load_trace(_find(row["trace_file"], places), qps)
+        trace = load_trace(find_file(row["trace_file"], places), qps)
         run = simulate(config, trace, _costs(row, tp, places))
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
@@ -122,16 +102,8 @@ def _costs(row: Mapping[str, str], tp: int, places: Sequence[Path]) -> VidurStep
     if row["attn_table"] not in _ATTENTION:
         raise InputError(f"attn_table is {shorten(row['attn_table'], 40)}, expected {' or '.join(_ATTENTION)}")
     key = f"{row['device']}_{row['model']}_tp{tp}_{_ATTENTION[row['attn_table']]}"
-    folder = _find(TABLE_FILES[0], places).parent
+    folder = find_file(TABLE_FILES[0], places).parent
     return load_costs(folder, key, layers=MODELS[row["model"]].layers, tensor_parallel=tp)
-
-
-def _find(name: str, places: Sequence[Path]) -> Path:
-    for folder in places:
-        if name and (folder / name).is_file():
-            return folder / name
-    searched = shorten_list([str(folder) for folder in places])
-    raise InputError(f"{name or 'a file without name'} is in none of {searched}: give its folder with --workloads DIR")
 
 
 def _number(place: str, name: str, row: Mapping[str, str]) -> float:

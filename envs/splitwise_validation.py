@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from designgym.core.errors import InputError, shorten, shorten_list
-from designgym.core.validation import ColumnComparison, TableComparison
-from designgym.envs.reference_tables import number_in, read_table
+from designgym.core.errors import InputError, shorten
+from designgym.core.validation import TableComparison
+from designgym.envs.reference_tables import agrees, column_comparison, find_file, number_in, read_table
 
 if TYPE_CHECKING:
     from designgym.simulators.serving.request_trace import RequestTrace
@@ -39,7 +39,8 @@ class SplitwiseValidator:
         Raises:
             InputError: If the table cannot be used or a trace is not found, naming the row and the column.
         """
-        from designgym.simulators.cluster.splitwise_rows import FIGURES, VERDICTS, load_trace
+        from designgym.simulators.cluster.splitwise_rows import FIGURES, VERDICTS
+        from designgym.simulators.serving.workloads.files import read_requests
 
         header, rows = read_table(reference)
         if missing := [name for name in REQUIRED if name not in header]:
@@ -54,7 +55,7 @@ class SplitwiseValidator:
 
         @cache
         def trace(name: str) -> RequestTrace:
-            return load_trace(_find(name, places))
+            return read_requests(find_file(name, places))
 
         expected: dict[str, list[float]] = {name: [math.nan] * len(rows) for name in compared}
         ours: dict[str, list[float]] = {name: [math.nan] * len(rows) for name in compared}
@@ -73,8 +74,8 @@ class SplitwiseValidator:
                 ours[name][i] = found[name]
         labels = [f"{row.get('config_id', i + 1)} {row['design']}" for i, (_, row) in enumerate(rows)]
         tolerances = {name: 0.0 if name in VERDICTS or name == "n_requests" else TOLERANCE for name in compared}
-        columns = tuple(_column(name, expected[name], ours[name], tolerances[name], labels) for name in compared)
-        equal = sum(all(_error(expected[name][i], ours[name][i]) <= tolerances[name] for name in compared) for i in used)
+        columns = tuple(column_comparison(name, expected[name], ours[name], tolerances[name], labels, relative=False) for name in compared)
+        equal = sum(all(agrees(expected[name][i], ours[name][i], tolerances[name], relative=False) for name in compared) for i in used)
         shown = {name: [None if math.isnan(value) else value for value in values] for name, values in ours.items()}
         return TableComparison(columns, shown, equal, len(used))
 
@@ -98,26 +99,6 @@ def _simulated(place: str, row: dict[str, str], trace: RequestTrace) -> dict[str
         raise InputError(f"{place}: {error}") from None
 
 
-def _error(expected: float, ours: float) -> float:
-    if math.isnan(expected):
-        return 0.0
-    return math.inf if math.isnan(ours) else abs(ours - expected)
-
-
-def _column(name: str, expected: Sequence[float], ours: Sequence[float], tolerance: float, labels: Sequence[str]) -> ColumnComparison:
-    errors = {i: _error(value, ours[i]) for i, value in enumerate(expected) if not math.isnan(value)}
-    worst = max(errors, key=errors.__getitem__, default=None)
-    return ColumnComparison(
-        column=name,
-        rows=len(errors),
-        equal_rows=sum(error <= tolerance for error in errors.values()),
-        tolerance=tolerance,
-        max_abs_error=max(errors.values(), default=0.0),
-        max_rel_error=max((error / abs(expected[i]) for i, error in errors.items() if expected[i]), default=0.0),
-        worst_row=None if worst is None else labels[worst],
-    )
-
-
 def _verdict(place: str, text: str) -> float:
     if text.lower() not in _VERDICTS:
         raise InputError(f"{place}: got {shorten(text, 40)}, expected True or False")
@@ -129,13 +110,3 @@ def _whole(place: str, text: str) -> int:
     if math.isnan(value) or value != int(value) or not 0 <= value <= 100_000:
         raise InputError(f"{place}: got {shorten(text, 40)}, expected a whole number of machines")
     return int(value)
-
-
-def _find(name: str, places: Sequence[Path]) -> Path:
-    for folder in places:
-        if name and (folder / name).is_file():
-            return folder / name
-    searched = shorten_list([str(folder) for folder in places])
-    raise InputError(
-        f"{shorten(name, 80) if name else 'a file without name'} is in none of {searched}: give its folder with --workloads DIR"
-    )

@@ -29,6 +29,7 @@ from designgym.simulators.cluster.service_level import (
 from designgym.simulators.cluster.simulate import ClusterRun, check_fit, output_tokens, simulate
 from designgym.simulators.cluster.space import MOST_MACHINES, cluster_of, cluster_space
 from designgym.simulators.serving.request_trace import RequestTrace
+from designgym.simulators.serving.workloads import requests_of
 
 __all__ = ["SLOWDOWN_METRICS", "SplitwiseCluster"]
 
@@ -55,15 +56,15 @@ _METRICS = (
         for name, limit in SLOWDOWN_METRICS.items()
     ),
     metric("worst_slowdown", goal="min", doc="largest of the nine slowdowns over their limits: 1 or less where all are met"),
-    metric("rate_rps", unit="1/s", goal="max", doc="requests that arrive per second"),
-    metric("throughput_rps", unit="1/s", goal="max", doc="requests from the first arrival to the last end, per second"),
+    metric("rate_rps", unit="requests/s", goal="max", doc="requests that arrive per second"),
+    metric("throughput_rps", unit="requests/s", goal="max", doc="requests from the first arrival to the last end, per second"),
     metric("output_tokens_per_s", unit="tokens/s", goal="max", doc="tokens made, likewise"),
     metric("makespan_s", goal="min", doc="from the first arrival to the last end"),
     metric("cost_usd_per_h", unit="USD/h", goal="min", doc="rent of all machines"),
     metric("usd_per_million_tokens", unit="USD", goal="min", doc="rent over output tokens"),
     metric("power_units", goal="min", doc="provisioned power of all machines, in splitwise-sim's units (A100 24.8, H100 44, capped 30.8)"),
     metric("machines", goal="min", doc="machines of all kinds"),
-    metric("utilization", doc="share of the machines' time, to the last end, in which they compute"),
+    metric("utilisation", doc="share of the machines' time, to the last end, in which they compute"),
     metric("memory_share", doc="of its memory, on the fullest machine at its fullest"),
     metric("requests_per_batch", doc="mean over runs of a fixed batch"),
     metric("preemptions", doc="of decoding requests, by prompts or more urgent ones"),
@@ -114,7 +115,7 @@ class SplitwiseCluster:
         Raises:
             InputError: If the workload is not a `RequestTrace` with arrival times, or the fidelity not in (0, 1].
         """
-        trace = _head(_trace(workload), fidelity)
+        trace = _trace(workload).share(fidelity)
         _compile()
         return [self._one(design, trace) for design in designs]
 
@@ -124,8 +125,9 @@ class SplitwiseCluster:
         If there are more requests, the limits are included by value: whether one is ever reached cannot be told from the beginning, since
         queues and batches grow long after it.
         """
-        trace = _first(_trace(workload), PROBED_REQUESTS)
-        whole = len(trace) == len(_trace(workload))
+        requests = _trace(workload)
+        trace = requests.first(PROBED_REQUESTS)
+        whole = trace is requests
         return [self._probed(self.space.canonical(design, workload.traits), trace, whole=whole) for design in designs]
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
@@ -224,7 +226,7 @@ def _values(run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict
         "usd_per_million_tokens": config.cost_usd_per_h / 3600 / tokens_per_s * 1e6,
         "power_units": config.power_units,
         "machines": float(config.machines),
-        "utilization": float(run.busy_s.sum()) / (config.machines * makespan_s),
+        "utilisation": float(run.busy_s.sum()) / (config.machines * makespan_s),
         "memory_share": float((run.most_used_bytes / memory).max()),
         "requests_per_batch": counts["n_batch_requests"] / counts["n_runs"],
         "preemptions": float(counts["n_preemptions"]),
@@ -240,18 +242,7 @@ def _compile() -> None:
 
 
 def _trace(workload: Workload) -> RequestTrace:
-    if not isinstance(workload.data, RequestTrace):
-        raise InputError(f"workload {workload.name!r} of a cluster must be a RequestTrace, got {type(workload.data).__name__}")
-    if workload.data.users:
+    trace = requests_of(workload, "a cluster")
+    if trace.users:
         raise InputError(f"workload {workload.name!r} is a closed loop (users): a cluster is simulated by arrival times, give it a rate")
-    return workload.data
-
-
-def _head(trace: RequestTrace, fidelity: float) -> RequestTrace:
-    if not 0 < fidelity <= 1:
-        raise InputError(f"fidelity, the share of the requests that is simulated, must be in (0, 1], got {shorten(fidelity)}")
-    return _first(trace, max(round(fidelity * len(trace)), 1))
-
-
-def _first(trace: RequestTrace, n: int) -> RequestTrace:
-    return trace if n >= len(trace) else trace.part(slice(0, n))
+    return trace

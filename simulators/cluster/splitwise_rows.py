@@ -1,21 +1,16 @@
-"""What splitwise-sim writes about a run, from ours: the columns of its tables, and the traces that it reads."""
+"""What splitwise-sim writes about a run, from ours: the columns of its tables."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 
 from designgym.core.errors import InputError
 from designgym.simulators.cluster.machines import ServedModel, measured_curves
 from designgym.simulators.cluster.service_level import PERCENTILES, REFERENCE_MACHINE, SLOWDOWN_LIMITS, latencies_of, reference_latencies
 from designgym.simulators.cluster.simulate import ClusterRun, output_tokens
-from designgym.simulators.serving.request_trace import RequestTrace
 
-__all__ = ["FIGURES", "VERDICTS", "load_trace", "splitwise_row"]
+__all__ = ["FIGURES", "VERDICTS", "splitwise_row"]
 
-_COLUMNS = ("arrival_timestamp", "prompt_size", "token_size")
 _POINTS = tuple(f"p{point}" for point in PERCENTILES)
 FIGURES = (
     "n_requests",
@@ -30,24 +25,6 @@ FIGURES = (
 VERDICTS = ("oom", "slo_all_met")
 
 _GPUS = 8
-
-
-def load_trace(path: Path) -> RequestTrace:
-    """Return a trace of splitwise-sim: its columns are arrival_timestamp (s), prompt_size and token_size (tokens).
-
-    Raises:
-        InputError: If the file is none, or its requests cannot be used.
-    """
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the trace {path}: {' '.join(str(error).split())}") from None
-    if missing := [name for name in _COLUMNS if name not in table]:
-        raise InputError(f"{path} lacks the column {missing[0]}: a trace has {', '.join(_COLUMNS)}")
-    try:
-        return RequestTrace.make(*(table[name] for name in _COLUMNS))
-    except (InputError, ValueError) as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def splitwise_row(run: ClusterRun, model: ServedModel) -> dict[str, float | bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.protocols import Resources
 from designgym.core.workload import Workload
 from designgym.simulators.serving.config import VllmConfig
-from designgym.simulators.serving.cost_tables import StepCosts
+from designgym.simulators.serving.cost_tables import LinearStepCosts
 from designgym.simulators.serving.costs.assemble import step_costs_of
 from designgym.simulators.serving.costs.deployment import Deployment
 from designgym.simulators.serving.costs.gpus import gpu_named
@@ -25,10 +26,11 @@ from designgym.simulators.serving.engine_flags import serve_command
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.simulate import ServingRun, simulate
 from designgym.simulators.serving.summary import METRICS, Targets, summary
+from designgym.simulators.serving.workloads import requests_of
 
 __all__ = ["VllmServing"]
 
-PROBED_REQUESTS = 200
+PROBED_REQUESTS = 2000
 ACCEPTANCE = {"none": 0.0, "ngram": 0.3, "eagle": 0.6}
 """Probability that a draft token is accepted: assumptions in the range that papers and users report; it depends on the text."""
 
@@ -78,18 +80,20 @@ class VllmServing:
         Raises:
             InputError: If the workload is not a `RequestTrace`, or the fidelity not in (0, 1].
         """
-        trace = _head(_trace(workload), fidelity)
+        trace = requests_of(workload, "an engine").share(fidelity)
+        _compile()
         return [self._one(design, trace) for design in designs]
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
-        """Return what each design does with the first requests: deployment, batches, preemptions and times, and how full memory was."""
-        trace = _first(_trace(workload), PROBED_REQUESTS)
-        return [self._probed(design, trace, memory=True) for design in designs]
+        """Return what each design does with the first requests: deployment, batches, preemptions and times, and how full memory was.
+
+        If there are more requests, all arguments are included by value: whether a limit is ever reached cannot be told from the beginning.
+        """
+        return self._probes(designs, workload, memory=True)
 
     def behaviours(self, designs: Sequence[Design], workload: Workload) -> list[bytes]:
         """Return the same without how full memory was, which nobody sees from outside."""
-        trace = _first(_trace(workload), PROBED_REQUESTS)
-        return [self._probed(design, trace, memory=False) for design in designs]
+        return self._probes(designs, workload, memory=False)
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""
@@ -133,18 +137,15 @@ class VllmServing:
         Raises:
             InputError: If the model does not fit, or a request is longer than the engine takes.
         """
-        return self._simulated(self.space.canonical(design, workload.traits), _trace(workload), keep_timeline=keep_timeline)[1]
+        return self._simulated(design, requests_of(workload, "an engine"), keep_timeline=keep_timeline)[1]
 
     def _simulated(
         self, design: Mapping[str, Any], trace: RequestTrace, *, keep_timeline: bool = False
     ) -> tuple[Deployment, list[ServingRun]]:  # fmt: skip
         deployment = self.deployment(design)
-        config, costs = self.config(design, deployment), self._costs(deployment)
+        config, costs = self.config(design, deployment), step_costs_of(deployment)
         parts = _divided(trace, design["data_parallel_size"])
         return deployment, [simulate(config, part, costs, keep_token_times=True, keep_timeline=keep_timeline) for part in parts]
-
-    def _costs(self, deployment: Deployment) -> StepCosts:
-        return step_costs_of(deployment)
 
     def _one(self, design: Design, trace: RequestTrace) -> Metrics:
         if problems := self.space.violations(design):
@@ -159,12 +160,20 @@ class VllmServing:
             return Metrics.infeasible([words], cost_s=time.perf_counter() - started)
         return Metrics(summary(runs, deployment, self.targets), cost_s=time.perf_counter() - started)
 
-    def _probed(self, design: Design, trace: RequestTrace, *, memory: bool) -> bytes:
+    def _probes(self, designs: Sequence[Design], workload: Workload, *, memory: bool) -> list[bytes]:
+        requests = requests_of(workload, "an engine")
+        trace = requests.first(PROBED_REQUESTS)
+        canonical = [self.space.canonical(design, workload.traits) for design in designs]
+        return [self._probed(design, trace, memory=memory, whole=trace is requests) for design in canonical]
+
+    def _probed(self, design: Design, trace: RequestTrace, *, memory: bool, whole: bool) -> bytes:
         try:
-            deployment, runs = self._simulated(self.space.canonical(design), trace, keep_timeline=True)
+            deployment, runs = self._simulated(design, trace, keep_timeline=True)
         except InputError as error:
             return str(error).encode()
-        hasher = blake3(repr((deployment, len(runs))).encode())
+        # Proposing drafts takes time and memory of a real engine, which the simulation does not count.
+        shown = [deployment, len(runs), design["speculative_method"], design["num_speculative_tokens"]]
+        hasher = blake3(repr(shown if whole else [*shown, design.literal]).encode())
         for run in runs:
             assert run.timeline is not None
             hasher.update(run.timeline.entries.tobytes() + run.timeline.preempted.tobytes())
@@ -174,24 +183,14 @@ class VllmServing:
         return hasher.digest()
 
 
-def _trace(workload: Workload) -> RequestTrace:
-    if not isinstance(workload.data, RequestTrace):
-        raise InputError(f"workload {workload.name!r} of an engine must be a RequestTrace, got {type(workload.data).__name__}")
-    return workload.data
-
-
-def _head(trace: RequestTrace, fidelity: float) -> RequestTrace:
-    if not 0 < fidelity <= 1:
-        raise InputError(f"fidelity, the share of the requests that is simulated, must be in (0, 1], got {shorten(fidelity)}")
-    return _first(trace, max(round(fidelity * len(trace)), 1))
-
-
-def _first(trace: RequestTrace, n: int) -> RequestTrace:
-    return trace if n >= len(trace) else trace.part(slice(0, n))
+@lru_cache(maxsize=1)
+def _compile() -> None:
+    """Compile, or load what was compiled before, so that no design's cost includes it."""
+    simulate(VllmConfig(), RequestTrace.make([0.0], [1], [1]), LinearStepCosts(step_s=1.0), keep_token_times=True)
 
 
 def _divided(trace: RequestTrace, replicas: int) -> list[RequestTrace]:
-    """Return what each replica serves: every so-manieth request; of a closed loop's users, too."""
+    """Return what each replica serves: requests in turn, and in a closed loop users in turn."""
     if replicas == 1:
         return [trace]
     return [trace.part(slice(r, None, replicas), users=len(range(r, trace.users, replicas))) for r in range(min(replicas, len(trace)))]

@@ -13,12 +13,12 @@ from designgym.core.rules import Condition, Constraint, Rewrite
 from designgym.core.space import DesignSpace
 from designgym.simulators.serving.costs.models import ModelShape
 
-__all__ = ["EQUAL_PRIORITIES", "VLLM_RELEASE", "engine_refusals", "engine_space"]
+__all__ = ["ARRIVAL_ORDER", "VLLM_RELEASE", "engine_refusals", "engine_space"]
 
 VLLM_RELEASE = "0.32"
 
-EQUAL_PRIORITIES = "equal_priorities"
-"""The trait of a workload in which no request is more urgent than another."""
+ARRIVAL_ORDER = "arrival_order"
+"""The trait of a workload in which no request is more urgent than another, and no two arrive at once."""
 
 _LENGTHS = (8192, 16384, 32768, 65536, 131072)  # what is shorter refuses requests, and gains nothing
 
@@ -65,10 +65,11 @@ def engine_refusals(arguments: Mapping[str, Any], model: ModelShape) -> list[str
     return [rule.reason for rule in order if not rule.holds(values)]
 
 
-def engine_space(model: ModelShape, *, gpus: int = 8) -> DesignSpace:
+def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True) -> DesignSpace:
     """Return the space of engine arguments for a model on up to ``gpus`` GPUs of one host.
 
-    ``quantization`` and ``speculative_method`` are ``"none"`` where vLLM has None; ``async_scheduling`` is ``"auto"`` where it has None.
+    Without a draft model there is no speculation by EAGLE. ``quantization`` and ``speculative_method`` are ``"none"`` where vLLM has
+    None; ``async_scheduling`` is ``"auto"`` where it has None.
     """
     lengths = [n for n in _LENGTHS if n < model.max_positions] + [model.max_positions]
     return DesignSpace(
@@ -97,13 +98,16 @@ def engine_space(model: ModelShape, *, gpus: int = 8) -> DesignSpace:
                 f"tensor_parallel_size * pipeline_parallel_size * data_parallel_size <= {gpus}",
                 f"tensor, pipeline and data parallelism together need more than the {gpus} GPUs that there are",
             ),
+            *(() if draft_model else (Constraint("speculative_method != 'eagle'", "EAGLE's drafts need a model: name it by draft_model"),)),
             Constraint(f"pipeline_parallel_size <= {model.layers}", f"a pipeline stage needs a layer, the model has {model.layers}"),
         ),
         symmetries=(
             # vLLM's default is to schedule ahead wherever it can.
             Rewrite("async_scheduling", "'off'", "async_scheduling == 'auto' and speculative_method == 'ngram'"),
             Rewrite("async_scheduling", "'on'", "async_scheduling == 'auto'"),
-            Rewrite("scheduling_policy", "'fcfs'", f"'{EQUAL_PRIORITIES}' in traits"),
+            # Both policies take requests by arrival. They differ where arrivals are equal (the first is preempted, not the last), and
+            # where batches of other stages keep a preempted request from its turn.
+            Rewrite("scheduling_policy", "'fcfs'", f"'{ARRIVAL_ORDER}' in traits and pipeline_parallel_size == 1"),
             # A request never wants more tokens in a step than the model's length but one, nor gets more than the budget.
             Rewrite("long_prefill_token_threshold", "0", "long_prefill_token_threshold >= max_model_len - 1"),
             Rewrite(

@@ -14,16 +14,16 @@ _VALUES = (
     "scheduling_policy", "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "kv_cache_dtype",
 )  # fmt: skip
 _TRUTHS = ("enable_chunked_prefill", "enable_prefix_caching")
-DRAFTERS = {"eagle": "EAGLE_MODEL"}
-"""Drafts by another model need its name, which no design has: a placeholder to replace."""
+UNNAMED = "EAGLE_MODEL"
+"""Stands where EAGLE's drafts need the name of a model, which no design has."""
 
 
-def serve_flags(design: Mapping[str, Any], *, draft_model: str | None = None) -> list[str]:
+def serve_flags(design: Mapping[str, Any], *, draft_model: str = "") -> list[str]:
     """Return the arguments after the model's name; what is vLLM's own choice is left out.
 
     Args:
         design: Engine arguments.
-        draft_model: Of EAGLE; without one there is a placeholder.
+        draft_model: Of EAGLE; without one there is `UNNAMED`.
     """
     flags = [part for name in _VALUES for part in (_option(name), f"{design[name]}")]
     flags += [_option(name if design[name] else f"no_{name}") for name in _TRUTHS]
@@ -33,13 +33,13 @@ def serve_flags(design: Mapping[str, Any], *, draft_model: str | None = None) ->
         flags += [_option("quantization"), design["quantization"]]
     if (method := design["speculative_method"]) != "none":
         speculation = {"method": method, "num_speculative_tokens": design["num_speculative_tokens"]}
-        if method in DRAFTERS:
-            speculation["model"] = draft_model or DRAFTERS[method]
+        if method == "eagle":
+            speculation["model"] = draft_model or UNNAMED
         flags += [_option("speculative_config"), json.dumps(speculation)]
     return flags
 
 
-def serve_command(design: Mapping[str, Any], model: str, *, draft_model: str | None = None) -> str:
+def serve_command(design: Mapping[str, Any], model: str, *, draft_model: str = "") -> str:
     """Return the command to paste."""
     return shlex.join(["vllm", "serve", model, *serve_flags(design, draft_model=draft_model)])
 

@@ -10,7 +10,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import ArrayLike, NDArray
 
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, shorten
 
 __all__ = ["RequestTrace"]
 
@@ -117,6 +117,16 @@ class RequestTrace:
             self.arrival_s[which], self.prompt_tokens[which], self.output_tokens[which], self.stop_at[which], self.priority[which],
             known, self.users if users is None else users,
         )  # fmt: skip
+
+    def first(self, n: int) -> RequestTrace:
+        """Return the first ``n`` requests, or all if there are no more."""
+        return self if n >= len(self) else self.part(slice(0, n))
+
+    def share(self, fidelity: float) -> RequestTrace:
+        """Return so large a share of the requests, from the first; raises `InputError` for one that is not in (0, 1]."""
+        if not 0 < fidelity <= 1:
+            raise InputError(f"fidelity, the share of the requests that is taken, must be in (0, 1], got {shorten(fidelity)}")
+        return self.first(max(round(fidelity * len(self)), 1))
 
     def block_keys(self, block_size: int) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
         """Return what each full block of each request holds, as numbers: equal numbers, equal tokens from the first on.

@@ -1,6 +1,6 @@
 """How long a step takes: a number of seconds from the features of its batch and a table.
 
-Adding a kind of cost takes a function here, a branch in `step_seconds`, and a class in `cost_tables.py` that fills the table.
+Adding a kind of cost takes a function here, a branch in `batch_seconds`, and a class that fills the table.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,23 +13,39 @@ from designgym.core.metrics import MetricSpec, metric
 from designgym.simulators.serving.costs.deployment import Deployment
 from designgym.simulators.serving.simulate import ServingRun
 
-__all__ = ["METRICS", "Targets", "summary"]
+__all__ = ["METRICS", "Targets", "latency_figures", "latency_metrics", "summary"]
 
 PERCENTILES = (50, 90, 99)
 IDLE_POWER = 0.2  # of the board power, between steps: an assumption, about what A100 and H100 draw with a model loaded
 
 _LATENCIES = {
-    "ttft_s": "time to first token: from arrival to the first token",
-    "tpot_s": "time per output token after the first, of each request on average",
-    "itl_s": "inter-token latency: each gap between two tokens of a request",
-    "e2e_s": "from arrival to the last token",
+    "ttft": "time to first token: from arrival to the first token",
+    "tpot": "time per output token after the first, of each request on average",
+    "itl": "inter-token latency: each gap between two tokens of a request",
+    "e2e": "from arrival to the last token",
 }
-METRICS: tuple[MetricSpec, ...] = (
-    *(
-        metric(f"{name}_p{p}", goal="min", unit="s", doc=f"{p}th percentile, {doc}")
-        for name, doc in _LATENCIES.items()
+
+
+def latency_metrics(meanings: Mapping[str, str]) -> tuple[MetricSpec, ...]:
+    """Return the percentiles of each latency as metrics."""
+    return tuple(
+        metric(f"{name}_p{p}_s", goal="min", unit="s", doc=f"{p}th percentile, {meaning}")
+        for name, meaning in meanings.items()
         for p in PERCENTILES
-    ),
+    )
+
+
+def latency_figures(latencies_s: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Return the values of `latency_metrics`."""
+    return {
+        f"{name}_p{p}_s": value
+        for name, values in latencies_s.items()
+        for p, value in zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)
+    }
+
+
+METRICS: tuple[MetricSpec, ...] = (
+    *latency_metrics(_LATENCIES),
     metric("goodput_rps", goal="max", unit="requests/s", doc="requests a second that met both targets, TTFT and TPOT"),
     metric("slo_attainment", goal="max", doc="share of requests that met both targets"),
     metric("request_throughput_rps", goal="max", unit="requests/s", doc="requests by the time from the first arrival to the last token"),
@@ -79,8 +95,6 @@ def summary(runs: Sequence[ServingRun], deployment: Deployment, targets: Targets
     All requests must have finished and token times been kept.
     """
     ttft, tpot, e2e = (_joined(runs, name) for name in ("ttft_s", "tpot_s", "e2e_s"))
-    latencies = {"ttft_s": ttft, "tpot_s": tpot, "itl_s": _gaps_s(runs), "e2e_s": e2e}
-    percentiles = {name: np.percentile(values, PERCENTILES).tolist() for name, values in latencies.items()}
     met = (ttft <= targets.ttft_s) & (tpot <= targets.tpot_s)
     first = min(float(np.nanmin(run.arrival_s)) for run in runs)
     makespan = max(float(run.finish_s.max()) for run in runs) - first
@@ -92,7 +106,7 @@ def summary(runs: Sequence[ServingRun], deployment: Deployment, targets: Targets
     energy_j = deployment.tdp_watt * (working + IDLE_POWER * (len(runs) * makespan - working))
     used = sum(run.mean_used_blocks / run.usable_blocks * run.busy_s for run in runs)
     return {
-        **{f"{name}_p{p}": value for name, values in percentiles.items() for p, value in zip(PERCENTILES, values, strict=True)},
+        **latency_figures({"ttft": ttft, "tpot": tpot, "itl": _gaps_s(runs), "e2e": e2e}),
         "goodput_rps": float(met.sum()) / makespan,
         "slo_attainment": float(met.mean()),
         "request_throughput_rps": len(met) / makespan,

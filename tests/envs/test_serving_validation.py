@@ -107,7 +107,7 @@ def test_a_row_of_vidur_by_hand(tmp_path: Path) -> None:
         ({"qps": 0}, "expected a share of the memory and a positive rate"),
         ({"attn_table": "mine"}, "attn_table is 'mine', expected aic_vllm_interp or vidur_measured_2024"),
         ({"device": "h100"}, "has no rows of 'h100_Meta-Llama-3-8B_tp1_aic'"),
-        ({"trace_file": "none.csv"}, "none.csv is in none of .*--workloads DIR"),
+        ({"trace_file": "none.csv"}, "'none.csv' is in none of .*--workloads DIR"),
         ({"mem_margin": 0.9}, "leaves no memory for requests"),
         ({"makespan_s": "soon"}, "column makespan_s: got 'soon'"),
     ],

@@ -87,7 +87,7 @@ def test_metrics_agree_with_one_another() -> None:
     assert found["worst_slowdown"] == max(found[name] / limit for name, limit in SLOWDOWN_METRICS.items())
     feasible = environment(ID).objective("low_cost").feasible(found)
     assert feasible == (found["worst_slowdown"] <= 1)
-    assert 0 < found["utilization"] < 1 and 0 < found["memory_share"] <= 1
+    assert 0 < found["utilisation"] < 1 and 0 < found["memory_share"] <= 1
     assert found["transfers"] == 160 and found["machines"] == 6
     tokens = found["usd_per_million_tokens"] * found["output_tokens_per_s"] * 3600 / 1e6
     assert tokens == pytest.approx(found["cost_usd_per_h"])

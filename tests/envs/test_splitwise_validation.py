@@ -92,10 +92,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path)
     trace = tmp_path / "two.csv"
     for text, message in (
-        ("request_id,arrival_timestamp,prompt_size\n0,1.0,5\n", "two.csv lacks the column token_size"),
+        ("request_id,arrival_timestamp,prompt_size\n0,1.0,5\n", "two.csv' has no column output_tokens .*token_size"),
         ("arrival_timestamp,prompt_size,token_size\n", "has no requests"),
         ("arrival_timestamp,prompt_size,token_size\n2,5,5\n1,5,5\n", "sort the trace by arrival"),
-        ("arrival_timestamp,prompt_size,token_size\n1,5.5,5\n", "prompt_tokens must be whole numbers"),
+        ("arrival_timestamp,prompt_size,token_size\n1,5.5,5\n", "prompt_tokens of request 0 is .*5.5.*, expected a whole number"),
     ):
         trace.write_text(text)
         with pytest.raises(InputError, match=message):

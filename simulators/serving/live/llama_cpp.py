@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from designgym.core.design import Design
 from designgym.core.discrete import Categorical, Ordinal, PowerOfTwo
-from designgym.core.errors import InputError, shorten
+from designgym.core.errors import InputError, NotInstalledError, shorten
 from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.program_results import require_seconds
 from designgym.core.protocols import Resources
@@ -20,7 +20,7 @@ from designgym.core.python_package import PythonPackage
 from designgym.core.rules import Constraint
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
-from designgym.simulators.serving.live.evaluator import LiveServing, LoadSettings, raise_unless, require_client
+from designgym.simulators.serving.live.evaluator import LiveServing, with_client
 from designgym.simulators.serving.live.load import Endpoint
 from designgym.simulators.serving.live.measured import METRICS
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
@@ -89,15 +89,11 @@ class LlamaCppServing:
         available = os.cpu_count() or 1
         if cores is not None and (not isinstance(cores, int) or isinstance(cores, bool) or not 1 <= cores <= available):
             raise InputError(f"cores must be 1 to {available}, got {shorten(cores)}")
-        try:
-            settings = LoadSettings(**load)
-        except TypeError as error:
-            raise InputError(f"unknown option of the load: {error}") from None
         self.python = PACKAGE.python(python)
         self.model, self.cores = model and os.path.abspath(model), cores or available
         self.resources = Resources(cpus=float(self.cores), memory_bytes=500 << 20)
         self.space = llama_cpp_space(self.cores)
-        self._live = LiveServing(_Launcher(self.python, self.model, context, require_seconds(start_timeout_s)), settings)
+        self._live = LiveServing(self.space, _Launcher(self.python, self.model, context, require_seconds(start_timeout_s)), load)
         self._options = repr((self.model, context, self.cores, sorted(load.items())))
 
     @property
@@ -107,8 +103,7 @@ class LlamaCppServing:
 
     def installed(self) -> tuple[bool, str]:
         """Return whether server and client are there, and where, or how to get them."""
-        found = PACKAGE.installed(self.python)
-        return found if not found[0] else (True, found[1]) if (client := require_client())[0] else client
+        return with_client(PACKAGE.installed(self.python))
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Measure designs; what goes wrong is a status.
@@ -117,11 +112,10 @@ class LlamaCppServing:
             InputError: If the workload is not a `RequestTrace`, or the fidelity not in (0, 1].
             NotInstalledError: If server or client are missing.
         """
-        raise_unless(self.installed(), "llama.cpp's server")
-        problems = [self.space.violations(design) for design in designs]
-        legal = [design for design, found in zip(designs, problems, strict=True) if not found]
-        measured = iter(self._live.measure(legal, workload, fidelity=fidelity, seed=seed))
-        return [Metrics.infeasible(found) if found else next(measured) for found in problems]
+        found, words = self.installed()
+        if not found:
+            raise NotInstalledError(f"llama.cpp's server is not installed: {words}")
+        return self._live.evaluate(designs, workload, fidelity=fidelity, seed=seed)
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> None:
         """Return None: nothing is known of a server before it runs."""

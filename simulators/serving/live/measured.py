@@ -9,49 +9,45 @@ from scipy import stats
 
 from designgym.core.metrics import MetricSpec, metric
 from designgym.simulators.serving.live.load import Outcome
-from designgym.simulators.serving.summary import PERCENTILES, Targets
+from designgym.simulators.serving.summary import Targets, latency_figures, latency_metrics
 
-__all__ = ["METRICS", "half_width", "measured_figures"]
+__all__ = ["FIGURES", "METRICS", "half_width", "measured_figures"]
 
 _LATENCIES = {
-    "ttft_s": "from when the request was due to its first text",
-    "tpot_s": "per output token after the first, of each request on average",
-    "itl_s": "between two pieces of text of a request",
-    "e2e_s": "from when the request was due to its last text",
+    "ttft": "from when the request was due to its first text",
+    "tpot": "per output token after the first, of each request on average",
+    "itl": "between two pieces of text of a request",
+    "e2e": "from when the request was due to its last text",
 }
-METRICS: tuple[MetricSpec, ...] = (
-    *(
-        metric(f"{name}_p{p}", goal="min", unit="s", doc=f"{p}th percentile, {doc}")
-        for name, doc in _LATENCIES.items()
-        for p in PERCENTILES
-    ),
+FIGURES: tuple[MetricSpec, ...] = (
+    *latency_metrics(_LATENCIES),
     metric("goodput_rps", goal="max", unit="requests/s", doc="requests a second that met both targets, TTFT and TPOT"),
     metric("slo_attainment", goal="max", doc="share of requests that met both targets; failed ones did not"),
     metric("request_throughput_rps", goal="max", unit="requests/s", doc="answered requests by the time of the run"),
     metric("output_throughput_tps", goal="max", unit="tokens/s", doc="output tokens by the time of the run"),
     metric("failed_requests", goal="min", doc="requests without a whole answer"),
     metric("makespan_s", goal="min", unit="s", doc="from the first request that was due to the last text"),
+)
+"""What one run shows."""
+
+METRICS = (
+    *FIGURES,
     metric("repeats", doc="runs that all other figures are means of"),
     metric("relative_ci95", doc="half of the 95 % confidence interval of what decides on repeats, by its mean; 1 after a single run"),
 )
 
 
 def measured_figures(outcomes: Sequence[Outcome], targets: Targets) -> dict[str, float]:
-    """Return `METRICS`, all but the last two, of one run of which at least one request was answered."""
+    """Return `FIGURES` of one run of which at least one request was answered."""
     good = [outcome for outcome in outcomes if not outcome.error]
     due, first, last = (np.array([pick(o) for o in good]) for pick in (lambda o: o.due_s, lambda o: o.token_s[0], lambda o: o.token_s[-1]))
     tokens = np.array([outcome.output_tokens for outcome in good])
-    tpot = (last - first) / np.maximum(tokens - 1, 1)
+    ttft, tpot = first - due, (last - first) / np.maximum(tokens - 1, 1)
     gaps = np.concatenate([np.diff(outcome.token_s) for outcome in good])
-    latencies = {"ttft_s": first - due, "tpot_s": tpot, "itl_s": gaps if gaps.size else np.zeros(1), "e2e_s": last - due}
-    met = (latencies["ttft_s"] <= targets.ttft_s) & (tpot <= targets.tpot_s)
+    met = (ttft <= targets.ttft_s) & (tpot <= targets.tpot_s)
     makespan = float(last.max() - min(outcome.due_s for outcome in outcomes))
     return {
-        **{
-            f"{name}_p{p}": value
-            for name, values in latencies.items()
-            for p, value in zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)
-        },
+        **latency_figures({"ttft": ttft, "tpot": tpot, "itl": gaps if gaps.size else np.zeros(1), "e2e": last - due}),
         "goodput_rps": float(met.sum()) / makespan,
         "slo_attainment": float(met.sum()) / len(outcomes),
         "request_throughput_rps": len(good) / makespan,

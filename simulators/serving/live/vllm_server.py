@@ -12,7 +12,7 @@ from typing import Any
 from blake3 import blake3
 
 from designgym.core.design import Design
-from designgym.core.errors import InputError
+from designgym.core.errors import NotInstalledError
 from designgym.core.external import ProgramError, run_program
 from designgym.core.metrics import Metrics, MetricSpec
 from designgym.core.program_results import require_seconds
@@ -20,8 +20,9 @@ from designgym.core.protocols import Resources
 from designgym.core.user_program import executable, given_path
 from designgym.core.workload import Workload
 from designgym.simulators.serving.engine import VllmServing
+from designgym.simulators.serving.engine_arguments import engine_space
 from designgym.simulators.serving.engine_flags import serve_command, serve_flags
-from designgym.simulators.serving.live.evaluator import LiveServing, LoadSettings, raise_unless, require_client
+from designgym.simulators.serving.live.evaluator import LiveServing, with_client
 from designgym.simulators.serving.live.load import Endpoint
 from designgym.simulators.serving.live.measured import METRICS
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
@@ -37,18 +38,30 @@ _HOW_TO_GET_IT = f"Install vLLM 0.32 in an environment of its own, and set {VARI
 class _Launcher:
     """Starts ``vllm serve`` on a free port of the loopback interface."""
 
-    def __init__(self, program: Path | None, served: str, extra: Sequence[str], vocabulary: int, start_timeout_s: float) -> None:
-        self.program, self.served, self.extra = program, served, tuple(extra)
+    def __init__(
+        self, program: Path | None, served: str, draft_model: str, extra: Sequence[str], vocabulary: int, start_timeout_s: float
+    ) -> None:
+        self.program, self.served, self.draft_model, self.extra = program, served, draft_model, tuple(extra)
         self.vocabulary, self.start_timeout_s = vocabulary, start_timeout_s
 
     def key(self, design: Mapping[str, Any]) -> str:
         """Return the command line: all engine arguments take a start."""
-        return serve_command(design, self.served)
+        return serve_command(design, self.served, draft_model=self.draft_model)
 
     def start(self, design: Mapping[str, Any]) -> tuple[ServerProcess, Endpoint]:
         """Start the server and wait until it is healthy."""
         port = free_port()
-        command = [str(self.program), "serve", self.served, *serve_flags(design), *self.extra, "--host", "127.0.0.1", "--port", str(port)]
+        command = [
+            str(self.program),
+            "serve",
+            self.served,
+            *serve_flags(design, draft_model=self.draft_model),
+            *self.extra,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         url = f"http://127.0.0.1:{port}"
         server = ServerProcess(command, health_url=f"{url}/health", start_timeout_s=self.start_timeout_s)
         return server, Endpoint(f"{url}/v1", self.served, self.vocabulary)
@@ -65,6 +78,7 @@ class VllmServer:
         served: What ``vllm serve`` is given as the model; by default the same.
         gpu: A name of `GPUS`, for the probe.
         gpus: How many there are at most.
+        draft_model: Model that EAGLE's drafts come from; without one, designs with EAGLE are refused.
         path: The executable; None takes the environment variable ``DESIGNGYM_VLLM``, else the search path.
         extra: Further arguments of ``vllm serve``, separated by spaces.
         start_timeout_s: Seconds that a start may take.
@@ -80,22 +94,20 @@ class VllmServer:
 
     def __init__(
         self, *, model: str = "meta-llama/Meta-Llama-3.1-8B", served: str = "", gpu: str = "h100_sxm", gpus: int = 1,
-        path: str | os.PathLike[str] | None = None, extra: str = "", start_timeout_s: float = 900.0, **load: Any,
+        draft_model: str = "", path: str | os.PathLike[str] | None = None, extra: str = "", start_timeout_s: float = 900.0, **load: Any,
     ) -> None:  # fmt: skip
         self._simulated = VllmServing(model=model, gpu=gpu, gpus=gpus)
-        self.space = self._simulated.space
-        try:
-            settings = LoadSettings(**load)
-        except TypeError as error:
-            raise InputError(f"unknown option of the load: {error}") from None
+        self.space = engine_space(self._simulated.model, gpus=gpus, draft_model=bool(draft_model))
         found = given_path(path, VARIABLE)
         if found is None and (on_path := shutil.which("vllm")):
             found = Path(on_path)
-        self.path, self.served = found, served or self._simulated.model.name
+        self.path, self.served, self.draft_model = found, served or self._simulated.model.name, draft_model
         self.resources = Resources(cpus=1.0, gpus=float(gpus))
-        launcher = _Launcher(found, self.served, extra.split(), self._simulated.model.vocabulary, require_seconds(start_timeout_s))
-        self._live = LiveServing(launcher, settings)
-        self._options = repr((self._simulated.version, self.served, extra, sorted(load.items())))
+        launcher = _Launcher(
+            found, self.served, draft_model, extra.split(), self._simulated.model.vocabulary, require_seconds(start_timeout_s)
+        )
+        self._live = LiveServing(self.space, launcher, load)
+        self._options = repr((self._simulated.version, self.served, draft_model, extra, sorted(load.items())))
 
     @property
     def version(self) -> str:
@@ -104,8 +116,7 @@ class VllmServer:
 
     def installed(self) -> tuple[bool, str]:
         """Return whether vLLM and the client are there, and where, or how to get them."""
-        found = executable(self.path, VARIABLE, _HOW_TO_GET_IT)
-        return found if not found[0] or (client := require_client())[0] else client
+        return with_client(executable(self.path, VARIABLE, _HOW_TO_GET_IT))
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Measure designs; what goes wrong is a status.
@@ -114,11 +125,10 @@ class VllmServer:
             InputError: If the workload is not a `RequestTrace`, or the fidelity not in (0, 1].
             NotInstalledError: If vLLM or the client are missing.
         """
-        raise_unless(self.installed(), "vLLM")
-        problems = [self.space.violations(design) for design in designs]
-        legal = [design for design, found in zip(designs, problems, strict=True) if not found]
-        measured = iter(self._live.measure(legal, workload, fidelity=fidelity, seed=seed))
-        return [Metrics.infeasible(found) if found else next(measured) for found in problems]
+        found, words = self.installed()
+        if not found:
+            raise NotInstalledError(f"vLLM is not installed: {words}")
+        return self._live.evaluate(designs, workload, fidelity=fidelity, seed=seed)
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return what each design does with the first requests in simulation: deployment, batches and preemptions."""
@@ -126,7 +136,8 @@ class VllmServer:
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""
-        return serve_command(self.space.canonical(design, workload.traits if workload else frozenset()), self.served)
+        canonical = self.space.canonical(design, workload.traits if workload else frozenset())
+        return serve_command(canonical, self.served, draft_model=self.draft_model)
 
     def close(self) -> None:
         """Stop the server that is kept for the next design."""

@@ -3,6 +3,15 @@
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import read_requests
 from designgym.simulators.serving.workloads.lengths import LengthDistribution
-from designgym.simulators.serving.workloads.library import available_requests, find_requests, make_workload
+from designgym.simulators.serving.workloads.library import available_requests, find_requests, make_workload, requests_of
 
-__all__ = ["CATALOGUE", "LengthDistribution", "RequestMix", "available_requests", "find_requests", "make_workload", "read_requests"]
+__all__ = [
+    "CATALOGUE",
+    "LengthDistribution",
+    "RequestMix",
+    "available_requests",
+    "find_requests",
+    "make_workload",
+    "read_requests",
+    "requests_of",
+]

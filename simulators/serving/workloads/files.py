@@ -91,5 +91,5 @@ def _whole(column: pd.Series, path: Path, name: str) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)))
     if bad.size:
-        raise InputError(f"{str(path)!r}: {name} of request {bad[0]} is {shorten(column.iloc[bad[0]])}, expected a whole number")
+        raise InputError(f"{str(path)!r}: {name} of request {bad[0]} is {shorten(str(column.iloc[bad[0]]))}, expected a whole number")
     return values.astype(np.int64)

@@ -10,12 +10,12 @@ import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.core.workload import Workload
-from designgym.simulators.serving.engine_arguments import EQUAL_PRIORITIES
+from designgym.simulators.serving.engine_arguments import ARRIVAL_ORDER
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import holds_requests, read_requests
 
-__all__ = ["available_requests", "find_requests", "make_workload"]
+__all__ = ["available_requests", "find_requests", "make_workload", "requests_of"]
 
 _FOLDER = "serving"
 _KEYS = {"requests": "requests", "rate": "rate_rps", "cv": "burstiness_cv", "users": "users", "seed": "seed"}
@@ -51,8 +51,15 @@ def find_requests(name: str) -> RequestTrace:
 
 def make_workload(name: str, trace: RequestTrace) -> Workload:
     """Return requests as a workload, with the trait that the engine's rules use."""
-    equal = bool(np.all(trace.priority == trace.priority[0]))
-    return Workload(name, trace, frozenset({EQUAL_PRIORITIES} if equal else ()))
+    by_arrival = not trace.users and bool(np.all(trace.priority == trace.priority[0]) and np.all(np.diff(trace.arrival_s) > 0))
+    return Workload(name, trace, frozenset({ARRIVAL_ORDER} if by_arrival else ()))
+
+
+def requests_of(workload: Workload, simulator: str) -> RequestTrace:
+    """Return the requests of a workload; raises `InputError` if it has none, naming what they are for (``"an engine"``)."""
+    if not isinstance(workload.data, RequestTrace):
+        raise InputError(f"workload {workload.name!r} of {simulator} must be a RequestTrace, got {type(workload.data).__name__}")
+    return workload.data
 
 
 def _settings(name: str, text: str) -> dict[str, float | int]:

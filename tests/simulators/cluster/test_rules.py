@@ -15,8 +15,8 @@ from designgym.simulators.cluster.build_table import TABLE, build
 from designgym.simulators.cluster.designs import DESIGNS, PAPER_SIZES, splitwise_cluster
 from designgym.simulators.cluster.machines import iteration_times, measured_curves
 from designgym.simulators.cluster.service_level import latencies_of, reference_latencies
-from designgym.simulators.cluster.splitwise_rows import load_trace
 from designgym.simulators.serving.request_trace import RequestTrace
+from designgym.simulators.serving.workloads.files import read_requests
 
 LLM = Path(__file__).resolve().parents[4] / "shared" / "oracle" / "llm"
 with_oracle = pytest.mark.skipif(not (LLM / "splitwise_public.csv").is_file(), reason=f"reference outputs are not at {LLM}")
@@ -42,7 +42,7 @@ COUNTED = (
 @pytest.mark.parametrize("row", range(len(SPLITWISE_SIM)))
 def test_everything_happens_as_often_as_in_splitwise_sim(row: int) -> None:
     design, model, name, prompt, token, counts = SPLITWISE_SIM[row]
-    trace = load_trace(LLM / f"splitwise_trace_{name}.csv")
+    trace = read_requests(LLM / f"splitwise_trace_{name}.csv")
     run = simulate(splitwise_cluster(design, prompt, token), trace, model, token_costs="paper")
     ours = [run.counts[name] for name in COUNTED]
     assert [n for n, theirs in zip(ours, counts, strict=True) if theirs is not None] == [n for n in counts if n is not None]

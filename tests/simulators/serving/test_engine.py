@@ -36,7 +36,7 @@ def test_figures_fit_together() -> None:
     for result in ENGINE.evaluate(ENGINE.space.sample(rng, 30), CHAT):
         assert result.ok and set(result.values) == {spec.name for spec in METRICS}
         assert result["goodput_rps"] == pytest.approx(result["slo_attainment"] * result["request_throughput_rps"])
-        assert result["ttft_s_p50"] <= result["ttft_s_p90"] <= result["ttft_s_p99"] <= result["e2e_s_p99"]
+        assert result["ttft_p50_s"] <= result["ttft_p90_s"] <= result["ttft_p99_s"] <= result["e2e_p99_s"]
         assert result["output_throughput_tps"] * result["makespan_s"] == pytest.approx(int(CHAT.data.output_tokens.sum()))
         assert result["tokens_per_s_per_gpu"] * result["gpus"] == pytest.approx(result["output_throughput_tps"])
         assert 0 <= result["kv_utilisation"] <= 1 and 0 <= result["prefix_hit_rate"] <= 1
@@ -53,19 +53,19 @@ def test_looser_targets_are_met_by_more() -> None:
 
 
 def test_faster_hardware_is_faster_and_replicas_share_the_load() -> None:
-    times = [figures(VllmServing(gpu=gpu))["e2e_s_p50"] for gpu in ("l40s", "a100_sxm", "h100_sxm")]
+    times = [figures(VllmServing(gpu=gpu))["e2e_p50_s"] for gpu in ("l40s", "a100_sxm", "h100_sxm")]
     assert times == sorted(times, reverse=True)
     busy = make_workload("busy", find_requests("azure-conv:requests=200,rate=60"))
     one, four = (figures(workload=busy, data_parallel_size=n) for n in (1, 4))
-    assert four["gpus"] == 4 and four["ttft_s_p99"] < one["ttft_s_p99"] and four["makespan_s"] < one["makespan_s"]
-    assert figures(tensor_parallel_size=4)["tpot_s_p50"] < figures()["tpot_s_p50"]
+    assert four["gpus"] == 4 and four["ttft_p99_s"] < one["ttft_p99_s"] and four["makespan_s"] < one["makespan_s"]
+    assert figures(tensor_parallel_size=4)["tpot_p50_s"] < figures()["tpot_p50_s"]
 
 
 def test_accepted_drafts_save_steps() -> None:
     plain, drafted = (
         figures(VllmServing(eagle_acceptance=0.9), speculative_method=method, num_speculative_tokens=3) for method in ("none", "eagle")
     )
-    assert drafted["tpot_s_p50"] < plain["tpot_s_p50"]
+    assert drafted["tpot_p50_s"] < plain["tpot_p50_s"]
 
 
 def test_shared_prefixes_are_found_if_they_are_looked_for() -> None:
@@ -73,7 +73,7 @@ def test_shared_prefixes_are_found_if_they_are_looked_for() -> None:
     engine = VllmServing(model="meta-llama/Meta-Llama-3.1-8B")
     with_cache, without = (figures(engine, documents, enable_prefix_caching=on) for on in (True, False))
     assert with_cache["prefix_hit_rate"] > 0.3 and without["prefix_hit_rate"] == 0
-    assert with_cache["ttft_s_p50"] < without["ttft_s_p50"]
+    assert with_cache["ttft_p50_s"] < without["ttft_p50_s"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """A server that speaks as much of OpenAI's interface as the client needs, and misbehaves as it is told.
 
-Usage: python fake_server.py PORT BEHAVIOUR [TOKEN_S]. Behaviours: ``good``, ``busy`` (429), ``broken`` (500), ``cut`` (ends in the middle),
-``hang`` (never answers), ``empty`` (no text), ``dies`` (ends at the third request), ``refuses`` (ends at once, with a message).
+Usage: python fake_server.py PORT BEHAVIOUR [TOKEN_S]. Behaviours: ``good``, ``busy`` (429), ``broken`` (500), ``cut`` (ends in
+the middle), ``torn`` (the same, in an encoding that tells), ``hang`` (never answers), ``empty`` (no text), ``dies`` (ends at the third
+request), ``refuses`` (ends at once, with a message).
 """
 
 from __future__ import annotations
@@ -45,12 +46,13 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def stream(writer: asyncio.StreamWriter, tokens: int) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+    encoding = "transfer-encoding: chunked\r\n\r\n400\r\n" if BEHAVIOUR == "torn" else "connection: close\r\n\r\n"
+    writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{encoding}".encode())
     base = {"id": "x", "object": "text_completion", "created": 0, "model": "fake"}
     for number in range(0 if BEHAVIOUR == "empty" else tokens):
         await asyncio.sleep(TOKEN_S)
-        if BEHAVIOUR == "cut" and number == 2:
-            writer.transport.abort()
+        if BEHAVIOUR in ("cut", "torn") and number == 2:
+            writer.close()
             return
         piece = {**base, "choices": [{"index": 0, "text": f"t{number}", "finish_reason": None, "logprobs": None}]}
         writer.write(f"data: {json.dumps(piece)}\n\n".encode())

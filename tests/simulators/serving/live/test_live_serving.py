@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from designgym.core.design import Design
+from designgym.core.discrete import Categorical
 from designgym.core.errors import InputError, NotInstalledError
 from designgym.core.external import ProgramError, ProgramTimeout
+from designgym.core.rules import Constraint
+from designgym.core.space import DesignSpace
 from designgym.simulators.serving.live.evaluator import LiveServing, LoadSettings
-from designgym.simulators.serving.live.load import Endpoint, Outcome, send
+from designgym.simulators.serving.live.load import Endpoint, Outcome, prompts_of, send
 from designgym.simulators.serving.live.measured import METRICS, half_width, measured_figures
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
 from designgym.simulators.serving.request_trace import RequestTrace
@@ -47,7 +50,11 @@ class Launcher:
 
 @pytest.fixture
 def live() -> Iterator[LiveServing]:
-    serving = LiveServing(Launcher(), LoadSettings(warm_up=1, min_repeats=2, max_repeats=3, precision=0.5, request_timeout_s=2.0))
+    space = DesignSpace(
+        behaviour=Categorical("good", "dies", "broken", "refuses", "banned"), constraints=[Constraint("behaviour != 'banned'", "not here")]
+    )
+    load = {"warm_up": 1, "min_repeats": 2, "max_repeats": 3, "precision": 0.5, "request_timeout_s": 2.0}
+    serving = LiveServing(space, Launcher(), load)
     yield serving
     serving.close()
 
@@ -82,6 +89,7 @@ def test_a_closed_loop_keeps_as_many_requests_under_way_as_there_are_users() -> 
         ("busy", "status 429"),
         ("broken", "status 500"),
         ("cut", "broke off"),
+        ("torn", "APIConnectionError: the connection failed or broke off"),
         ("hang", "no end within 1 s"),
         ("empty", "the answer has no text"),
     ],
@@ -99,17 +107,15 @@ def test_nobody_there_is_an_error_of_each_request() -> None:
 
 
 def test_shared_prefixes_are_sent_as_such_and_other_seeds_give_other_texts() -> None:
-    from designgym.simulators.serving.live.load import _prompts
-
     trace = find_requests("long-context:requests=6")
     assert trace.token_ids is not None
-    prompts = _prompts(trace, 32000, 1)
+    prompts = prompts_of(trace, 32000, 1)
     for a in range(6):
         assert len(prompts[a]) == trace.prompt_tokens[a] and min(prompts[a]) >= 1000 and max(prompts[a]) < 32000
         for b in range(a):
             shared = int(np.argmin(np.append(trace.token_ids[a][:50] == trace.token_ids[b][:50], False)))
             assert prompts[a][:shared] == prompts[b][:shared]
-    assert _prompts(trace, 32000, 2)[0] != prompts[0]
+    assert prompts_of(trace, 32000, 2)[0] != prompts[0]
 
 
 def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log_but_no_secrets() -> None:
@@ -139,22 +145,22 @@ def test_stopping_ends_children_too(tmp_path: Path) -> None:
 
 def test_designs_that_share_a_server_share_its_start_and_failures_are_statuses(live: LiveServing) -> None:
     workload = make_workload("w", RequestTrace.make([0.0, 0.0], [5, 5], [4, 4]))
-    names = ["good", "dies", "good", "broken", "refuses", "good"]
-    results = live.measure([Design({"behaviour": name}) for name in names], workload, fidelity=1.0, seed=0)
-    assert [result.status for result in results] == ["ok", "failed", "ok", "failed", "failed", "ok"]
+    names = ["good", "dies", "good", "broken", "refuses", "banned", "good"]
+    results = live.evaluate([Design({"behaviour": name}) for name in names], workload, fidelity=1.0, seed=0)
+    assert [result.status for result in results] == ["ok", "failed", "ok", "failed", "failed", "infeasible", "ok"]
     assert live.starts == 3  # one for all that are good, and of the others two came up
     assert "ended with code 3: out of memory" in results[1].error and "verysecret" not in results[1].error
     assert "none of 2 requests was answered: the server answered with status 500" in results[3].error
     assert set(results[0].values) == {spec.name for spec in METRICS}
     assert results[0]["repeats"] >= 2 and results[0]["failed_requests"] == 0
-    live.measure([Design({"behaviour": "good"})], workload, fidelity=1.0, seed=0)
+    live.evaluate([Design({"behaviour": "good"})], workload, fidelity=1.0, seed=0)
     assert live.starts == 4  # the server that was there last was another
 
 
 def test_figures_count_from_when_a_request_was_due() -> None:
     outcomes = [Outcome(0.0, 0.5, (1.0, 2.0), 2), Outcome(1.0, 1.0, (1.5, 1.75), 3), Outcome(1.0, 1.0, (), 0, "status 429")]
     figures = measured_figures(outcomes, Targets(ttft_s=0.6, tpot_s=0.2))
-    assert figures["ttft_s_p50"] == 0.75 and figures["failed_requests"] == 1 and figures["makespan_s"] == 2.0
+    assert figures["ttft_p50_s"] == 0.75 and figures["failed_requests"] == 1 and figures["makespan_s"] == 2.0
     assert figures["slo_attainment"] == pytest.approx(1 / 3) and figures["goodput_rps"] == 0.5
     assert figures["output_throughput_tps"] == 2.5
 
