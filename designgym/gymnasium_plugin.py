@@ -31,6 +31,7 @@ IDS = (
     "designgym/MaestroMappingMaestro-v0",
     "designgym/NasCell-v0",
     "designgym/ScaleSim-v0",
+    "designgym/ServingEndpoint-v0",
     "designgym/SplitwiseCluster-v0",
     "designgym/SplitwiseClusterRate-v0",
     "designgym/SymbolicRegression-v0",

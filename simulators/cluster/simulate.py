@@ -116,8 +116,8 @@ def simulate(
     served = MODELS.get(model) if isinstance(model, str) else model
     if served is None:
         raise InputError(f"unknown model {model!r}, expected one of {', '.join(MODELS)}, or a ServedModel")
-    if trace.users:
-        raise InputError("a cluster is simulated by arrival times: a closed loop (users) has none")
+    if trace.users or trace.max_concurrency:
+        raise InputError("a cluster is simulated by arrival times: a closed loop (users) and a limit of the client (concurrency) have none")
     check_fit(config, trace, served)
     kinds = sorted({pool.machine for pool in config.pools})
     times = iteration_times([curves[kind] if curves is not None else measured_curves(served.name, kind) for kind in kinds], token_costs)

@@ -243,6 +243,7 @@ def _compile() -> None:
 
 def _trace(workload: Workload) -> RequestTrace:
     trace = requests_of(workload, "a cluster")
-    if trace.users:
-        raise InputError(f"workload {workload.name!r} is a closed loop (users): a cluster is simulated by arrival times, give it a rate")
+    if trace.users or trace.max_concurrency:
+        what = "a closed loop (users)" if trace.users else "of a client with a limit (concurrency)"
+        raise InputError(f"workload {workload.name!r} is {what}: a cluster is simulated by arrival times, give it a rate only")
     return trace

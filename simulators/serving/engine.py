@@ -190,7 +190,9 @@ def _compile() -> None:
 
 
 def _divided(trace: RequestTrace, replicas: int) -> list[RequestTrace]:
-    """Return what each replica serves: requests in turn, and in a closed loop users in turn."""
+    """Return what each replica serves: requests in turn, in a closed loop users in turn, and of a limit of the client its share."""
     if replicas == 1:
         return [trace]
-    return [trace.part(slice(r, None, replicas), users=len(range(r, trace.users, replicas))) for r in range(min(replicas, len(trace)))]
+    parts = [trace.part(slice(r, None, replicas), users=len(range(r, trace.users, replicas))) for r in range(min(replicas, len(trace)))]
+    limit = trace.max_concurrency
+    return [part.limited(max(len(range(r, limit, replicas)), 1)) for r, part in enumerate(parts)] if limit else parts

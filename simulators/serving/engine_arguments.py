@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from designgym.core.discrete import Categorical, Integer, Ordinal, PowerOfTwo
+from designgym.core.parameter_base import Parameter
 from designgym.core.rules import Condition, Constraint, Rewrite
 from designgym.core.space import DesignSpace
 from designgym.simulators.serving.costs.models import ModelShape
@@ -65,11 +66,11 @@ def engine_refusals(arguments: Mapping[str, Any], model: ModelShape) -> list[str
     return [rule.reason for rule in order if not rule.holds(values)]
 
 
-def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True) -> DesignSpace:
+def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True, **client_side: Parameter) -> DesignSpace:
     """Return the space of engine arguments for a model on up to ``gpus`` GPUs of one host.
 
     Without a draft model there is no speculation by EAGLE. ``quantization`` and ``speculative_method`` are ``"none"`` where vLLM has
-    None; ``async_scheduling`` is ``"auto"`` where it has None.
+    None; ``async_scheduling`` is ``"auto"`` where it has None. Parameters of the client's side can be added.
     """
     lengths = [n for n in _LENGTHS if n < model.max_positions] + [model.max_positions]
     return DesignSpace(
@@ -90,6 +91,7 @@ def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True) 
         quantization=Categorical("none", "fp8", "awq"),
         speculative_method=Categorical("none", "ngram", "eagle"),
         num_speculative_tokens=Integer(1, 8, default=3),
+        **client_side,
         version=f"vllm-{VLLM_RELEASE}",
         conditions=(Condition("num_speculative_tokens", "speculative_method != 'none'"),),
         constraints=(

@@ -44,10 +44,18 @@ def _prepare(m: Memory) -> None:
         s.free_blocks = s.n_blocks
 
 
+@inlined
+def _client_is_full(s: Record) -> bool:
+    """Return whether the client has as many requests under way as it may."""
+    return bool(s.max_concurrency > 0 and s.next_arrival - s.n_finished >= s.max_concurrency)
+
+
 @compiled
 def _take_arrivals(m: Memory, until_s: float) -> None:
     s = m.server[0]
     while s.next_arrival < m.requests.size and m.requests[s.next_arrival].arrival_s <= until_s:
+        if _client_is_full(s):
+            return
         append_waiting(s, m.requests, s.next_arrival)
         s.next_arrival += 1
 
@@ -161,7 +169,7 @@ def _has_requests(s: Record) -> bool:
 def _wait_for_arrival(m: Memory) -> bool:
     """Go on to the next arrival, by the steps in which the engine looks for one; return whether there is any."""
     s = m.server[0]
-    if s.next_arrival == m.requests.size:
+    if s.next_arrival == m.requests.size or _client_is_full(s):
         return False
     arrival_s = m.requests[s.next_arrival].arrival_s
     if arrival_s == NEVER:

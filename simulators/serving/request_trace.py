@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class RequestTrace:
             all before them, are equal. None: no two requests share anything.
         users: Of a closed loop: so many requests are there at the start, and each other one comes when one has finished; arrival
             times are all 0 then. 0: requests come when the trace says.
+        max_concurrency: Most requests that the client has under way; more wait on its side, and their latency counts from when they
+            were due. 0: no limit.
     """
 
     arrival_s: NDArray[np.float64]
@@ -41,6 +44,7 @@ class RequestTrace:
     priority: NDArray[np.int64]
     token_ids: tuple[NDArray[np.int64], ...] | None = None
     users: int = 0
+    max_concurrency: int = 0
     _blocks: dict[int, tuple[NDArray[np.int32], NDArray[np.int64], int]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -54,6 +58,7 @@ class RequestTrace:
         priority: ArrayLike | None = None,
         token_ids: Sequence[ArrayLike] | None = None,
         users: int = 0,
+        max_concurrency: int = 0,
     ) -> RequestTrace:
         """Return a trace of checked values.
 
@@ -62,6 +67,8 @@ class RequestTrace:
         """
         if not isinstance(users, int) or isinstance(users, bool) or users < 0:
             raise InputError(f"users of a closed loop must be a whole number, 0 for requests that come by the clock, but is {users!r}")
+        if not isinstance(max_concurrency, int) or isinstance(max_concurrency, bool) or max_concurrency < 0:
+            raise InputError(f"max_concurrency must be a whole number of requests, 0 for no limit, but is {max_concurrency!r}")
         arrivals = np.asarray(arrival_s, dtype=np.float64)
         n = arrivals.size
         if arrivals.ndim != 1 or n == 0:
@@ -96,7 +103,8 @@ class RequestTrace:
             if len(token_ids) != n:
                 raise InputError(f"token_ids is of {len(token_ids)} requests, expected {n}")
             known = tuple(np.ascontiguousarray(ids, dtype=np.int64) for ids in token_ids)
-        return cls(arrivals, token_ids=known, users=users, **{name: values.astype(np.int64) for name, values in arrays.items()})
+        integers = {name: values.astype(np.int64) for name, values in arrays.items()}
+        return cls(arrivals, token_ids=known, users=users, max_concurrency=max_concurrency, **integers)
 
     def __len__(self) -> int:
         """Return the number of requests."""
@@ -105,7 +113,8 @@ class RequestTrace:
     @functools.cached_property
     def digest(self) -> str:
         """Hash of the content."""
-        hasher = blake3(repr((len(self), self.users, self.token_ids is None)).encode())
+        limit = (self.max_concurrency,) if self.max_concurrency else ()
+        hasher = blake3(repr((len(self), self.users, self.token_ids is None, *limit)).encode())
         for array in (self.arrival_s, self.prompt_tokens, self.output_tokens, self.stop_at, self.priority, *(self.token_ids or ())):
             hasher.update(b"%d:" % array.size + np.ascontiguousarray(array).tobytes())
         return hasher.hexdigest(16)
@@ -115,8 +124,16 @@ class RequestTrace:
         known = None if self.token_ids is None else self.token_ids[which]
         return RequestTrace(
             self.arrival_s[which], self.prompt_tokens[which], self.output_tokens[which], self.stop_at[which], self.priority[which],
-            known, self.users if users is None else users,
+            known, self.users if users is None else users, self.max_concurrency,
         )  # fmt: skip
+
+    def limited(self, max_concurrency: int) -> RequestTrace:
+        """Return the same requests from a client that has at most so many under way; 0 for no limit."""
+        return dataclasses.replace(self, max_concurrency=max_concurrency)
+
+    def faster(self, factor: float) -> RequestTrace:
+        """Return the same requests arriving so many times as fast."""
+        return dataclasses.replace(self, arrival_s=self.arrival_s / factor)
 
     def first(self, n: int) -> RequestTrace:
         """Return the first ``n`` requests, or all if there are no more."""

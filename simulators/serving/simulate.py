@@ -120,6 +120,8 @@ def simulate_steps(config: SchedulerConfig, trace: RequestTrace, *, seed: int = 
     """
     if trace.users:
         raise InputError("a closed loop cannot be simulated by counted steps: give arrivals")
+    if trace.max_concurrency:
+        raise InputError("max_concurrency is of a client with a clock: counted steps have none")
     if (trace.arrival_s % 1 != 0).any():
         raise InputError("arrivals must be whole numbers of steps")
     costs = LinearStepCosts(step_s=1.0)

@@ -75,6 +75,7 @@ _PROGRESS_FIELDS = (
     "end",
     "counted",  # whether time is counted in steps
     "users",  # of a closed loop, in which a request arrives when another has finished; 0: arrivals are given
+    "max_concurrency",  # of the client: so many requests may be under way, more wait with it; 0: no limit
     "n_released",  # requests of a closed loop that have arrived
     "n_calls",
     "n_reported",  # finished requests that the workers know of

@@ -69,6 +69,7 @@ def allocate(
     server["seed"] = seed
     server["counted"] = counted
     server["users"] = min(trace.users, n)
+    server["max_concurrency"] = trace.max_concurrency
     server["acceptance_rate"] = getattr(config, "acceptance_rate", 0.0)
     v1 = fields["scheduler"] == VLLM_V1
     requests = np.zeros(n, REQUEST)

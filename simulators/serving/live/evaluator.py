@@ -17,24 +17,49 @@ from designgym.core.metrics import Metrics
 from designgym.core.program_results import measured, require_seconds
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
+from designgym.simulators.serving.live.client_side import as_sent
 from designgym.simulators.serving.live.load import Endpoint, Outcome, send
 from designgym.simulators.serving.live.measured import FIGURES, half_width, measured_figures
-from designgym.simulators.serving.live.server_process import ServerProcess
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.summary import Targets
 from designgym.simulators.serving.workloads import requests_of
 
-__all__ = ["Launcher", "LiveServing", "LoadSettings", "with_client"]
+__all__ = ["Launcher", "LiveServing", "LoadSettings", "Server", "with_client"]
+
+
+PATIENCE_S = 0.5
+"""How long after failed requests to look whether the server ended."""
+
+
+class Server(Protocol):
+    """What is measured: a `ServerProcess`, or a server that somebody else started."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        ...
+
+    def require_running(self, *, patience_s: float = 0.0) -> None:
+        """Raise `ProgramError` if it has, or does within that time."""
+        ...
+
+    def tail(self) -> str:
+        """Return the last lines of its log."""
+        ...
+
+    def stop(self) -> None:
+        """End it, if it is ours."""
+        ...
 
 
 class Launcher(Protocol):
     """How the server of a design is started."""
 
     def key(self, design: Mapping[str, Any]) -> str:
-        """Return what decides on the server; designs with equal keys share one."""
+        """Return what decides on the server, which is nothing of the client's side; designs with equal keys share one."""
         ...
 
-    def start(self, design: Mapping[str, Any]) -> tuple[ServerProcess, Endpoint]:
+    def start(self, design: Mapping[str, Any]) -> tuple[Server, Endpoint]:
         """Return a running server, and where it is."""
         ...
 
@@ -76,7 +101,7 @@ class _Kept(NamedTuple):
     """A server that runs."""
 
     key: str
-    server: ServerProcess
+    server: Server
     endpoint: Endpoint
 
 
@@ -128,7 +153,7 @@ class LiveServing:
         return [results[i] for i in range(len(designs))]
 
     def _one(self, design: Design, key: str, trace: RequestTrace, seed: int) -> dict[str, float]:
-        settings = self._settings
+        settings, trace = self._settings, as_sent(trace, design)
         kept = self._server_for(design, key, trace, seed)
         runs: list[dict[str, float]] = []
         mean, width = 0.0, 0.0
@@ -155,7 +180,7 @@ class LiveServing:
 
     def _run(self, kept: _Kept, trace: RequestTrace, seed: int) -> dict[str, float]:
         outcomes = self._send(kept, trace, seed)
-        kept.server.require_running()
+        kept.server.require_running(patience_s=PATIENCE_S if any(outcome.error for outcome in outcomes) else 0.0)
         if all(outcome.error for outcome in outcomes):
             raise ProgramError(f"none of {len(outcomes)} requests was answered: {outcomes[0].error}; {kept.server.tail()}")
         return measured_figures(outcomes, self._settings.targets)

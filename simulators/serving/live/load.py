@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -70,6 +71,8 @@ class Outcome:
 def send(endpoint: Endpoint, trace: RequestTrace, *, timeout_s: float, seed: int = 0) -> list[Outcome]:
     """Send all requests of a trace, each when it is due (in a closed loop: when one before it has ended), and return what became of them.
 
+    A request that waits since the client has as many under way as it may is due all the same: its latency counts from then.
+
     Prompts are random token ids of the trace's lengths; requests that share a prefix in the trace share one here. A request that fails
     does not stop the others.
 
@@ -118,16 +121,16 @@ async def _send_all(endpoint: Endpoint, trace: RequestTrace, prompts: Sequence[l
     key = os.environ.get(endpoint.key_variable, "") if endpoint.key_variable else ""
     async with openai.AsyncOpenAI(base_url=endpoint.url, api_key=key or "none", max_retries=0, timeout=timeout_s) as client:
         started = time.perf_counter()
-        users = asyncio.Semaphore(trace.users) if trace.users else None
+        limits = [n for n in (trace.users, trace.max_concurrency) if n]
+        under_way = asyncio.Semaphore(min(limits)) if limits else contextlib.nullcontext()
 
         async def one(r: int) -> Outcome:
             due_s = float(trace.arrival_s[r])
-            if users is None:
-                await asyncio.sleep(max(due_s - (time.perf_counter() - started), 0.0))
+            await asyncio.sleep(max(due_s - (time.perf_counter() - started), 0.0))
+            async with under_way:
+                if trace.users:
+                    due_s = time.perf_counter() - started
                 return await _send_one(client, endpoint.model, prompts[r], int(trace.output_tokens[r]), started, due_s, timeout_s)
-            async with users:
-                now_s = time.perf_counter() - started
-                return await _send_one(client, endpoint.model, prompts[r], int(trace.output_tokens[r]), started, now_s, timeout_s)
 
         return list(await asyncio.gather(*(one(r) for r in range(len(trace)))))
 

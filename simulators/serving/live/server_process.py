@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -21,10 +23,13 @@ from designgym.core.external import ProgramError, ProgramTimeout
 
 __all__ = ["ServerProcess", "free_port"]
 
+_GUARD = Path(__file__).with_name("guard.py")
 POLL_S = 0.1
 GRACE_S = 10.0  # between asking a server to stop and killing it
 TAIL_LINES = 12
-_SECRET = re.compile(r"(?i)((?:api[_-]?key|token|authorization|password|secret)\S*\s*[=:]?\s*)\S+")
+_SECRET = re.compile(
+    r"(?i)((?:api[_-]?key|password|secret)[^\s=:]*[\s=:]+|(?:token(?!s)|authorization)[^\s=:]*\s*[=:]\s*(?:bearer\s+)?)\S+"
+)
 
 
 def free_port() -> int:
@@ -35,7 +40,7 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """A running server, in a process group and a folder of its own; a context manager.
+    """A running server, in a process group and a folder of its own; a context manager. It ends when our process does, even if killed.
 
     Args:
         command: Program and arguments; never passed through a shell.
@@ -52,18 +57,16 @@ class ServerProcess:
     def __init__(
         self, command: Sequence[str], *, health_url: str, start_timeout_s: float, environment: Mapping[str, str] | None = None
     ) -> None:  # fmt: skip
+        if shutil.which(command[0]) is None:
+            raise NotInstalledError(f"{command[0]} cannot be started: it is no program")
         self._folder = tempfile.TemporaryDirectory(prefix="designgym-server-", ignore_cleanup_errors=True)
         self.log = Path(self._folder.name) / "log.txt"
         self._name = os.path.basename(command[0])
-        try:
-            with self.log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    list(command), cwd=self._folder.name, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT, start_new_session=True,
-                )  # fmt: skip
-        except OSError as error:
-            self._folder.cleanup()
-            raise NotInstalledError(f"{command[0]} cannot be started: {error.strerror or error}") from None
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(_GUARD), *command], cwd=self._folder.name, env={**os.environ, **(environment or {})},
+                stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         try:
             self._await(health_url, start_timeout_s)
         except BaseException:
@@ -89,8 +92,11 @@ class ServerProcess:
             return "no log"
         return " | ".join(_SECRET.sub(r"\1***", line.strip()) for line in lines[-TAIL_LINES:] if line.strip()) or "its log is empty"
 
-    def require_running(self) -> None:
-        """Raise `ProgramError` with the end of the log if the server has ended."""
+    def require_running(self, *, patience_s: float = 0.0) -> None:
+        """Raise `ProgramError` with the end of the log if the server has ended, or does within that time."""
+        if patience_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience_s)
         if not self.running:
             raise ProgramError(f"{self._name} ended with code {self._process.returncode}: {self.tail()}")
 
@@ -104,6 +110,8 @@ class ServerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._folder.cleanup()
 
     def _await(self, url: str, limit_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from designgym.core.workload import Workload
 from designgym.simulators.serving.engine import VllmServing
 from designgym.simulators.serving.engine_arguments import engine_space
 from designgym.simulators.serving.engine_flags import serve_command, serve_flags
+from designgym.simulators.serving.live.client_side import CLIENT_SIDE, MAX_CONCURRENCY
 from designgym.simulators.serving.live.evaluator import LiveServing, with_client
 from designgym.simulators.serving.live.load import Endpoint
 from designgym.simulators.serving.live.measured import METRICS
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
+from designgym.simulators.serving.workloads import requests_of
 
 __all__ = ["VARIABLE", "VllmServer"]
 
@@ -45,7 +48,7 @@ class _Launcher:
         self.vocabulary, self.start_timeout_s = vocabulary, start_timeout_s
 
     def key(self, design: Mapping[str, Any]) -> str:
-        """Return the command line: all engine arguments take a start."""
+        """Return the command line: all engine arguments take a start, and vLLM lets none be changed while it runs."""
         return serve_command(design, self.served, draft_model=self.draft_model)
 
     def start(self, design: Mapping[str, Any]) -> tuple[ServerProcess, Endpoint]:
@@ -71,7 +74,7 @@ class VllmServer:
     """The designs of `VllmServing` on the real engine; every evaluation starts a server, unless the one that runs is the same.
 
     Designs whose batches, preemptions and deployment are the same in simulation over the first requests have the same probe, so they
-    need no second server.
+    need no second server. ``max_concurrency``, how many requests the client has under way at most, needs none either.
 
     Args:
         model: A name of `MODELS`, or the path of a ``config.json``, for the space and the probe.
@@ -97,7 +100,7 @@ class VllmServer:
         draft_model: str = "", path: str | os.PathLike[str] | None = None, extra: str = "", start_timeout_s: float = 900.0, **load: Any,
     ) -> None:  # fmt: skip
         self._simulated = VllmServing(model=model, gpu=gpu, gpus=gpus)
-        self.space = engine_space(self._simulated.model, gpus=gpus, draft_model=bool(draft_model))
+        self.space = engine_space(self._simulated.model, gpus=gpus, draft_model=bool(draft_model), max_concurrency=MAX_CONCURRENCY)
         found = given_path(path, VARIABLE)
         if found is None and (on_path := shutil.which("vllm")):
             found = Path(on_path)
@@ -132,7 +135,13 @@ class VllmServer:
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return what each design does with the first requests in simulation: deployment, batches and preemptions."""
-        return self._simulated.behaviours(designs, workload)
+        requests = requests_of(workload, "a server")
+        loads = {n: replace(workload, data=requests.limited(n), digest="") for n in {d["max_concurrency"] for d in designs}}
+        engines = [Design({name: value for name, value in design.items() if name not in CLIENT_SIDE}) for design in designs]
+        return [
+            self._simulated.behaviours([engine], loads[design["max_concurrency"]])[0]
+            for engine, design in zip(engines, designs, strict=True)
+        ]
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""

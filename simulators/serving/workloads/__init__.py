@@ -3,10 +3,11 @@
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import read_requests
 from designgym.simulators.serving.workloads.lengths import LengthDistribution
-from designgym.simulators.serving.workloads.library import available_requests, find_requests, make_workload, requests_of
+from designgym.simulators.serving.workloads.library import CLOSED_LOOP, available_requests, find_requests, make_workload, requests_of
 
 __all__ = [
     "CATALOGUE",
+    "CLOSED_LOOP",
     "LengthDistribution",
     "RequestMix",
     "available_requests",

@@ -15,12 +15,19 @@ from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import holds_requests, read_requests
 
-__all__ = ["available_requests", "find_requests", "make_workload", "requests_of"]
+__all__ = ["CLOSED_LOOP", "available_requests", "find_requests", "make_workload", "requests_of"]
+
+CLOSED_LOOP = "closed_loop"
+"""The trait of a workload whose requests come when others have finished."""
 
 _FOLDER = "serving"
 _KEYS = {"requests": "requests", "rate": "rate_rps", "cv": "burstiness_cv", "users": "users", "seed": "seed"}
+_CLIENT = "concurrency"  # of the client, whatever it sends
 _OF_FILES = ("requests", "rate", "users")
-_WORDS = "requests=1000 (how many), rate=4 (per second), cv=1 (burstiness of the gaps), users=32 (closed loop), seed=0"
+_WORDS = (
+    "requests=1000 (how many), rate=4 (per second), cv=1 (burstiness of gaps), users=32 (closed loop), concurrency=64 (most under way), "
+    "seed=0"
+)
 
 
 def available_requests() -> list[str]:
@@ -36,10 +43,15 @@ def find_requests(name: str) -> RequestTrace:
     """
     base, _, rest = name.partition(":") if not name.endswith(".csv") else (name, "", "")
     settings = _settings(name, rest)
+    limit = int(settings.pop(_CLIENT, 0))
+    return _found(name, base, settings).limited(limit)
+
+
+def _found(name: str, base: str, settings: dict[str, float | int]) -> RequestTrace:
     if base in CATALOGUE:
         return CATALOGUE[base](RequestMix(**{_KEYS[key]: value for key, value in settings.items()}))  # type: ignore[arg-type]
     if extra := [key for key in settings if key not in _OF_FILES]:
-        raise InputError(f"workload {name!r}: {extra[0]} is of generated requests, a trace has {', '.join(_OF_FILES)}")
+        raise InputError(f"workload {name!r}: {extra[0]} is of generated requests, a trace has {', '.join((*_OF_FILES, _CLIENT))}")
     path = Path(base)
     if path.suffix != ".csv":
         found = [folder / f"{base}.csv" for folder in _folders() if (folder / f"{base}.csv").is_file()]
@@ -50,8 +62,11 @@ def find_requests(name: str) -> RequestTrace:
 
 
 def make_workload(name: str, trace: RequestTrace) -> Workload:
-    """Return requests as a workload, with the trait that the engine's rules use."""
-    by_arrival = not trace.users and bool(np.all(trace.priority == trace.priority[0]) and np.all(np.diff(trace.arrival_s) > 0))
+    """Return requests as a workload, with the traits that rules use."""
+    if trace.users:
+        return Workload(name, trace, frozenset({CLOSED_LOOP}))
+    equal = bool(np.all(trace.priority == trace.priority[0]))
+    by_arrival = equal and not trace.max_concurrency and bool(np.all(np.diff(trace.arrival_s) > 0))
     return Workload(name, trace, frozenset({ARRIVAL_ORDER} if by_arrival else ()))
 
 
@@ -66,9 +81,9 @@ def _settings(name: str, text: str) -> dict[str, float | int]:
     found: dict[str, float | int] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
-        if not equals or key not in _KEYS:
+        if not equals or key not in (*_KEYS, _CLIENT):
             raise InputError(f"workload {name!r}: cannot use {part!r}, expected settings such as {_WORDS}")
-        kind: Callable[[str], float | int] = int if key in ("requests", "users", "seed") else float
+        kind: Callable[[str], float | int] = int if key in ("requests", "users", "seed", _CLIENT) else float
         try:
             found[key] = kind(value)
         except ValueError:

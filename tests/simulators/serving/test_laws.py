@@ -229,3 +229,27 @@ def test_what_has_no_effect_changes_nothing(config: VllmConfig, trace: RequestTr
     assert_array_equal(steps(config, trace).steps, steps(config, trace).steps)
     if config.num_speculative_tokens == 0:
         assert_array_equal(with_cache.entries, steps(replace(config, acceptance_rate=0.1), alone).entries)
+
+
+@settings(max_examples=60, deadline=None)
+@given(vllm_configs(enable_prefix_caching=False, scheduling_policy="fcfs"), traces(), st.integers(1, 6))
+def test_a_client_with_a_limit_never_has_more_under_way(config: VllmConfig, trace: RequestTrace, limit: int) -> None:
+    run = simulate(config, trace.limited(limit), COSTS, keep_timeline=True)
+    assert run.status in ("completed", "livelock")
+    if run.status == "completed":
+        assert_array_equal(run.output_tokens, expected_outputs(trace, config.max_model_len))
+        for i in range(len(trace)):  # a request is scheduled only when all but so many before it have finished
+            assert i < limit or run.scheduled_s[i] >= np.sort(run.finish_s[:i])[i - limit] - 1e-9
+    whole = simulate(config, trace.limited(len(trace)), COSTS)
+    assert_array_equal(whole.finish_s, simulate(config, trace, COSTS).finish_s)
+
+
+@settings(max_examples=60, deadline=None)
+@given(vllm_configs(scheduling_policy="fcfs"), traces(), st.integers(1, 6))
+def test_a_limit_on_requests_that_are_all_there_is_a_closed_loop(config: VllmConfig, trace: RequestTrace, limit: int) -> None:
+    there = replace(trace, arrival_s=np.zeros(len(trace)))
+    limited = simulate(config, there.limited(limit), COSTS)
+    loop = simulate(config, replace(there, users=limit), COSTS)
+    assert limited.status == loop.status
+    if limited.status == "completed":
+        assert_array_equal(limited.finish_s, loop.finish_s)

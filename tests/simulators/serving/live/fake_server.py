@@ -26,7 +26,10 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         length = int(value) if name.lower() == "content-length" else length
     body = await reader.readexactly(length)
     if request.startswith("GET"):
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        status = "404 Not Found" if "/nowhere" in request else "200 OK"
+        models = json.dumps({"object": "list", "data": [{"id": "fake", "object": "model", "created": 0, "owned_by": "us"}]})
+        kind = "content-type: application/json\r\nconnection: close"
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(models)}\r\n{kind}\r\n\r\n{models}".encode())
     else:
         served += 1
         asked = json.loads(body)
