@@ -104,6 +104,13 @@ class Surrogate:
         """The raw kernel parameters, as JSON data that restores them exactly."""
         return {name: tensor.detach().reshape(-1).tolist() for name, tensor in self.model.named_parameters()}
 
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and standard deviation of what would be observed, in the units of targets and slacks; both of shape (n, m + c)."""
+        with torch.no_grad():
+            posterior = self.model.posterior(torch.from_numpy(x), observation_noise=True)
+            mean, deviation = posterior.mean.numpy(), posterior.variance.sqrt().numpy()
+        return mean * self.scale + self.mean, deviation * self.scale
+
     def improvement(self, best: float, pending: NDArray[np.float64], samples: int, seed: int) -> Acquisition:
         """Return qLogEI over ``best`` (in target units), given designs that are being evaluated."""
         return self._numpy(

@@ -85,7 +85,7 @@ def test_not_installed_is_said_and_not_passed_over(id: str) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("name", [name for name in searchers() if name.isidentifier()])
+@pytest.mark.parametrize("name", [name for name in searchers() if name.isidentifier() and name != "confirm"])  # it needs a study
 def test_searcher(name: str, objective: str) -> None:
     chosen: Objective = OBJECTIVES[objective]
     try:

@@ -15,6 +15,10 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     "dram_study.py": (["24", "1"], ["energy_delay", "total_time_ns = ", "pJ", "report: "]),
     "accelerator_codesign.py": (["6", "1", "alexnet/conv3"], ["like Eyeriss: ", "found: ", "energy-delay product: ", "figure: "]),
     "llama_edge.py": (["3", "1"], ["for the request: ", " tokens/s, ", "figure: "]),
+    "tune_vllm.py": (
+        ["--simulate", "20", "--requests", "40"],
+        ["simulated 2", "nothing was measured: ", "ttft_p90_s", "\nvllm serve meta-llama/Meta-Llama-3.1-8B --max-num-seqs "],
+    ),
     "soc_budgets.py": (
         ["150", "1"],
         [

@@ -55,7 +55,7 @@ def search(searcher: str, objective: str, budget: int = 20, store: str | Path = 
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("searcher", [name for name in searchers() if name.isidentifier()])
+@pytest.mark.parametrize("searcher", [name for name in searchers() if name.isidentifier() and name != "confirm"])  # it needs a study
 def test_every_searcher_goes_on(searcher: str, objective: str) -> None:
     if objective == "pareto" and searcher in ONE_OBJECTIVE:
         pytest.skip(f"{searcher} searches for one objective, not for a front")
