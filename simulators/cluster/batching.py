@@ -29,10 +29,10 @@ def task_tokens(c: Cluster, task: int) -> int:
 
 
 @inlined
-def task_bytes(c: Cluster, task: int) -> int:
+def task_memory(c: Cluster, task: int) -> int:
     """Return the memory that a task reserves when it first runs: for the prompt and the token it makes, or for all other tokens."""
     q = c.requests[task >> 1]
-    return int((q.output_tokens - 1 if task & 1 else q.prompt_tokens + 1) * c.state[0].kv_bytes)
+    return int(q.output_tokens - 1 if task & 1 else q.prompt_tokens + 1)
 
 
 @inlined
@@ -52,7 +52,7 @@ def _choose(c: Cluster, machine: int, number: int) -> tuple[int, int]:
     # A pass ends when the batch is full, or at the first task that would exceed its tokens, unless the batch is empty: a prompt that is
     # too long runs alone.
     s, m = c.state[0], c.machines[machine]
-    most_tokens, most = s.max_batch_tokens, c.batches.shape[1]
+    most_tokens, most = m.max_batch_tokens, min(int(m.max_batch_size), c.batches.shape[1])
     size, fresh, tokens, used = 0, 0, 0, m.used
     for i in range(m.n_wait):  # those that were passed over too often
         task = waiting_at(m, c.wait_room, i)
@@ -62,8 +62,8 @@ def _choose(c: Cluster, machine: int, number: int) -> tuple[int, int]:
             break
         if c.requests[task >> 1].chosen == number:
             continue
-        if t.place == BLOCKED or used + task_bytes(c, task) <= m.memory:
-            used += 0 if t.ran else task_bytes(c, task)
+        if t.place == BLOCKED or used + task_memory(c, task) <= m.capacity:
+            used += 0 if t.ran else task_memory(c, task)
             tokens += n
             c.requests[task >> 1].chosen = number
             c.batches[c.machines.size, fresh] = task
@@ -76,9 +76,9 @@ def _choose(c: Cluster, machine: int, number: int) -> tuple[int, int]:
         if size == most or (size > 0 and tokens + n > most_tokens):
             break
         if c.requests[task >> 1].chosen != number:
-            if used + task_bytes(c, task) > m.memory:
+            if used + task_memory(c, task) > m.capacity:
                 break
-            used += task_bytes(c, task)
+            used += task_memory(c, task)
             tokens += n
             c.requests[task >> 1].chosen = number
             c.batches[c.machines.size, fresh] = task
@@ -104,9 +104,9 @@ def _choose(c: Cluster, machine: int, number: int) -> tuple[int, int]:
             task = first_task(c, r)
             t = c.tasks[task]
             n = task_tokens(c, task)
-            if (size > 0 and tokens + n > most_tokens) or (t.place != BLOCKED and used + task_bytes(c, task) > m.memory):
+            if (size > 0 and tokens + n > most_tokens) or (t.place != BLOCKED and used + task_memory(c, task) > m.capacity):
                 break
-            used += 0 if t.ran else task_bytes(c, task)
+            used += 0 if t.ran else task_memory(c, task)
             tokens += n
             c.requests[r].chosen = number
             c.batches[c.machines.size, fresh] = task
@@ -145,12 +145,13 @@ def _join(c: Cluster, machine: int, task: int) -> None:
     t.place = RUNNING
     if t.ran == 0:
         t.ran = 1
-        reserve(m, task_bytes(c, task))
+        reserve(m, task_memory(c, task))
     if task & 1:
         m.context += q.prompt_tokens + q.output_tokens - t.left
     else:
         m.n_prompts += 1
         m.prompt_tokens += q.prompt_tokens
+        m.prompt_pairs += q.prompt_tokens * (q.prompt_tokens + 1) // 2
     c.batches[machine, m.n_batch] = task
     c.due[machine, m.n_batch] = m.made + t.left
     m.n_batch += 1
@@ -166,7 +167,7 @@ def form_batch(c: Cluster, machine: int) -> None:
     preempted = m.n_batch - kept
     if preempted > 0:
         _preempt(c, machine, kept)
-    m.n_prompts = m.prompt_tokens = 0
+    m.n_prompts = m.prompt_tokens = m.prompt_pairs = 0
     for i in range(fresh):
         _join(c, machine, c.batches[c.machines.size, i])
     m.formed += 1  # passes over all others

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
+from designgym.simulators.cluster.engines import Engine
 from designgym.simulators.cluster.machines import MACHINES, MachineType
 from designgym.simulators.cluster.state import MIXED, MIXED_POOL, PROMPT, TOKEN, TOKEN_JSQ
 
@@ -28,11 +29,13 @@ class Pool:
         machine: Name of the type.
         count: How many, 0 or more.
         role: ``"prompt"``, ``"token"``, or ``"mixed"`` for both; Token JSQ makes no difference.
+        engine: How instances on them are set, by step costs; None for those of a whole machine, or by curves.
     """
 
     machine: str
     count: int
     role: Role = "mixed"
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class ClusterConfig:
     """A cluster; limits have the names and defaults of splitwise-sim.
 
     Attributes:
-        pools: Machines; of equally loaded ones the first is taken.
+        pools: Machines, any kinds in any role; of equally loaded ones the first is taken.
         scheduler: ``"mixed_pool"``: a machine for the prompt, another one for the other tokens, and machines for both when these are full;
             ``"token_jsq"``: one machine for all, that with the fewest tokens on their way.
-        max_batch_size: Most requests in a machine's batch.
+        max_batch_size: Most requests in a machine's batch, unless its engine says.
         max_batch_tokens: Most tokens in it, a decoding request counted as one. A longer prompt runs alone.
         max_preemptions: How often a request is passed over until it goes first.
         prompt_queue_tokens: Mixed pool: a machine on which requests wait gets no more prompts beyond so many tokens.
@@ -99,6 +102,11 @@ class ClusterConfig:
     def power_units(self) -> float:
         """Provisioned power of all machines, in splitwise-sim's units."""
         return sum(pool.count * self.machine_types[pool.machine].power_units for pool in self.pools)
+
+    @property
+    def power_kw(self) -> float:
+        """Provisioned power of all machines, in kilowatts."""
+        return sum(pool.count * self.machine_types[pool.machine].power_w for pool in self.pools) / 1000
 
 
 def _whole(name: str, value: object, least: int) -> None:

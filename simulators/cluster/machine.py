@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from designgym.simulators.cluster.batching import form_batch, interrupt, reserve, task_bytes, task_tokens
+from designgym.simulators.cluster.batching import form_batch, interrupt, reserve, task_memory, task_tokens
 from designgym.simulators.cluster.event_queue import push_event
 from designgym.simulators.cluster.iteration_time import duration_s
 from designgym.simulators.cluster.placement import add_load, add_planned
@@ -33,9 +33,9 @@ def _finish_prompt(c: Cluster, machine: int, r: int) -> None:
     add_load(c, machine, QUEUED, -q.prompt_tokens)
     if q.output_tokens == 1:
         m.n_requests -= 1
-        _free(c, machine, task_bytes(c, 2 * r))
+        _free(c, machine, task_memory(c, 2 * r))
         if q.token_machine != machine:
-            add_planned(c, q.token_machine, -task_bytes(c, 2 * r))
+            add_planned(c, q.token_machine, -task_memory(c, 2 * r))
         _finish_request(c, r)
     elif q.token_machine != machine:
         m.n_requests -= 1
@@ -49,12 +49,12 @@ def _finish_prompt(c: Cluster, machine: int, r: int) -> None:
 def start_transfer(c: Cluster, r: int) -> None:
     """Send what a prompt left in memory to the machine of the other tokens, or try again later if that has no room."""
     s, q = c.state[0], c.requests[r]
-    to, amount = c.machines[q.token_machine], task_bytes(c, 2 * r)
-    if to.used + amount <= to.memory:
+    to, amount = c.machines[q.token_machine], task_memory(c, 2 * r)
+    if to.used + amount <= to.capacity:
         reserve(to, amount)
         s.n_transfers += 1
         s.n_flying += 1
-        push_event(s, c.events, s.now_s + q.prompt_tokens * s.kv_bytes / s.kv_bytes_per_s, r, TRANSFER_END)
+        push_event(s, c.events, s.now_s + q.prompt_tokens * c.machines[q.prompt_machine].kv_bytes / s.kv_bytes_per_s, r, TRANSFER_END)
         return
     s.n_retries += 1
     if s.n_busy + s.n_flying + s.n_arrivals_left > 0:  # else nothing can change any more
@@ -69,7 +69,7 @@ def _decoding(m: Record) -> int:
 @compiled
 def end_run(c: Cluster, machine: int) -> None:
     """Hand out the tokens of a run, finish tasks that have all theirs, in the order of the batch, and form the next batch."""
-    s, m = c.state[0], c.machines[machine]
+    m = c.machines[machine]
     m.run += 1  # an end that is still in the queue is out of date
     m.busy_s += duration_s(m, m.iterations)
     m.made += m.iterations
@@ -90,7 +90,7 @@ def end_run(c: Cluster, machine: int) -> None:
             tokens = c.requests[r].prompt_tokens + c.requests[r].output_tokens
             m.n_requests -= 1
             m.context -= tokens
-            _free(c, machine, tokens * s.kv_bytes)
+            _free(c, machine, tokens)
             _finish_request(c, r)
     m.n_batch = kept
     form_batch(c, machine)
@@ -121,10 +121,10 @@ def task_arrives(c: Cluster, machine: int, task: int) -> None:
         append_prompt(c, m, task)
     n, decoding = task_tokens(c, task), _decoding(m)
     if m.n_batch == 0:
-        if m.used + task_bytes(c, task) <= m.memory:
+        if m.used + task_memory(c, task) <= m.capacity:
             form_batch(c, machine)
-    elif (m.n_batch < s.max_batch_size and m.batch_tokens + n <= s.max_batch_tokens) or (
-        is_prompt and decoding > 0 and m.batch_tokens - decoding + n <= s.max_batch_tokens
+    elif (m.n_batch < m.max_batch_size and m.batch_tokens + n <= m.max_batch_tokens) or (
+        is_prompt and decoding > 0 and m.batch_tokens - decoding + n <= m.max_batch_tokens
     ):
         _interrupt(c, machine)
 
@@ -136,12 +136,12 @@ def end_transfer(c: Cluster, r: int) -> None:
     source = q.prompt_machine
     m = c.machines[source]
     s.n_flying -= 1
-    _free(c, source, task_bytes(c, 2 * r))
+    _free(c, source, task_memory(c, 2 * r))
     task_arrives(c, q.token_machine, 2 * r + 1)
     if m.n_wait == 0:
         return
     if m.n_batch == 0:
-        if m.used + task_bytes(c, waiting_at(m, c.wait_room, 0)) <= m.memory:
+        if m.used + task_memory(c, waiting_at(m, c.wait_room, 0)) <= m.capacity:
             form_batch(c, source)
-    elif m.n_batch < s.max_batch_size and m.batch_tokens < s.max_batch_tokens:
+    elif m.n_batch < m.max_batch_size and m.batch_tokens < m.max_batch_tokens:
         _interrupt(c, source)

@@ -1,52 +1,53 @@
-"""Models that are served, machines that serve them, and how long iterations take, from the packaged table of measurements."""
+"""Models that are served, machines that serve them, and the packaged table of measured times."""
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
+from designgym.simulators.serving.costs.gpus import GPUS, Gpu
 
 __all__ = [
     "MACHINES",
     "MODELS",
-    "IterationTimes",
+    "SERVERS",
+    "SERVER_GPUS",
     "MachineType",
     "ServedModel",
     "TimeCurves",
-    "TokenCosts",
-    "iteration_times",
     "measured_curves",
 ]
 
-TokenCosts = Literal["batched", "paper"]
-"""How long decoding takes: ``batched`` by the requests in the batch and their context, as measured; ``paper`` by splitwise-sim's rule,
-which looks up the number of requests in a curve over prompt tokens, so that it hardly depends on the batch and not on the context."""
+SERVER_GPUS = 8
 
 _GIB = 1 << 30
-_MIXED_FACTOR = 1.1  # prompts take so much longer beside decoding requests (splitwise-sim)
 
 
 @dataclass(frozen=True)
 class MachineType:
-    """A server with 8 GPUs, which holds one instance of the model.
+    """A server with 8 GPUs.
 
     Attributes:
         memory_bytes: Of all its GPUs.
-        cost_usd_per_h: Rent: 8 times splitwise-sim's 2.21 and 4.76 dollars per GPU.
-        power_units: Provisioned power, in splitwise-sim's units.
+        cost_usd_per_h: Rent.
+        power_units: Provisioned power, in splitwise-sim's units; NaN where it has none.
+        power_w: Provisioned power of the whole server, in watts.
+        gpu: Each of its GPUs, whose step costs are known; None where iteration times are given by curves only.
     """
 
     memory_bytes: int
     cost_usd_per_h: float
     power_units: float
+    power_w: float = math.nan
+    gpu: Gpu | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,27 @@ class ServedModel:
 
 
 MACHINES: Mapping[str, MachineType] = {
-    "a100": MachineType(8 * 80 * _GIB, 8 * 2.21, 24.8),
-    "h100": MachineType(8 * 80 * _GIB, 8 * 4.76, 44.0),
-    "h100_capped": MachineType(8 * 80 * _GIB, 8 * 4.76, 30.8),
+    "a100": MachineType(8 * 80 * _GIB, 8 * 2.21, 24.8, 6500.0),
+    "h100": MachineType(8 * 80 * _GIB, 8 * 4.76, 44.0, 10200.0),
+    "h100_capped": MachineType(8 * 80 * _GIB, 8 * 4.76, 30.8, 7140.0),
 }
 """DGX machines of Patel et al., ISCA 2024, figures of splitwise-sim; the last has its GPUs capped to 70 % of their power."""
+
+
+def _server(gpu: str, power_w: float) -> MachineType:
+    chosen = GPUS[gpu]
+    return MachineType(SERVER_GPUS * chosen.memory_bytes, SERVER_GPUS * chosen.usd_per_hour, math.nan, power_w, chosen)
+
+
+SERVERS: Mapping[str, MachineType] = {
+    "h200": _server("h200_sxm", 10200.0),
+    "h100": _server("h100_sxm", 10200.0),
+    "a100": _server("a100_sxm", 6500.0),
+    "l40s": _server("l40s", 4500.0),
+}
+"""Servers with step costs, the fastest first. Memory and rent are those of `serving.costs.gpus.GPUS` (list prices of one vendor), so that
+all kinds are compared on one basis. Power: NVIDIA's datasheets of DGX H200, H100 and A100 (most that the system draws); that a server with
+eight L40S, of 350 W each, provisions 4.5 kW is an assumption: 1.7 kW for the host."""
 
 
 def _kv_bytes(hidden: int, layers: int) -> int:
@@ -136,41 +153,3 @@ def measured_curves(model: str, machine: str) -> TimeCurves:
     if machine not in table[model]:
         raise UnknownNameError(f"machine for {model}", machine, table[model])
     return TimeCurves(**table[model][machine])
-
-
-@dataclass(frozen=True, eq=False)
-class IterationTimes:
-    """Iteration times of a model on machines, as the compiled simulation takes them.
-
-    Attributes:
-        table: See `state.Cluster`; float64, shape ``(1 + machines, sum(points) + 2)``.
-        points: Of the curves of prompts, and of decoding.
-        mixed_factor: Prompts take so much longer if there are decoding requests in their batch.
-    """
-
-    table: NDArray[np.float64]
-    points: tuple[int, int]
-    mixed_factor: float = _MIXED_FACTOR
-
-
-def iteration_times(curves: Sequence[TimeCurves], costs: TokenCosts) -> IterationTimes:
-    """Return the times of machines with these curves, one kind of machine each.
-
-    With prompts and decoding requests in one batch, splitwise-sim takes 1.1 times what that many prompt tokens would take. ``batched``
-    adds what the decoding requests take beyond a first one without context, since the model's weights are read once for all.
-
-    Raises:
-        InputError: If the curves are not at the same points, or the rule is not known.
-    """
-    if costs not in get_args(TokenCosts):
-        raise InputError(f"token costs are {shorten(costs)}, expected {' or '.join(get_args(TokenCosts))}")
-    if not curves or any((c.tokens, c.decode_requests) != (curves[0].tokens, curves[0].decode_requests) for c in curves):
-        raise InputError("the curves of all machines must be at the same numbers of tokens and of requests")
-    first, paper = curves[0], costs == "paper"
-    rows = [[*first.tokens, *(first.tokens if paper else first.decode_requests), 0.0, 0.0]]
-    for c in curves:
-        decode_ms = c.token_ms if paper else c.decode_ms
-        context_ms, joins_ms = (0.0, -1.0) if paper else (c.decode_us_per_context_token / 1000, c.decode_ms[0])
-        rows.append([ms / 1000 for ms in (*c.prompt_ms, *decode_ms, context_ms, joins_ms)])
-    table = np.array(rows, dtype=np.float64)
-    return IterationTimes(table, (len(first.tokens), table.shape[1] - 2 - len(first.tokens)))

@@ -76,7 +76,6 @@ def _least_of_all(c: Cluster) -> int:
 @inlined
 def _choose_in_pools(c: Cluster, q: Record) -> None:
     s = c.state[0]
-    prompt_bytes, token_bytes = (q.prompt_tokens + 1) * s.kv_bytes, (q.output_tokens - 1) * s.kv_bytes
     prompt, token = -1, -1
     for place in (PROMPT, MIXED):
         if prompt < 0:
@@ -86,7 +85,7 @@ def _choose_in_pools(c: Cluster, q: Record) -> None:
     for place in (TOKEN, MIXED):
         if token < 0:
             found = least(c, place, PLANNED)
-            if found >= 0 and c.machines[found].loads[PLANNED] + prompt_bytes + token_bytes < c.machines[found].memory:
+            if found >= 0 and c.machines[found].loads[PLANNED] + q.prompt_tokens + q.output_tokens < 0:
                 token = found
     if prompt < 0 and least(c, TOKEN, QUEUED) >= 0:
         prompt = least(c, TOKEN, QUEUED)
@@ -117,8 +116,8 @@ def place_request(c: Cluster, r: int) -> None:
     else:
         add_load(c, q.prompt_machine, QUEUED, q.prompt_tokens)
         add_load(c, q.token_machine, QUEUED, 1)
-        add_planned(c, q.prompt_machine, (q.prompt_tokens + 1) * s.kv_bytes)
-    add_planned(c, q.token_machine, (q.prompt_tokens + q.output_tokens) * s.kv_bytes)
+        add_planned(c, q.prompt_machine, q.prompt_tokens + 1)
+    add_planned(c, q.token_machine, q.prompt_tokens + q.output_tokens)
 
 
 @inlined

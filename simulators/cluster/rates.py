@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from designgym.simulators.cluster.simulate import output_tokens
+from designgym.simulators.cluster.instances import output_tokens
 from designgym.simulators.serving.request_trace import RequestTrace
 
 __all__ = ["at_rate", "highest_rate", "offered_rate_rps"]

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from designgym.simulators.cluster.machines import TimeCurves, TokenCosts
-from designgym.simulators.cluster.simulate import ClusterRun, output_tokens
+from designgym.simulators.cluster.instances import output_tokens
+from designgym.simulators.cluster.machines import SERVER_GPUS, ServedModel, TimeCurves, measured_curves
+from designgym.simulators.cluster.simulate import ClusterRun
+from designgym.simulators.cluster.times import StepTimes, TokenCosts
+from designgym.simulators.serving.costs.assemble import step_costs_of
+from designgym.simulators.serving.costs.deployment import Deployment
+from designgym.simulators.serving.costs.gpus import GPUS
+from designgym.simulators.serving.costs.models import ModelShape
+from designgym.simulators.serving.costs.steps import step_features, step_seconds_by
 from designgym.simulators.serving.request_trace import RequestTrace
 
-__all__ = ["PERCENTILES", "REFERENCE_MACHINE", "SLOWDOWN_LIMITS", "Latencies", "latencies_of", "reference_latencies"]
+__all__ = ["PERCENTILES", "REFERENCE_MACHINE", "SLOWDOWN_LIMITS", "Latencies", "latencies_alone", "latencies_of", "reference_latencies"]
 
 PERCENTILES = (50, 90, 99)
 SLOWDOWN_LIMITS = {"ttft": (2.0, 3.0, 6.0), "tbt": (1.25, 1.5, 5.0), "e2e": (1.25, 1.5, 5.0)}
@@ -46,7 +53,7 @@ class Latencies:
         return Latencies(*(getattr(self, name)[requests] for name in SLOWDOWN_LIMITS))
 
 
-def latencies_of(run: ClusterRun, costs: TokenCosts) -> Latencies:
+def latencies_of(run: ClusterRun, costs: StepTimes) -> Latencies:
     """Return the latencies of a run, NaN for requests that were not served.
 
     The time between tokens includes the transfer and the wait for the second machine. It is a mean over the gaps between the n tokens of a
@@ -70,7 +77,24 @@ def reference_latencies(trace: RequestTrace, curves: TimeCurves, costs: TokenCos
     return Latencies(ttft, tbt, ttft + tbt * (n - 1))
 
 
-def _gaps(trace: RequestTrace, costs: TokenCosts) -> NDArray[np.int64]:
+def tabulated_latencies(trace: RequestTrace, model: ModelShape) -> Latencies:
+    """Return what requests would take on an A100 machine of their own by step costs, in 16 bits, as if its memory were enough."""
+    costs = step_costs_of(Deployment(model, GPUS["a100_sxm"], SERVER_GPUS))
+    p, n = trace.prompt_tokens, output_tokens(trace)
+    ttft = step_seconds_by(costs, step_features(prompts=1, prompt_tokens=p))
+    tbt = step_seconds_by(costs, step_features(decodes=1, context=p + (n + 1) // 2))
+    return Latencies(ttft, tbt, ttft + tbt * (n - 1))
+
+
+def latencies_alone(trace: RequestTrace, model: ServedModel | ModelShape, costs: StepTimes) -> Latencies:
+    """Return the latencies that slowdowns are relative to: on an A100 machine without other requests."""
+    if isinstance(model, ModelShape):
+        return tabulated_latencies(trace, model)
+    assert costs != "tables"
+    return reference_latencies(trace, measured_curves(model.name, REFERENCE_MACHINE), costs)
+
+
+def _gaps(trace: RequestTrace, costs: StepTimes) -> NDArray[np.int64]:
     n = output_tokens(trace)
     return n if costs == "paper" else np.maximum(n - 1, 1)
 

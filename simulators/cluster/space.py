@@ -8,17 +8,19 @@ from typing import Any
 
 from designgym.core.discrete import Categorical, Integer, Ordinal, PowerOfTwo
 from designgym.core.errors import InputError, shorten
+from designgym.core.parameter_base import Parameter
 from designgym.core.rules import Condition, Constraint, Rewrite
 from designgym.core.space import DesignSpace
 from designgym.simulators.cluster.config import ROLES, ClusterConfig, Pool
 from designgym.simulators.cluster.designs import DESIGNS, splitwise_cluster
 from designgym.simulators.cluster.machines import MACHINES
 
-__all__ = ["MOST_MACHINES", "cluster_of", "cluster_space", "paper_design"]
+__all__ = ["MOST_MACHINES", "cluster_of", "cluster_space", "limits_of_batches", "limits_of_requests", "paper_design"]
 
 MOST_MACHINES = 100  # by role, unless asked for otherwise
 _LIMITS = ("max_batch_size", "max_batch_tokens", "max_preemptions", "prompt_queue_tokens", "kv_bandwidth_gib_per_s")
 
+_USUAL = ClusterConfig((Pool("h100", 1),))
 _SPLIT = "scheduler == 'mixed_pool'"
 _CONDITIONS = (
     # Token JSQ knows one kind of machines, and both tasks of a request stay on one.
@@ -55,25 +57,40 @@ def cluster_space(most_machines: int = MOST_MACHINES) -> DesignSpace:
     if isinstance(most_machines, bool) or not isinstance(most_machines, int) or not 1 <= most_machines <= 10_000:
         raise InputError(f"option most_machines is {shorten(most_machines)}, expected a whole number from 1 to 10000")
     split = min(20, most_machines)
-    default = ClusterConfig((Pool("h100", 1),))
     return DesignSpace(
-        scheduler=Categorical("mixed_pool", "token_jsq"),
-        prompt_machine=Categorical(*MACHINES, default="h100"),
-        prompt_machines=Integer(0, most_machines, default=split),
-        token_machine=Categorical(*MACHINES, default="h100"),
-        token_machines=Integer(0, most_machines, default=split),
-        mixed_machine=Categorical(*MACHINES, default="h100"),
-        mixed_machines=Integer(0, most_machines, default=0),
-        max_batch_size=PowerOfTwo(1, 1024, default=default.max_batch_size),
-        max_batch_tokens=PowerOfTwo(256, 16384, default=default.max_batch_tokens, unit="tokens"),
-        max_preemptions=PowerOfTwo(1, 64, default=default.max_preemptions),
-        prompt_queue_tokens=PowerOfTwo(1024, 65536, default=default.prompt_queue_tokens, unit="tokens"),
-        kv_bandwidth_gib_per_s=Ordinal(12.5, 25.0, 50.0, 100.0, 200.0, 400.0, default=default.kv_bandwidth_gib_per_s, unit="GiB/s"),
+        {
+            "scheduler": Categorical("mixed_pool", "token_jsq"),
+            "prompt_machine": Categorical(*MACHINES, default="h100"),
+            "prompt_machines": Integer(0, most_machines, default=split),
+            "token_machine": Categorical(*MACHINES, default="h100"),
+            "token_machines": Integer(0, most_machines, default=split),
+            "mixed_machine": Categorical(*MACHINES, default="h100"),
+            "mixed_machines": Integer(0, most_machines, default=0),
+        }
+        | limits_of_batches()
+        | limits_of_requests(),
         version="1",
         conditions=_CONDITIONS,
         constraints=_CONSTRAINTS,
         symmetries=_SYMMETRIES,
     )
+
+
+def limits_of_batches() -> dict[str, Parameter]:
+    """Return the parameters of a machine's batches."""
+    return {
+        "max_batch_size": PowerOfTwo(1, 1024, default=_USUAL.max_batch_size),
+        "max_batch_tokens": PowerOfTwo(256, 16384, default=_USUAL.max_batch_tokens, unit="tokens"),
+    }
+
+
+def limits_of_requests() -> dict[str, Parameter]:
+    """Return the parameters of what becomes of requests between machines, and of those that wait."""
+    return {
+        "max_preemptions": PowerOfTwo(1, 64, default=_USUAL.max_preemptions),
+        "prompt_queue_tokens": PowerOfTwo(1024, 65536, default=_USUAL.prompt_queue_tokens, unit="tokens"),
+        "kv_bandwidth_gib_per_s": Ordinal(12.5, 25.0, 50.0, 100.0, 200.0, 400.0, default=_USUAL.kv_bandwidth_gib_per_s, unit="GiB/s"),
+    }
 
 
 def cluster_of(design: Mapping[str, Any]) -> ClusterConfig:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from designgym.core.errors import InputError
+from designgym.simulators.cluster.instances import output_tokens
 from designgym.simulators.cluster.machines import ServedModel, measured_curves
 from designgym.simulators.cluster.service_level import PERCENTILES, REFERENCE_MACHINE, SLOWDOWN_LIMITS, latencies_of, reference_latencies
-from designgym.simulators.cluster.simulate import ClusterRun, output_tokens
+from designgym.simulators.cluster.simulate import ClusterRun
 
 __all__ = ["FIGURES", "VERDICTS", "splitwise_row"]
 

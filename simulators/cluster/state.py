@@ -2,7 +2,8 @@
 
 The simulation runs without allocating: all it needs lies in a few structured arrays, whose records the compiled code reads and
 writes by field name. Requests, tasks and machines are positions, -1 for none. Request r has two tasks: 2 r, its prompt, which makes
-the first output token, and 2 r + 1, which makes the others. Times are seconds, memory is bytes.
+the first output token, and 2 r + 1, which makes the others. Times are seconds; memory is counted in tokens whose keys and values it
+holds. A machine is one instance of the model, on as many GPUs as that takes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PROMPT, TOKEN, MIXED = range(3)
 """Roles of machines, and the lists that they are in."""
 
 QUEUED, PLANNED = range(2)
-"""What machines are chosen by: tokens on their way, and memory given away."""
+"""What machines are chosen by: tokens on their way, and memory given away, less what there is: negative as long as some is left."""
 
 # Where a task is.
 FUTURE, WAITING, BLOCKED, RUNNING, DONE = range(5)
@@ -33,7 +34,7 @@ def _fields(kind: type, *names: str) -> list[tuple[str, type]]:
     return [(name, kind) for name in names]
 
 
-CONFIG_FIELDS = ("scheduler", "max_batch_size", "max_batch_tokens", "max_preemptions", "prompt_queue_tokens")
+CONFIG_FIELDS = ("scheduler", "max_preemptions", "prompt_queue_tokens")
 COUNTS = (
     "n_completed",
     "n_runs",  # of a fixed batch, of one iteration or more
@@ -53,7 +54,7 @@ STATE = np.dtype(
         *_fields(
             np.int64,
             *CONFIG_FIELDS,
-            "kv_bytes",  # per token
+            "by_tables",  # whether iterations take what step costs of the serving simulation say, else what curves say
             "n_arrivals_left",
             "n_busy",  # machines with a batch
             "n_flying",  # transfers under way
@@ -77,13 +78,17 @@ MACHINE = np.dtype(
             "kind",  # row of the tables of iteration times
             "role",
             "place",  # the list that it is in now
-            "memory",
+            "capacity",  # memory for keys and values
             "used",
             "most_used",
+            "kv_bytes",  # of a token
+            "max_batch_size",
+            "max_batch_tokens",
             "batch_tokens",  # of the batch formed last, prompts in full
             "n_batch",
             "n_prompts",  # in the batch
             "prompt_tokens",  # of them
+            "prompt_pairs",  # of their tokens, of which one attends to the other
             "context",  # of the batch's decoding requests: tokens of prompts and outputs so far
             "made",  # iterations in all runs that have ended
             "iterations",  # of the present run
@@ -164,6 +169,9 @@ class Cluster(NamedTuple):
         times: Curves of iteration times; float64. The first row holds tokens of prompts, then numbers of decoding requests. Each other row
             is of one kind of machine: seconds by tokens of prompts; seconds by decoding requests; seconds more per token of their
             context; and what of decoding is in the prompts' time if there are prompts too, negative if all of it is.
+        features: Shape ``(1,)``, `FEATURES` of the serving simulation: room for those of a batch.
+        step_header: The shape of its tables of step costs; int64.
+        step_tables: Such a table for each kind of machine; float64, shape ``(kinds, size)``.
         runs: Shape ``(capacity,)``, `RUN`: the timeline as far as it fits.
     """
 
@@ -177,4 +185,7 @@ class Cluster(NamedTuple):
     events: Array
     best: Array
     times: Array
+    features: Array
+    step_header: Array
+    step_tables: Array
     runs: Array

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from designgym.simulators.cluster.config import ClusterConfig, Pool, Scheduler
-from designgym.simulators.cluster.machines import MACHINES, MODELS, MachineType, ServedModel, TokenCosts, measured_curves
+from designgym.simulators.cluster.machines import MACHINES, MODELS, MachineType, ServedModel, measured_curves
 from designgym.simulators.cluster.simulate import ClusterRun, simulate
+from designgym.simulators.cluster.times import TokenCosts
 from designgym.simulators.serving.request_trace import RequestTrace
 
 

@@ -13,8 +13,9 @@ from designgym.core.errors import InputError
 from designgym.simulators.cluster import ClusterConfig, MachineType, Pool, ServedModel, TimeCurves, simulate
 from designgym.simulators.cluster.build_table import TABLE, build
 from designgym.simulators.cluster.designs import DESIGNS, PAPER_SIZES, splitwise_cluster
-from designgym.simulators.cluster.machines import iteration_times, measured_curves
+from designgym.simulators.cluster.machines import measured_curves
 from designgym.simulators.cluster.service_level import latencies_of, reference_latencies
+from designgym.simulators.cluster.times import iteration_times
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.files import read_requests
 
