@@ -18,6 +18,7 @@ from types import ModuleType
 IDS = (
     "designgym/AcceleratorCodesign-v0",
     "designgym/AutoMLZero-v0",
+    "designgym/BatchAndParallelism-v0",
     "designgym/DramController-v0",
     "designgym/DramController-v1",
     "designgym/DramControllerDramSys-v0",
@@ -26,6 +27,7 @@ IDS = (
     "designgym/EyerissAcceleratorTimeloop-v0",
     "designgym/FarsiSoc-v0",
     "designgym/FarsiSocFarsi-v0",
+    "designgym/HeterogeneousCluster-v0",
     "designgym/LlamaCppServing-v0",
     "designgym/MaestroMapping-v0",
     "designgym/MaestroMappingMaestro-v0",

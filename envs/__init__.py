@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BUILT_IN: dict[str, str] = {
     "designgym/AcceleratorCodesign-v0": "designgym.envs.accelerator_codesign",
     "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
+    "designgym/BatchAndParallelism-v0": "designgym.envs.vllm_serving",
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramController-v1": "designgym.envs.dram_controller_v1",
     "designgym/DramControllerDramSys-v0": "designgym.envs.dram_controller",
@@ -28,6 +29,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/EyerissAcceleratorTimeloop-v0": "designgym.envs.eyeriss_accelerator",
     "designgym/FarsiSoc-v0": "designgym.envs.farsi_soc",
     "designgym/FarsiSocFarsi-v0": "designgym.envs.farsi_soc",
+    "designgym/HeterogeneousCluster-v0": "designgym.envs.serving_clusters",
     "designgym/LlamaCppServing-v0": "designgym.envs.llama_cpp_serving",
     "designgym/MaestroMapping-v0": "designgym.envs.maestro_mapping",
     "designgym/MaestroMappingMaestro-v0": "designgym.envs.maestro_mapping",

@@ -10,6 +10,7 @@ from designgym.core.registry import register
 from designgym.envs.serving_load_options import LOAD_OPTIONS
 from designgym.envs.serving_validation import ServingValidator
 from designgym.envs.serving_workloads import ServingWorkloads
+from designgym.simulators.serving.batch_and_parallelism import BatchAndParallelism
 from designgym.simulators.serving.engine import ACCEPTANCE, VllmServing
 from designgym.simulators.serving.live.endpoint import VARIABLE as ENDPOINT
 from designgym.simulators.serving.live.endpoint import ServingEndpoint
@@ -49,6 +50,21 @@ register(
         "eagle_acceptance": f"probability that a draft of EAGLE is accepted; default {ACCEPTANCE['eagle']}",
     },
     validator=ServingValidator(),
+    functional="off",  # a probe takes as long as the evaluation
+)
+
+register(
+    "designgym/BatchAndParallelism-v0",
+    BatchAndParallelism,
+    workloads=ServingWorkloads(),
+    objectives={
+        "throughput": maximize("output_throughput_tps"),
+        "throughput_per_gpu": maximize("tokens_per_s_per_gpu"),
+        "cost": minimize("usd_per_million_tokens"),
+    },
+    default_workload="infilling-like:requests=164",
+    description="Number of GPUs and batch size of an LLM, as in Martinez (2024), simulated as in VllmServing-v0",
+    options=_DEPLOYMENT,
     functional="off",  # a probe takes as long as the evaluation
 )
 

@@ -97,7 +97,12 @@ class VllmServing:
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""
-        return serve_command(self.space.canonical(design, workload.traits if workload else frozenset()), self.model.name)
+        canonical = self.space.canonical(design, workload.traits if workload else frozenset())
+        return serve_command(self.arguments(canonical), self.model.name)
+
+    def arguments(self, design: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return all engine arguments of a design."""
+        return design
 
     def deployment(self, design: Mapping[str, Any]) -> Deployment:
         """Return what a design puts on how many GPUs, of one replica; raises `InputError` if the model cannot be divided like that."""
@@ -142,6 +147,7 @@ class VllmServing:
     def _simulated(
         self, design: Mapping[str, Any], trace: RequestTrace, *, keep_timeline: bool = False
     ) -> tuple[Deployment, list[ServingRun]]:  # fmt: skip
+        design = self.arguments(design)
         deployment = self.deployment(design)
         config, costs = self.config(design, deployment), step_costs_of(deployment)
         parts = _divided(trace, design["data_parallel_size"])
@@ -172,7 +178,8 @@ class VllmServing:
         except InputError as error:
             return str(error).encode()
         # Proposing drafts takes time and memory of a real engine, which the simulation does not count.
-        shown = [deployment, len(runs), design["speculative_method"], design["num_speculative_tokens"]]
+        engine = self.arguments(design)
+        shown = [deployment, len(runs), engine["speculative_method"], engine["num_speculative_tokens"]]
         hasher = blake3(repr(shown if whole else [*shown, design.literal]).encode())
         for run in runs:
             assert run.timeline is not None

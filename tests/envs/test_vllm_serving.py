@@ -31,6 +31,19 @@ def test_objectives() -> None:
     assert spec.objective("pareto").score(usual) > 0
 
 
+def test_two_knobs_are_the_engine_with_all_others_at_their_defaults() -> None:
+    knobs, engine = make_evaluator("designgym/BatchAndParallelism-v0"), make_evaluator(ID, workload="infilling-like:requests=164")
+    chosen = {"tensor_parallel_size": 2, "max_num_seqs": 48}
+    space = engine.simulator.space
+    (few,), (whole,) = (
+        evaluator.evaluate([evaluator.simulator.space.validate(values)])
+        for evaluator, values in ((knobs, chosen), (engine, {**space.default(), **chosen}))
+    )
+    assert few.metrics.ok and few.metrics.values == whole.metrics.values
+    described = knobs.simulator.describe(knobs.simulator.space.validate(chosen))  # type: ignore[attr-defined]
+    assert "--tensor-parallel-size 2" in described and "--max-num-seqs 48" in described
+
+
 @pytest.mark.skipif(not LlamaCppServing().installed()[0], reason="llama.cpp's server is not installed")
 def test_a_real_server_is_measured() -> None:
     evaluator = make_evaluator(

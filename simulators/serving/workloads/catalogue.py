@@ -30,6 +30,10 @@ _DOCUMENT_TOKENS = (4_000, 24_000)
 _QUESTION_TOKENS, _REPLY_TOKENS = (30, 300), (50, 500)
 
 
+# Infilling of single lines of HumanEval's functions: lengths are an assumption, no tokens were counted. Median, least and most.
+_INFILLING_PROMPT, _INFILLING_OUTPUT, _INFILLING_SPREAD = (200, (60, 800)), (14, (3, 64)), 0.5
+
+
 @dataclass(frozen=True)
 class RequestMix:
     """What is drawn: by ``rate_rps`` with gamma gaps, or by as many ``users`` as ask again when they have an answer.
@@ -130,11 +134,22 @@ def short_chat(mix: RequestMix) -> RequestTrace:
     return RequestTrace.make(mix.arrivals(mix.requests, mix.rate_rps, rng), prompts, outputs, users=mix.users)
 
 
+def infilling_like(mix: RequestMix) -> RequestTrace:
+    """Draw tasks to fill in one line of a function, all there at the start: some two hundred tokens in, some fourteen out."""
+    rng = np.random.default_rng(mix.seed)
+    prompts, outputs = (
+        np.clip(np.rint(rng.lognormal(np.log(middle), _INFILLING_SPREAD, mix.requests)), *ends).astype(np.int64)
+        for middle, ends in (_INFILLING_PROMPT, _INFILLING_OUTPUT)
+    )
+    return RequestTrace.make(np.zeros(mix.requests), prompts, outputs, users=mix.users)
+
+
 CATALOGUE: dict[str, Callable[[RequestMix], RequestTrace]] = {
     "azure-conv": _azure("conv"),
     "azure-code": _azure("code"),
     "sharegpt-like": sharegpt_like,
     "long-context": long_context,
     "short-chat": short_chat,
+    "infilling-like": infilling_like,
 }
 """Generators by name."""
