@@ -63,6 +63,8 @@ class VllmConfig:
         max_num_scheduled_tokens: Token budget of a step without what a drafter needs; None for the same.
         max_num_active_seqs: Most requests that are admitted at a time; None for ``max_num_seqs``.
         pipeline_parallel_size: Stages that batches go through one after the other.
+        host_blocks: KV blocks that the host's memory has room for; 0 for no offloading.
+        host_block_s: How long reading one of them into the GPU's memory takes.
     """
 
     max_num_seqs: int = 256
@@ -84,11 +86,18 @@ class VllmConfig:
     max_num_scheduled_tokens: int | None = None
     max_num_active_seqs: int | None = None
     pipeline_parallel_size: int = 1
+    host_blocks: int = 0
+    host_block_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
         _check(self, dict.fromkeys(("max_num_seqs", "max_num_batched_tokens", "block_size", "pipeline_parallel_size"), 1))
-        _check(self, {"max_model_len": 2, "num_gpu_blocks": 2, "long_prefill_token_threshold": 0, "num_speculative_tokens": 0})
+        _check(
+            self,
+            {"max_model_len": 2, "num_gpu_blocks": 2, "long_prefill_token_threshold": 0, "num_speculative_tokens": 0, "host_blocks": 0},
+        )
+        if not 0 <= self.host_block_s < float("inf"):
+            raise InputError(f"host_block_s must be a number of seconds from 0, but is {self.host_block_s!r}")
         for name, most in (("max_num_scheduled_tokens", self.max_num_batched_tokens), ("max_num_active_seqs", self.max_num_seqs)):
             value = getattr(self, name)
             if value is not None and not 1 <= value <= most:
@@ -134,6 +143,7 @@ class VllmConfig:
             "n_drafts": drafts,
             "lookahead": drafts if method != "ngram" else 0,
             "draft_rows": 1 if drafts and method == "draft_model" else 0,
+            "host_blocks": self.host_blocks,
             "drop_last_hit": drafts > 0 and method in ("eagle", "mtp"),
         }
 

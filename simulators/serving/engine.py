@@ -118,6 +118,7 @@ class VllmServing:
         drafts = design["num_speculative_tokens"] if method != "none" else 0
         asynchronous = design["async_scheduling"]
         limits = {name: design[name] for name in ("max_num_batched_tokens", "max_num_seqs")}
+        block_bytes = design["block_size"] * deployment.kv_bytes_per_token_per_gpu
         return VllmConfig(
             **limits,
             num_gpu_blocks=deployment.num_gpu_blocks(
@@ -134,6 +135,9 @@ class VllmServing:
             num_speculative_tokens=drafts,
             speculative_method="ngram" if method == "none" else method,
             acceptance_rate=self._acceptance[method],
+            # vLLM's buffer is of all GPUs of an engine together; each reads its part over a link of its own
+            host_blocks=(design["kv_offloading_size"] << 30) // (block_bytes * deployment.n_gpus),
+            host_block_s=block_bytes / deployment.gpu.host_bytes_per_s,
         )  # fmt: skip
 
     def runs(self, design: Mapping[str, Any], workload: Workload, *, keep_timeline: bool = True) -> list[ServingRun]:

@@ -88,6 +88,7 @@ def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True, 
         pipeline_parallel_size=PowerOfTwo(1, gpus),
         data_parallel_size=PowerOfTwo(1, gpus),
         kv_cache_dtype=Categorical("auto", "fp8"),
+        kv_offloading_size=Ordinal(0, 16, 64, 256, 1024, unit="GiB"),
         quantization=Categorical("none", "fp8", "awq"),
         speculative_method=Categorical("none", "ngram", "eagle"),
         num_speculative_tokens=Integer(1, 8, default=3),
@@ -108,8 +109,10 @@ def engine_space(model: ModelShape, *, gpus: int = 8, draft_model: bool = True, 
             Rewrite("async_scheduling", "'off'", "async_scheduling == 'auto' and speculative_method == 'ngram'"),
             Rewrite("async_scheduling", "'on'", "async_scheduling == 'auto'"),
             # Both policies take requests by arrival. They differ where arrivals are equal (the first is preempted, not the last), and
-            # where batches of other stages keep a preempted request from its turn.
-            Rewrite("scheduling_policy", "'fcfs'", f"'{ARRIVAL_ORDER}' in traits and pipeline_parallel_size == 1"),
+            # where batches of other stages, or blocks on their way from the host, keep a request from its turn.
+            Rewrite(
+                "scheduling_policy", "'fcfs'", f"'{ARRIVAL_ORDER}' in traits and pipeline_parallel_size == 1 and kv_offloading_size == 0"
+            ),
             # A request never wants more tokens in a step than the model's length but one, nor gets more than the budget.
             Rewrite("long_prefill_token_threshold", "0", "long_prefill_token_threshold >= max_model_len - 1"),
             Rewrite(

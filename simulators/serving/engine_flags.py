@@ -27,6 +27,8 @@ def serve_flags(design: Mapping[str, Any], *, draft_model: str = "") -> list[str
     """
     flags = [part for name in _VALUES for part in (_option(name), f"{design[name]}")]
     flags += [_option(name if design[name] else f"no_{name}") for name in _TRUTHS]
+    if design["kv_offloading_size"]:
+        flags += [_option("kv_offloading_size"), f"{design['kv_offloading_size']}"]
     if design["async_scheduling"] != "auto":
         flags.append(_option("async_scheduling" if design["async_scheduling"] == "on" else "no_async_scheduling"))
     if design["quantization"] != "none":

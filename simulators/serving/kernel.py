@@ -9,6 +9,7 @@ from designgym.simulators.compiling import Record, compiled, entry_point, inline
 from designgym.simulators.serving.block_pool import prepare_blocks
 from designgym.simulators.serving.classic_schedulers import process_classic, schedule_classic
 from designgym.simulators.serving.compiled import source_digest
+from designgym.simulators.serving.host_memory import next_ready_s, prepare_host
 from designgym.simulators.serving.state import COMPLETED, FUTURE, LIVELOCK, NEVER, STUCK, VLLM_V1, Memory, Simulation
 from designgym.simulators.serving.step_costs import gather_features, step_seconds
 from designgym.simulators.serving.vllm_output import process_output
@@ -22,24 +23,27 @@ IDLE_WAIT_S = 1e-3  # vLLM's engine tries again after so long when a step schedu
 def _prepare(m: Memory) -> None:
     """Set everything but the configuration to the state before the first arrival."""
     s = m.server[0]
-    s.n_running = s.n_waiting = s.next_arrival = s.n_finished = s.n_preempted = s.n_holding = s.n_outputs = 0
+    s.n_running = s.n_waiting = s.next_arrival = s.n_finished = s.n_preempted = s.n_holding = s.n_loading = s.n_outputs = 0
+    s.host_used = s.loaded_tokens = 0
     s.n_steps = s.n_idle_steps = s.preemptions = s.hit_tokens = s.queried_tokens = 0
     s.batch_requests = s.batch_tokens = s.drafted = s.accepted = s.steps_without_output = 0
     s.n_calls = s.n_reported = s.steps_without_work = 0
     s.n_released = s.users
     s.waiting_head = s.waiting_tail = -1
+    s.host_free_s = 0.0
     s.now_s = s.busy_s = s.busy_until_s = s.used_block_s = 0.0
     s.end = COMPLETED
     for r in range(m.requests.size):
         q = m.requests[r]
         q.state = FUTURE
         q.tokens = q.target = q.prompt
-        q.computed = q.drafts = q.placeholders = q.in_flight = q.partial = q.held = q.registered = 0
+        q.computed = q.drafts = q.placeholders = q.in_flight = q.partial = q.held = q.registered = q.offloaded = 0
         q.preemptions = q.cached = q.prefilled = q.eligible_call = 0
         q.waiting_before = q.waiting_after = q.finish_step = -1
         q.scheduled_s = q.first_token_s = q.finish_s = -1.0
     if s.scheduler == VLLM_V1:
         prepare_blocks(m)
+        prepare_host(m)
     else:
         s.free_blocks = s.n_blocks
 
@@ -162,21 +166,24 @@ def _launch(sim: Simulation, slot: int) -> None:
 @inlined
 def _has_requests(s: Record) -> bool:
     """Return whether there is anything to schedule, or a finished request that the workers have to be told of."""
-    return bool(s.n_running + s.n_waiting > 0 or s.n_finished > s.n_reported)
+    return bool(s.n_running + s.n_waiting + s.n_loading > 0 or s.n_finished > s.n_reported)
 
 
 @compiled
-def _wait_for_arrival(m: Memory) -> bool:
-    """Go on to the next arrival, by the steps in which the engine looks for one; return whether there is any."""
+def _wait_for_event(m: Memory) -> bool:
+    """Go on to the next arrival or the next request read from the host, by the steps in which the engine looks for one.
+
+    Returns whether there is any.
+    """
     s = m.server[0]
-    if s.next_arrival == m.requests.size or _client_is_full(s):
-        return False
-    arrival_s = m.requests[s.next_arrival].arrival_s
-    if arrival_s == NEVER:
+    event_s = next_ready_s(m)
+    if s.next_arrival < m.requests.size and not _client_is_full(s):
+        event_s = min(event_s, m.requests[s.next_arrival].arrival_s)
+    if event_s == NEVER:
         return False
     if s.scheduler == VLLM_V1 and _has_requests(s):
-        s.now_s += math.ceil((arrival_s - s.now_s) / IDLE_WAIT_S) * IDLE_WAIT_S
-    s.now_s = max(s.now_s, arrival_s)
+        s.now_s += math.ceil((event_s - s.now_s) / IDLE_WAIT_S) * IDLE_WAIT_S
+    s.now_s = max(s.now_s, event_s)
     s.steps_without_work = 0
     return True
 
@@ -202,7 +209,7 @@ def _run_clock(sim: Simulation) -> None:
                     s.now_s += IDLE_WAIT_S
                 continue
         elif flying == 0:
-            if not _wait_for_arrival(m):
+            if not _wait_for_event(m):
                 return
             continue
         s.now_s = max(s.now_s, sim.batches[oldest].end_s)
@@ -216,7 +223,7 @@ def _run_clock(sim: Simulation) -> None:
             continue
         # Nothing can be done before another request comes: no batch is under way, and several calls have changed nothing.
         if s.steps_without_work > (slots + s.stages if v1 else 0) and (s.n_preempted == 0 or not v1):
-            if not _wait_for_arrival(m):
+            if not _wait_for_event(m):
                 s.end = STUCK
                 return
         elif v1:
@@ -250,7 +257,7 @@ def _run_counted(sim: Simulation) -> None:
             _record(sim, slot, step, step, step + 1.0)
         nothing = _none_flying(sim)
         _end(sim, (step + 1) % slots, step + 1)
-        if nothing and s.n_preempted == 0 and s.next_arrival == m.requests.size:
+        if nothing and s.n_preempted + s.n_loading == 0 and s.next_arrival == m.requests.size:
             s.end = STUCK
             return
         if _without_progress(m):

@@ -22,6 +22,7 @@ Status = Literal["completed", "stuck", "livelock"]
 _STATUS: dict[int, Status] = {COMPLETED: "completed", STUCK: "stuck", LIVELOCK: "livelock"}
 _TOTALS = (
     "n_steps", "n_idle_steps", "preemptions", "hit_tokens", "queried_tokens", "batch_requests", "batch_tokens", "drafted", "accepted",
+    "loaded_tokens",
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from designgym.simulators.compiling import Array
 
-# Where a request is. One that was preempted is WAITING again.
-FUTURE, WAITING, RUNNING, FINISHED = range(4)
+# Where a request is. One that was preempted is WAITING again; LOADING: it has room, and its blocks are on their way from the host.
+FUTURE, WAITING, RUNNING, FINISHED, LOADING = range(5)
 
 # Schedulers. The last three are in `classic_schedulers.py`.
 VLLM_V1, VLLM_V0, SARATHI, ORCA = range(4)
@@ -55,6 +55,7 @@ CONFIG_FIELDS = (
     "lookahead",  # slots reserved for them
     "draft_rows",  # additional rows of a request in the drafter's batch
     "drop_last_hit",
+    "host_blocks",  # KV blocks that the host's memory has room for; 0: no offloading
     "reserved_blocks",  # Orca: of a request, whatever its length
     "seed",
 )
@@ -65,6 +66,9 @@ _PROGRESS_FIELDS = (
     "waiting_head",
     "waiting_tail",
     "next_arrival",
+    "n_loading",  # requests whose blocks are being read from the host
+    "host_used",
+    "loaded_tokens",
     "n_holding",  # requests that hold blocks; classic schedulers
     "n_finished",
     "n_outputs",
@@ -89,9 +93,16 @@ _PROGRESS_FIELDS = (
     "drafted",
     "accepted",
 )
-SERVER = np.dtype(
-    [*_int64(*CONFIG_FIELDS, *_PROGRESS_FIELDS), *_float64("acceptance_rate", "now_s", "busy_s", "busy_until_s", "used_block_s")]
+_TIMES = (
+    "acceptance_rate",
+    "host_block_s",  # how long reading a block from the host takes
+    "host_free_s",  # when all that is asked for has been read
+    "now_s",
+    "busy_s",
+    "busy_until_s",
+    "used_block_s",
 )
+SERVER = np.dtype([*_int64(*CONFIG_FIELDS, *_PROGRESS_FIELDS), *_float64(*_TIMES)])
 """All that is not per request or block: the configuration, and how far the run is."""
 
 REQUEST_INPUTS = ("arrival_s", "prompt", "max_tokens", "stop_at", "priority", "rank", "first_key", "first_slot")
@@ -117,6 +128,7 @@ REQUEST = np.dtype(
             "eligible_call",  # scheduling call from which on it may get its next token
             "held",  # blocks
             "registered",  # leading blocks that are in the prefix cache, or were found in it
+            "offloaded",  # leading blocks that the host has been given since it began
             "preemptions",
             "cached",  # tokens found in the prefix cache at its first admission
             "waiting_before",
@@ -125,7 +137,7 @@ REQUEST = np.dtype(
             "target",  # classic schedulers: tokens of its present prompt
             "prefilled",
         ),
-        *_float64("scheduled_s", "first_token_s", "finish_s"),
+        *_float64("scheduled_s", "first_token_s", "finish_s", "ready_s"),
     ]
 )
 
@@ -135,6 +147,9 @@ the blocks that hold the same, registered before and after it."""
 
 KEY = np.dtype([("oldest", np.int32), ("newest", np.int32)])
 """The blocks that hold the tokens of one prefix."""
+
+HOST = np.dtype([(name, np.int32) for name in ("there", "before", "after")])
+"""The tokens of one prefix in the host's memory: whether they are there, and their neighbours in the order of use."""
 
 ENTRY = np.dtype(_int64("request", "tokens", "drafts", "partial", "padded", "past"))
 """One request in a batch: tokens computed, those of them that are drafts, whether more of the known tokens is left, whether the drafts
@@ -181,6 +196,8 @@ class Memory(NamedTuple):
         tables: Blocks of each request, from its ``first_slot`` on; int32.
         keys: What each full block of each request will hold, from its ``first_key`` on: equal numbers, equal prefixes; int32.
         chains: Shape ``(keys,)``, `KEY`.
+        host: Shape ``(keys + 1,)``, `HOST`, the last the ends of the order of use; empty without offloading.
+        loading: Requests whose blocks are being read from the host, in that order; int64.
         token_times_s: When each output token was made, from the request's ``first_output`` on; empty if not asked for.
         first_output: int64, shape ``(n,)``.
     """
@@ -193,6 +210,8 @@ class Memory(NamedTuple):
     tables: Array
     keys: Array
     chains: Array
+    host: Array
+    loading: Array
     token_times_s: Array
     first_output: Array
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.block_pool import count_hits, free_request, register, take_blocks, take_hits
+from designgym.simulators.serving.host_memory import begin_loading, count_offloaded, end_loading, next_loaded, offload
 from designgym.simulators.serving.state import RUNNING, Memory
 from designgym.simulators.serving.waiting_queue import prepend_waiting, remove_waiting
 
@@ -23,13 +24,17 @@ def schedule_vllm(m: Memory, entries: Array) -> int:
     s.long_prefill_cap = _long_prefill_cap(s)
     size, budget, rows, partial = _schedule_running(m, entries)
     if s.n_preempted == 0:
-        size = _admit_waiting(m, entries, size, budget, rows, partial)
+        size, budget, rows, blocked = _admit_loaded(m, entries, size, budget, rows)
+        if not blocked:
+            size = _admit_waiting(m, entries, size, budget, rows, partial)
     for i in range(size):
         e = entries[i]
         q = m.requests[e.request]
         e.past = q.computed
         q.computed += e.tokens
         q.in_flight += e.tokens
+        if s.host_blocks > 0:
+            offload(m, q)
         e.partial = q.computed < q.tokens + q.placeholders
         q.partial = e.partial
         if s.asynchronous and e.partial == 0:
@@ -166,12 +171,57 @@ def _preempt(m: Memory, place: int) -> None:
     q = m.requests[r]
     remove_running(m, place)
     free_request(m, q)
-    q.computed = q.placeholders = q.drafts = 0
+    q.computed = q.placeholders = q.drafts = q.offloaded = 0
     q.preemptions += 1
     m.preempted[s.n_preempted] = r
     s.n_preempted += 1
     s.preemptions += 1
     prepend_waiting(s, m.requests, r)
+
+
+@compiled
+def _admit_loaded(m: Memory, entries: Array, size: int, budget: int, rows: int) -> tuple[int, int, int, bool]:
+    """Admit requests whose blocks have come from the host; return size, tokens and rows left, and whether one does not fit."""
+    s = m.server[0]
+    while True:
+        place = next_loaded(m)
+        if place < 0:
+            return size, budget, rows, False
+        r = m.loading[place]
+        q = m.requests[r]
+        left = min(budget, rows - s.draft_rows)
+        n = q.tokens - q.computed
+        if 0 < s.long_prefill_cap < n:
+            n = s.long_prefill_cap
+        if left <= 0 or s.n_running >= s.max_num_active_seqs or (s.chunked_prefill == 0 and n > left):
+            return size, budget, rows, True
+        n = min(n, left)
+        missing = max(_blocks(s, q.computed + n) - q.held, 0)
+        if missing + (s.watermark_blocks if s.n_running > 0 else 0) > s.free_blocks:
+            return size, budget, rows, True
+        end_loading(m, place)
+        _run(m, r, n, missing, q.computed)
+        _put(entries[size], r, n, 0, 0)
+        size += 1
+        budget -= n
+        rows -= n + s.draft_rows
+
+
+@inlined
+def _run(m: Memory, r: int, n: int, missing: int, past: int) -> None:
+    """Let a request run from now on, with so many more blocks."""
+    s = m.server[0]
+    q = m.requests[r]
+    q.state = RUNNING
+    q.computed = past
+    if q.preemptions == 0:
+        q.cached = past
+        s.hit_tokens += past
+        s.queried_tokens += q.tokens
+    m.running[s.n_running] = r
+    s.n_running += 1
+    take_blocks(m, q, missing)
+    register(m, q, min(past + n, q.tokens))
 
 
 @compiled
@@ -187,6 +237,14 @@ def _admit_waiting(m: Memory, entries: Array, size: int, budget: int, rows: int,
             r = following
             continue
         hits, idle = count_hits(m, q)
+        if s.host_blocks > 0:
+            found = count_offloaded(m, q, hits)
+            if found > 0:
+                if found + idle + (s.watermark_blocks if s.n_running > 0 else 0) > s.free_blocks:
+                    break
+                begin_loading(m, r, hits, found)
+                r = following
+                continue
         past = hits * s.block_size
         n = q.tokens - past
         left = min(budget, rows - s.draft_rows)
@@ -217,17 +275,8 @@ def _admit_waiting(m: Memory, entries: Array, size: int, budget: int, rows: int,
         if missing + margin > s.free_blocks:
             break
         remove_waiting(s, m.requests, r)
-        q.state = RUNNING
-        q.computed = past
-        if q.preemptions == 0:
-            q.cached = past
-            s.hit_tokens += past
-            s.queried_tokens += q.tokens
-        m.running[s.n_running] = r
-        s.n_running += 1
         take_hits(m, q, hits)
-        take_blocks(m, q, missing)
-        register(m, q, min(past + n, q.tokens))
+        _run(m, r, n, missing, past)
         _put(entries[size], r, n, padded, 1 if padded > 0 else 0)
         size += 1
         budget -= n

@@ -10,7 +10,21 @@ from numpy.typing import NDArray
 from designgym.simulators.serving.config import SchedulerConfig
 from designgym.simulators.serving.cost_tables import StepCosts
 from designgym.simulators.serving.request_trace import RequestTrace
-from designgym.simulators.serving.state import BATCH, BLOCK, ENTRY, FEATURES, KEY, NEVER, REQUEST, SERVER, STEP, VLLM_V1, Memory, Simulation
+from designgym.simulators.serving.state import (
+    BATCH,
+    BLOCK,
+    ENTRY,
+    FEATURES,
+    HOST,
+    KEY,
+    NEVER,
+    REQUEST,
+    SERVER,
+    STEP,
+    VLLM_V1,
+    Memory,
+    Simulation,
+)
 
 __all__ = ["Timeline", "allocate", "timeline_of"]
 
@@ -71,6 +85,7 @@ def allocate(
     server["users"] = min(trace.users, n)
     server["max_concurrency"] = trace.max_concurrency
     server["acceptance_rate"] = getattr(config, "acceptance_rate", 0.0)
+    server["host_block_s"] = getattr(config, "host_block_s", 0.0)
     v1 = fields["scheduler"] == VLLM_V1
     requests = np.zeros(n, REQUEST)
     requests["arrival_s"] = trace.arrival_s
@@ -92,7 +107,7 @@ def allocate(
         slots = np.cumsum(-(-longest // fields["block_size"]) + 1)
         requests["first_slot"][1:] = slots[:-1]
         n_slots = int(slots[-1])
-        if fields["prefix_caching"]:
+        if fields["prefix_caching"] or fields["host_blocks"]:
             keys, requests["first_key"], n_keys = trace.block_keys(fields["block_size"])
     memory = Memory(
         server=server,
@@ -103,6 +118,8 @@ def allocate(
         tables=np.zeros(n_slots, np.int32),
         keys=keys,
         chains=np.zeros(n_keys, KEY),
+        host=np.zeros(n_keys + 1 if fields.get("host_blocks") else 0, HOST),
+        loading=np.zeros(n + 1 if fields.get("host_blocks") else 0, np.int64),
         token_times_s=np.full(int(first_output[-1]) if token_times else 0, np.nan),
         first_output=first_output[:-1],
     )

@@ -21,6 +21,7 @@ class Gpu:
         bf16_flops: Peak rate of dense matrix products in bfloat16, floating-point operations per second.
         fp8_flops: The same in FP8; 0 where the hardware has none.
         interconnect_bytes_per_s: To the other GPUs of its host, one direction.
+        host_bytes_per_s: From the memory of its host.
         tdp_watt: Board power.
         usd_per_hour: Rent of one GPU.
     """
@@ -31,6 +32,7 @@ class Gpu:
     bf16_flops: float
     fp8_flops: float
     interconnect_bytes_per_s: float
+    host_bytes_per_s: float
     tdp_watt: float
     usd_per_hour: float
 
@@ -48,15 +50,16 @@ class Gpu:
 _GIB = 1 << 30
 
 # Peaks and power: NVIDIA's datasheets of A100 80GB SXM, H100 SXM, H200 SXM and L40S (dense, without sparsity). Memory: vLLM's logs.
+# Host: PCI Express 4.0 and 5.0 x16, 31.5 and 63 GB/s, of which copies of pinned memory reach about four fifths.
 # Rent: on-demand list prices of RunPod's Secure Cloud in autumn 2026, of the L40S about that. Prices differ by a factor of four between
 # vendors, so set your own with `dataclasses.replace`.
 GPUS = {
     gpu.name: gpu
     for gpu in (
-        Gpu("a100_sxm", round(79.2 * _GIB), 2.039e12, 312e12, 0.0, 300e9, 400.0, 1.79),
-        Gpu("h100_sxm", round(79.2 * _GIB), 3.35e12, 989e12, 1979e12, 450e9, 700.0, 3.99),
-        Gpu("h200_sxm", round(139.8 * _GIB), 4.8e12, 989e12, 1979e12, 450e9, 700.0, 4.59),
-        Gpu("l40s", round(44.4 * _GIB), 0.864e12, 362e12, 733e12, 32e9, 350.0, 0.99),
+        Gpu("a100_sxm", round(79.2 * _GIB), 2.039e12, 312e12, 0.0, 300e9, 25e9, 400.0, 1.79),
+        Gpu("h100_sxm", round(79.2 * _GIB), 3.35e12, 989e12, 1979e12, 450e9, 50e9, 700.0, 3.99),
+        Gpu("h200_sxm", round(139.8 * _GIB), 4.8e12, 989e12, 1979e12, 450e9, 50e9, 700.0, 4.59),
+        Gpu("l40s", round(44.4 * _GIB), 0.864e12, 362e12, 733e12, 32e9, 25e9, 350.0, 0.99),
     )
 }
 _SHORT = {"a100": "a100_sxm", "h100": "h100_sxm", "h200": "h200_sxm"}
