@@ -20,6 +20,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
         ["simulated 2", "nothing was measured: ", "ttft_p90_s", "\nvllm serve meta-llama/Meta-Llama-3.1-8B --max-num-seqs "],
     ),
     "retuning.py": (["5"], ["l40s to h100_sxm", "mean over models, two knobs (model results):", "figure: retuning.html"]),
+    "serving_figures.py": (["10"], [" per user with ", " steps of azure-conv", "figure: serving.html"]),
     "soc_budgets.py": (
         ["150", "1"],
         [
