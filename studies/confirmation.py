@@ -16,7 +16,7 @@ from designgym.core.metrics import Metrics
 from designgym.searchers.base import BaseSearcher, option
 from designgym.searchers.observations import Observation, observe
 from designgym.studies.results import StudyResult
-from designgym.studies.store import open_store
+from designgym.studies.store import Store, open_store
 
 __all__ = ["Confirm"]
 
@@ -51,16 +51,15 @@ class Confirm(BaseSearcher):
     def _setup(self) -> None:
         if self.multi:
             raise InputError("searcher 'confirm' needs an objective with one score, got a Pareto objective")
-        # A process that goes on may be in another folder.
-        place = self.options.store or None
-        self._simulated = self._read_candidates(open_store(place, create=False, read_only=True))
+        with open_store(self.options.store or None, create=False, read_only=True) as store:
+            self._simulated = self._read_candidates(store)
         self._keys = list(self._simulated)
         every = list(self._simulated.values())
         self._x = self.space.encode([each.design for each in every])
         self._expected = np.array([[each.value, *each.slacks] for each in every])
         self._categorical = tuple(i for i, column in enumerate(self.space.columns) if column.kind == "categorical")
 
-    def _read_candidates(self, store: Any) -> dict[str, Observation]:
+    def _read_candidates(self, store: Store) -> dict[str, Observation]:
         """Return what the simulator says of its best designs in this space, best first."""
         result = StudyResult.load(store, self.options.study)
         if not result.finished:
