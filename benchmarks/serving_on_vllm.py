@@ -106,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = options.model or tiny_model(Path(folder))
         server = VllmServer(
-            model=str(model / "config.json"), served=str(model), path=options.vllm, extra=options.extra, max_repeats=3, precision=0.1,
+            model=str(model / "config.json"), served=str(model), path=options.vllm, extra=options.extra, max_repeats=2, precision=0.1,
         )  # fmt: skip
         try:
             rows = list(measured(server))

@@ -57,6 +57,7 @@ def test_a_real_server_is_measured() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)  # seven minutes of an idle machine
 @pytest.mark.skipif(not LlamaCppServing().installed()[0], reason="llama.cpp's server is not installed")
 def test_a_search_on_a_real_server_beats_its_defaults() -> None:
     """Forty measurements by evolution for four users at a time, then the best against the defaults, taking turns."""
