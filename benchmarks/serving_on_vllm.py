@@ -73,7 +73,7 @@ def measured(server: VllmServer) -> Iterator[tuple[Mapping[str, Any], str, Mappi
 def predicted(changes: Mapping[str, Any], trace: RequestTrace, costs: LinearStepCosts) -> dict[str, float]:
     """Return the simulation's figures."""
     settings: dict[str, Any] = {"max_num_seqs": 256, "max_num_batched_tokens": 8192, "max_model_len": 2048, "block_size": 128}
-    run: ServingRun = simulate(VllmConfig(**settings | changes, num_gpu_blocks=4096, async_scheduling=False), trace, costs)
+    run: ServingRun = simulate(VllmConfig(**{**settings, **changes}, num_gpu_blocks=4096, async_scheduling=False), trace, costs)
     times = {"ttft": run.ttft_s, "tpot": run.tpot_s, "e2e": run.e2e_s}
     found = {f"{name}_p{point}_s": float(np.percentile(values, point)) for name, values in times.items() for point in (50, 90)}
     return {**found, "output_throughput_tps": float(run.output_tokens.sum() / np.max(run.finish_s))}

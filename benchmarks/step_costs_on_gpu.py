@@ -64,8 +64,8 @@ def step(w: Layers, x: torch.Tensor, keys: torch.Tensor | None, norm: object, ga
         n = len(x)
         q, k, v = mixed.split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], dim=-1)
         if keys is None:
-            parts = (part.view(1, n, -1, HEAD).transpose(1, 2) for part in (q, k, v))
-            attended = functional.scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=True).transpose(1, 2).reshape(n, -1)
+            q, k, v = (part.view(1, n, -1, HEAD).transpose(1, 2) for part in (q, k, v))
+            attended = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2).reshape(n, -1)
         else:
             # the requests that share a key are the rows of one product, as kernels for decoding do it
             grouped = q.view(n, KV_HEADS, HEADS // KV_HEADS, HEAD)

@@ -6,6 +6,7 @@ old GPUs with what is best on the new ones, both on the new ones. All figures ar
 9.16 % and 13.7 % on average after an upgrade and a downgrade, with other models, GPUs and engines.
 """
 
+import itertools
 import sys
 from collections.abc import Iterator
 
@@ -23,6 +24,7 @@ MODELS = (
     "meta-llama/Meta-Llama-3.1-8B", "meta-llama/Llama-2-13b-hf", "Qwen/Qwen3-32B", "meta-llama/Llama-2-70b-hf",
     "mistralai/Mixtral-8x7B-v0.1",
 )  # fmt: skip
+GPUS_EACH, BATCHES = (1, 2, 4, 8), (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 TWO_KNOBS, ENGINE = "designgym/BatchAndParallelism-v0", "designgym/VllmServing-v0"
 USERS = "azure-conv:requests=192,users=64"
 OBJECTIVE = dg.minimize("usd_per_million_tokens")
@@ -32,8 +34,7 @@ def grid(model: str, gpu: str) -> pd.DataFrame:
     """Return throughput and throughput per GPU of every design that fits."""
     evaluator = make_evaluator(TWO_KNOBS, options={"model": model, "gpu": gpu})
     space = evaluator.simulator.space
-    names = [parameter.values() for parameter in space.parameters.values()]
-    designs = [space.validate(dict(zip(space.parameters, pair, strict=True))) for pair in ((g, b) for g in names[0] for b in names[1])]
+    designs = [space.validate(dict(zip(space.parameters, pair, strict=True))) for pair in itertools.product(GPUS_EACH, BATCHES)]
     legal = [design for design in designs if not space.violations(design)]
     trials = [trial for trial in evaluator.evaluate(legal) if trial.metrics.ok]
     columns = ("output_throughput_tps", "tokens_per_s_per_gpu")
@@ -53,9 +54,8 @@ def peaks(table: pd.Series) -> int:
 
 def gain(old: pd.Series, new: pd.Series) -> float:
     """Return by how much the best of the new beats what was best of the old, in per cent; NaN if that does not fit any more."""
-    if old.empty or new.empty or old.idxmax() not in new.index:
-        return float("nan")
-    return 100 * (new.max() / new[old.idxmax()] - 1)
+    kept = new[new.index == old.idxmax()] if len(old) else new[:0]
+    return 100 * (new.max() / float(kept.iloc[0]) - 1) if len(kept) else float("nan")
 
 
 def two_knobs() -> Iterator[dict[str, object]]:
@@ -127,7 +127,7 @@ def main() -> None:
     engine = pd.DataFrame(all_arguments(budget))
     print(engine.to_string(index=False, float_format=lambda x: f"{x:.3g}"))
     for name, table in (("two knobs", knobs), ("all arguments", engine)):
-        numbers = table[["move", *(column for column in table if "gain" in column)]].groupby("move", sort=False).mean()
+        numbers = table[["move", *(column for column in table if "gain" in str(column))]].groupby("move", sort=False).mean()
         print(f"\nmean over models, {name} (model results):\n{numbers.to_string(float_format=lambda x: f'{x:.1f}')}")
     draw(knobs, engine).write_html("retuning.html", include_plotlyjs=True)
     print("figure: retuning.html")
