@@ -11,7 +11,8 @@ from designgym.simulators.serving.state import Memory
 
 
 @inlined
-def _insert_after(blocks: Array, place: int, block: int) -> None:
+def insert_after(blocks: Array, place: int, block: int) -> None:
+    """Put a record into the list that ``before`` and ``after`` make, behind another."""
     after = blocks[place].after
     blocks[block].before = place
     blocks[block].after = after
@@ -20,7 +21,8 @@ def _insert_after(blocks: Array, place: int, block: int) -> None:
 
 
 @inlined
-def _unlink(blocks: Array, block: int) -> None:
+def unlink(blocks: Array, block: int) -> None:
+    """Take a record out of that list."""
     before, after = blocks[block].before, blocks[block].after
     blocks[before].after = after
     blocks[after].before = before
@@ -70,7 +72,7 @@ def take_blocks(m: Memory, q: Record, count: int) -> None:
     s = m.server[0]
     for _ in range(count):
         block = m.blocks[s.n_blocks].after
-        _unlink(m.blocks, block)
+        unlink(m.blocks, block)
         _forget(m, block)
         m.blocks[block].users = 1
         m.tables[q.first_slot + q.held] = block
@@ -109,7 +111,7 @@ def take_hits(m: Memory, q: Record, hits: int) -> None:
     for i in range(hits):
         block = m.chains[m.keys[q.first_key + i]].oldest
         if m.blocks[block].users == 0:
-            _unlink(m.blocks, block)
+            unlink(m.blocks, block)
             s.free_blocks -= 1
         m.blocks[block].users += 1
         m.tables[q.first_slot + i] = block
@@ -151,10 +153,10 @@ def free_request(m: Memory, q: Record) -> None:
         if m.blocks[block].users == 0:
             s.free_blocks += 1
             if m.blocks[block].key >= 0:
-                _insert_after(m.blocks, m.blocks[ends].before, block)
+                insert_after(m.blocks, m.blocks[ends].before, block)
     for i in range(q.held):
         block = m.tables[q.first_slot + i]
         if m.blocks[block].users == 0 and m.blocks[block].key < 0:
-            _insert_after(m.blocks, ends, block)
+            insert_after(m.blocks, ends, block)
     q.held = 0
     q.registered = 0

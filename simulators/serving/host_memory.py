@@ -8,7 +8,7 @@ read, one request after the other. Copies to the host take no time from anybody:
 from __future__ import annotations
 
 from designgym.simulators.compiling import Array, Record, compiled, inlined
-from designgym.simulators.serving.block_pool import register, take_blocks, take_hits
+from designgym.simulators.serving.block_pool import insert_after, register, take_blocks, take_hits, unlink
 from designgym.simulators.serving.state import LOADING, NEVER, Memory
 from designgym.simulators.serving.waiting_queue import remove_waiting
 
@@ -24,20 +24,8 @@ def prepare_host(m: Memory) -> None:
 
 
 @inlined
-def _unlink(host: Array, key: int) -> None:
-    before, after = host[key].before, host[key].after
-    host[before].after = after
-    host[after].before = before
-
-
-@inlined
 def _put_last(host: Array, key: int) -> None:
-    ends = host.size - 1
-    before = host[ends].before
-    host[key].before = before
-    host[key].after = ends
-    host[before].after = key
-    host[ends].before = key
+    insert_after(host, host[host.size - 1].before, key)
 
 
 @compiled
@@ -47,11 +35,11 @@ def offload(m: Memory, q: Record) -> None:
     for i in range(q.offloaded, min(q.computed, q.tokens) // s.block_size):
         key = m.keys[q.first_key + i]
         if m.host[key].there:
-            _unlink(m.host, key)
+            unlink(m.host, key)
         else:
             if s.host_used == s.host_blocks:
                 oldest = m.host[m.host.size - 1].after
-                _unlink(m.host, oldest)
+                unlink(m.host, oldest)
                 m.host[oldest].there = 0
                 s.host_used -= 1
             m.host[key].there = 1
@@ -83,7 +71,7 @@ def begin_loading(m: Memory, r: int, hits: int, found: int) -> None:
     take_blocks(m, q, found)
     for i in range(hits, hits + found):
         key = m.keys[q.first_key + i]
-        _unlink(m.host, key)
+        unlink(m.host, key)
         _put_last(m.host, key)
     q.computed = (hits + found) * s.block_size
     s.host_free_s = max(s.now_s, s.host_free_s) + found * s.host_block_s
