@@ -8,9 +8,9 @@ read, one request after the other. Copies to the host take no time from anybody:
 from __future__ import annotations
 
 from designgym.simulators.compiling import Array, Record, compiled, inlined
-from designgym.simulators.serving.block_pool import insert_after, register, take_blocks, take_hits, unlink
+from designgym.simulators.serving.block_pool import free_request, insert_after, register, take_blocks, take_hits, unlink
 from designgym.simulators.serving.state import LOADING, NEVER, Memory
-from designgym.simulators.serving.waiting_queue import remove_waiting
+from designgym.simulators.serving.waiting_queue import prepend_waiting, remove_waiting
 
 
 @compiled
@@ -82,6 +82,14 @@ def begin_loading(m: Memory, r: int, hits: int, found: int) -> None:
 
 
 @compiled
+def _remove(m: Memory, place: int) -> None:
+    s = m.server[0]
+    for i in range(place, s.n_loading - 1):
+        m.loading[i] = m.loading[i + 1]
+    s.n_loading -= 1
+
+
+@compiled
 def next_loaded(m: Memory) -> int:
     """Return the place in the list of the first request that has its blocks, -1 if none has."""
     s = m.server[0]
@@ -94,12 +102,20 @@ def next_loaded(m: Memory) -> int:
 @compiled
 def end_loading(m: Memory, place: int) -> None:
     """Take a request that has its blocks out of the list; others may find them on the GPU from now on."""
-    s = m.server[0]
     q = m.requests[m.loading[place]]
     register(m, q, q.computed)
-    for i in range(place, s.n_loading - 1):
-        m.loading[i] = m.loading[i + 1]
-    s.n_loading -= 1
+    _remove(m, place)
+
+
+@compiled
+def give_up_loading(m: Memory, place: int) -> None:
+    """Let a request wait again without the room that it had; what was read for it is read once more."""
+    r = m.loading[place]
+    q = m.requests[r]
+    free_request(m, q)
+    q.computed = q.offloaded = 0
+    _remove(m, place)
+    prepend_waiting(m.server[0], m.requests, r)
 
 
 @compiled

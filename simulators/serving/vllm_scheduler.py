@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from designgym.simulators.compiling import Array, Record, compiled, inlined
 from designgym.simulators.serving.block_pool import count_hits, free_request, register, take_blocks, take_hits
-from designgym.simulators.serving.host_memory import begin_loading, count_offloaded, end_loading, next_loaded, offload
+from designgym.simulators.serving.host_memory import begin_loading, count_offloaded, end_loading, give_up_loading, next_loaded, offload
 from designgym.simulators.serving.state import RUNNING, Memory
 from designgym.simulators.serving.waiting_queue import prepend_waiting, remove_waiting
 
@@ -198,6 +198,9 @@ def _admit_loaded(m: Memory, entries: Array, size: int, budget: int, rows: int) 
         n = min(n, left)
         missing = max(_blocks(s, q.computed + n) - q.held, 0)
         if missing + (s.watermark_blocks if s.n_running > 0 else 0) > s.free_blocks:
+            if s.n_running == 0 and s.n_loading > 1:  # nobody who runs will ever make room
+                give_up_loading(m, s.n_loading - 1 if place < s.n_loading - 1 else s.n_loading - 2)
+                continue
             return size, budget, rows, True
         end_loading(m, place)
         _run(m, r, n, missing, q.computed)

@@ -289,3 +289,20 @@ def test_offloading_brings_back_what_the_gpu_has_no_room_for() -> None:
     assert slow.totals["loaded_tokens"] == fast.totals["loaded_tokens"] == 6 * 64
     assert fast.ttft_s[2:].max() < without.ttft_s[2:].min() < slow.ttft_s[2:].min()
     assert (slow.ttft_s[2:] > 4 * 0.1).all()
+
+
+def test_requests_whose_blocks_came_make_room_for_one_another() -> None:
+    """Two that fill the GPU with what was read for them, and both need one block more."""
+    ids = [np.arange(20) + 1000 * (r % 2) for r in range(4)]
+    trace = RequestTrace.make([0.0, 5.0, 20.0, 20.0], [21] * 4, [3] * 4, token_ids=ids)
+    config = VllmConfig(
+        num_gpu_blocks=11,
+        block_size=4,
+        max_model_len=40,
+        max_num_batched_tokens=64,
+        max_num_seqs=8,
+        enable_prefix_caching=False,
+        host_blocks=100,
+    )
+    run = simulate(config, trace, COSTS)
+    assert run.status == "completed" and run.totals["loaded_tokens"] >= 40
