@@ -99,7 +99,9 @@ def test_every_built_in_description_is_of_the_canonical_form() -> None:
         for n in (
             "AcceleratorCodesign",
             "AutoMLZero",
+            "BatchAndParallelism",
             "FarsiSoc",
+            "HeterogeneousCluster",
             "NasCell",
             "SplitwiseCluster",
             "SplitwiseClusterRate",
