@@ -8,6 +8,7 @@ iterations take what the step costs of `designgym.simulators.serving` say, on mo
 from designgym.simulators.cluster.config import ClusterConfig, Pool
 from designgym.simulators.cluster.engines import Engine
 from designgym.simulators.cluster.machines import MACHINES, MODELS, SERVERS, MachineType, ServedModel, TimeCurves
+from designgym.simulators.cluster.scaling import Scaling, ScalingPolicy
 from designgym.simulators.cluster.simulate import ClusterRun, simulate
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Engine",
     "MachineType",
     "Pool",
+    "Scaling",
+    "ScalingPolicy",
     "ServedModel",
     "TimeCurves",
     "simulate",

@@ -7,7 +7,7 @@ from pathlib import Path
 from designgym.simulators import compiling
 from designgym.simulators.serving import compiled as serving
 
-_SOURCES = ("batching", "compiled", "event_queue", "iteration_time", "kernel", "machine", "placement", "state", "waiting")
+_SOURCES = ("autoscaling", "batching", "compiled", "event_queue", "iteration_time", "kernel", "machine", "placement", "state", "waiting")
 
 
 def source_digest() -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
 from designgym.simulators.cluster.engines import Engine
 from designgym.simulators.cluster.machines import MACHINES, MachineType
+from designgym.simulators.cluster.scaling import Scaling, ScalingPolicy
 from designgym.simulators.cluster.state import MIXED, MIXED_POOL, PROMPT, TOKEN, TOKEN_JSQ
 
 __all__ = ["ROLES", "SCHEDULERS", "ClusterConfig", "Pool", "Role", "Scheduler"]
@@ -30,12 +31,14 @@ class Pool:
         count: How many, 0 or more.
         role: ``"prompt"``, ``"token"``, or ``"mixed"`` for both; Token JSQ makes no difference.
         engine: How instances on them are set, by step costs; None for those of a whole machine, or by curves.
+        scaling: When machines are switched on and off; None if all are on.
     """
 
     machine: str
     count: int
     role: Role = "mixed"
     engine: Engine | None = None
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class ClusterConfig:
         kv_bandwidth_gib_per_s: Of the transfer of keys and values between two machines; transfers do not share it.
         transfer_retry_s: When a transfer is tried again that found no memory.
         machine_types: Types by name.
+        scaling_policy: How pools are scaled that are.
     """
 
     pools: tuple[Pool, ...]
@@ -64,6 +68,7 @@ class ClusterConfig:
     kv_bandwidth_gib_per_s: float = 200.0
     transfer_retry_s: float = 1.0
     machine_types: Mapping[str, MachineType] = None  # type: ignore[assignment]  # those of `MACHINES`
+    scaling_policy: ScalingPolicy = field(default_factory=ScalingPolicy)
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
@@ -78,6 +83,8 @@ class ClusterConfig:
             if pool.role not in ROLES:
                 raise UnknownNameError("role of machines", pool.role, ROLES)
             _whole(f"count of {pool.role} machines", pool.count, 0)
+            if pool.scaling is not None and pool.count:
+                _check_scaling(pool, pool.scaling, self.scheduler)
         for name in ("max_batch_size", "max_batch_tokens", "max_preemptions"):
             _whole(name, getattr(self, name), 1)
         _whole("prompt_queue_tokens", self.prompt_queue_tokens, 0)
@@ -107,6 +114,13 @@ class ClusterConfig:
     def power_kw(self) -> float:
         """Provisioned power of all machines, in kilowatts."""
         return sum(pool.count * self.machine_types[pool.machine].power_w for pool in self.pools) / 1000
+
+
+def _check_scaling(pool: Pool, scaling: Scaling, scheduler: Scheduler) -> None:
+    if scaling.min_machines > pool.count:
+        raise InputError(f"min_machines of a pool of {pool.count} machines is {scaling.min_machines}, expected 1 to {pool.count}")
+    if scheduler == "mixed_pool" and pool.role == "prompt" and scaling.target > 1:
+        raise InputError(f"target of a pool for prompts is {scaling.target:g}, expected a share of its machines' time, at most 1")
 
 
 def _whole(name: str, value: object, least: int) -> None:

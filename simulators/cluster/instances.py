@@ -50,6 +50,11 @@ class Instances:
     max_batch_tokens: int
 
     @property
+    def by_machine(self) -> int:
+        """Instances on a machine."""
+        return self.count // self.pool.count
+
+    @property
     def kv_tokens(self) -> int:
         """How many tokens' keys and values there is room for."""
         return self.free_bytes // self.kv_bytes

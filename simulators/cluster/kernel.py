@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from designgym.simulators.cluster.autoscaling import decide
 from designgym.simulators.cluster.compiled import source_digest
 from designgym.simulators.cluster.event_queue import drop_event, push_event
 from designgym.simulators.cluster.machine import end_run, end_transfer, start_transfer, task_arrives
 from designgym.simulators.cluster.placement import join_list, place_request
-from designgym.simulators.cluster.state import ARRIVAL, MIXED, RETRY, TOKEN_JSQ, TRANSFER_END, Cluster
+from designgym.simulators.cluster.state import ARRIVAL, DECISION, RETRY, TRANSFER_END, Cluster
 from designgym.simulators.compiling import entry_point, inlined
 
 
@@ -18,10 +19,12 @@ def _prepare(c: Cluster) -> None:
     s = c.state[0]
     for machine in range(c.machines.size):
         m = c.machines[machine]
-        join_list(c, machine, MIXED if s.scheduler == TOKEN_JSQ else m.role)
+        join_list(c, machine, m.role)
     for r in range(c.requests.size):
         push_event(s, c.events, c.requests[r].arrival_s, r, ARRIVAL)
     s.n_arrivals_left = c.requests.size
+    if c.pools.size > 0:
+        push_event(s, c.events, s.interval_s, 0, DECISION)
 
 
 @inlined
@@ -61,6 +64,8 @@ def _compile_run(sources: int) -> Callable[[Cluster], None]:
                 end_transfer(c, index)
             elif tag == RETRY:
                 start_transfer(c, index)
+            elif tag == DECISION:
+                decide(c)
 
     return run
 

@@ -13,11 +13,28 @@ from designgym.simulators.cluster.config import ROLES, SCHEDULERS, ClusterConfig
 from designgym.simulators.cluster.instances import Instances, check_fit, instances_of, output_tokens, served_model
 from designgym.simulators.cluster.kernel import run
 from designgym.simulators.cluster.machines import ServedModel, TimeCurves
-from designgym.simulators.cluster.state import CONFIG_FIELDS, COUNTS, DONE, EVENT, MACHINE, PLANNED, REQUEST, RUN, STATE, TASK, Cluster
+from designgym.simulators.cluster.state import (
+    CONFIG_FIELDS,
+    COUNTS,
+    DONE,
+    EVENT,
+    MACHINE,
+    MIXED,
+    OFF,
+    PLANNED,
+    POOL,
+    REQUEST,
+    RUN,
+    SCALING_FIELDS,
+    STATE,
+    TASK,
+    Cluster,
+)
 from designgym.simulators.cluster.times import IterationTimes, StepTimes
 from designgym.simulators.serving.costs.models import ModelShape
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.state import FEATURES
+from designgym.simulators.serving.summary import IDLE_POWER
 
 __all__ = ["ClusterRun", "simulate"]
 
@@ -36,6 +53,10 @@ class ClusterRun:
         token_machine: Machine of the other tokens; int32.
         counts: Of what happened, by the names of `state.COUNTS`.
         busy_s: How long each machine computed, shape ``(machines,)``.
+        on_s: How long each was on, until the last request finished.
+        cost_usd: What each cost in that time.
+        starts: How often each was switched on.
+        energy_kwh: What each took of its provisioned power: all of it while it computes, `IDLE_POWER` of it while it does not.
         most_used_bytes: Most memory that was reserved on each machine, weights included.
         memory_bytes: Memory of each machine.
         left_tokens: Tokens of the requests that are not made at the end, of those that wait for ever.
@@ -51,6 +72,10 @@ class ClusterRun:
     token_machine: NDArray[np.int32]
     counts: Mapping[str, int]
     busy_s: NDArray[np.float64]
+    on_s: NDArray[np.float64]
+    cost_usd: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    energy_kwh: NDArray[np.float64]
     most_used_bytes: NDArray[np.int64]
     memory_bytes: NDArray[np.int64]
     left_tokens: int
@@ -116,10 +141,14 @@ def _allocate(
     state["kv_bytes_per_s"] = config.kv_bandwidth_gib_per_s * _GIB
     state["retry_s"] = config.transfer_retry_s
     state["mixed_factor"] = times.mixed_factor
+    for name in SCALING_FIELDS:
+        state[name] = getattr(config.scaling_policy, name)
     machines = np.zeros(m, MACHINE)
     for name in ("kind", "kv_bytes", "max_batch_size", "max_batch_tokens"):
         machines[name] = per_machine(instances, name)
-    machines["role"] = np.repeat([ROLES[each.pool.role] for each in instances], [each.count for each in instances])
+    counts = [each.count for each in instances]
+    roles = [MIXED if config.scheduler == "token_jsq" else ROLES[each.pool.role] for each in instances]
+    machines["role"] = np.repeat(roles, counts)
     machines["capacity"] = per_machine(instances, "kv_tokens")
     machines["loads"][:, PLANNED] = -per_machine(instances, "free_bytes") // machines["kv_bytes"]
     for name in ("first_request", "last_request", "first_prompt", "last_prompt", "first_blocked", "last_blocked"):
@@ -143,15 +172,28 @@ def _allocate(
         due=np.empty((m, most), np.int64),
         # Rings double, so that they and those they grew out of take less than four times the tasks that ever come to their machine.
         wait_room=np.empty(8 * n + _SMALLEST_RING * m, np.int32),
-        # At a time: all arrivals or one transfer of each request, an end per machine, and ends that an arrival or a transfer put off.
-        events=np.empty(4 * n + m + 1, EVENT),
-        best=np.full((3, 2, 2 * leaves), -1, np.int32),
+        # At a time: all arrivals or one transfer of each request, an end per machine, ends that an arrival or a transfer put off, and a
+        # decision.
+        events=np.empty(4 * n + m + 2, EVENT),
+        best=np.full((4, 2, 2 * leaves), -1, np.int32),
+        pools=_scaled_pools(instances),
         times=times.table,
         features=np.zeros(1, FEATURES),
         step_header=times.step_header,
         step_tables=times.step_tables,
         runs=np.zeros(timeline, RUN),
     )
+
+
+def _scaled_pools(instances: Sequence[Instances]) -> NDArray[np.void]:
+    """Return the pools in which there is something to decide."""
+    first = np.cumsum([0, *(each.count for each in instances)])
+    scaled = [
+        (first[i], each.count, each.pool.scaling.min_machines * each.by_machine, 0, each.pool.scaling.target, np.inf)
+        for i, each in enumerate(instances)
+        if each.pool.scaling is not None and each.pool.scaling.min_machines < each.pool.count
+    ]
+    return np.array(scaled, POOL)
 
 
 def per_machine(instances: Sequence[Instances], name: str) -> NDArray[np.int64]:
@@ -162,6 +204,13 @@ def per_machine(instances: Sequence[Instances], name: str) -> NDArray[np.int64]:
 def _summarise(
     c: Cluster, config: ClusterConfig, trace: RequestTrace, instances: Sequence[Instances], *, keep_timeline: bool
 ) -> ClusterRun:
+    counts = [each.count for each in instances]
+    types = [config.machine_types[each.pool.machine] for each in instances]
+    usd_per_h = np.repeat([kind.cost_usd_per_h / each.by_machine for kind, each in zip(types, instances, strict=True)], counts)
+    power_w = np.repeat([kind.power_w / each.by_machine for kind, each in zip(types, instances, strict=True)], counts)
+    end_s = max(np.nanmax(c.requests["finish_s"], initial=0.0), 0.0)
+    busy_s = c.machines["busy_s"].copy()
+    on_s = np.where(c.machines["power"] == OFF, c.machines["on_s"], c.machines["on_s"] + end_s - c.machines["on_since_s"])
     return ClusterRun(
         trace=trace,
         config=config,
@@ -170,7 +219,11 @@ def _summarise(
         prompt_machine=c.requests["prompt_machine"].copy(),
         token_machine=c.requests["token_machine"].copy(),
         counts={name: int(c.state[name][0]) for name in COUNTS},
-        busy_s=c.machines["busy_s"].copy(),
+        busy_s=busy_s,
+        on_s=on_s,
+        cost_usd=on_s / 3600 * usd_per_h,
+        starts=c.machines["starts"].copy(),
+        energy_kwh=(busy_s + IDLE_POWER * (on_s - busy_s)) / 3600 * power_w / 1000,
         most_used_bytes=c.machines["most_used"] * c.machines["kv_bytes"] + per_machine(instances, "weights_bytes"),
         memory_bytes=per_machine(instances, "memory_bytes"),
         left_tokens=int(c.tasks["left"][c.tasks["place"] != DONE].sum()),

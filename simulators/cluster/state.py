@@ -17,8 +17,11 @@ from designgym.simulators.compiling import Array
 TOKEN_JSQ, MIXED_POOL = range(2)
 """Schedulers of the cluster."""
 
-PROMPT, TOKEN, MIXED = range(3)
-"""Roles of machines, and the lists that they are in."""
+PROMPT, TOKEN, MIXED, OUT_OF_SERVICE = range(4)
+"""Roles of machines, and the lists that they are in; those of the last get no requests."""
+
+ON, STARTING, DRAINING, OFF = range(4)
+"""Whether a machine is on: it serves, or it has no model yet, or it finishes what it has, or it is off."""
 
 QUEUED, PLANNED = range(2)
 """What machines are chosen by: tokens on their way, and memory given away, less what there is: negative as long as some is left."""
@@ -26,7 +29,7 @@ QUEUED, PLANNED = range(2)
 # Where a task is.
 FUTURE, WAITING, BLOCKED, RUNNING, DONE = range(5)
 
-ARRIVAL, TRANSFER_END, RETRY = -1, -2, -3
+ARRIVAL, TRANSFER_END, RETRY, DECISION = -1, -2, -3, -4
 """Tags of events; others are numbers of a machine's runs, which end."""
 
 
@@ -35,6 +38,7 @@ def _fields(kind: type, *names: str) -> list[tuple[str, type]]:
 
 
 CONFIG_FIELDS = ("scheduler", "max_preemptions", "prompt_queue_tokens")
+SCALING_FIELDS = ("interval_s", "scale_down_delay_s", "tolerance", "start_up_s")
 COUNTS = (
     "n_completed",
     "n_runs",  # of a fixed batch, of one iteration or more
@@ -66,7 +70,7 @@ STATE = np.dtype(
             "n_decode_points",
             *COUNTS,
         ),
-        *_fields(np.float64, "now_s", "kv_bytes_per_s", "retry_s", "mixed_factor"),
+        *_fields(np.float64, "now_s", "kv_bytes_per_s", "retry_s", "mixed_factor", *SCALING_FIELDS),
     ]
 )
 """All that is not per machine or request: the configuration, and how far the run is."""
@@ -110,7 +114,11 @@ MACHINE = np.dtype(
         ),
         ("loads", np.int64, 2),  # what it is chosen by, `QUEUED` and `PLANNED`
         ("joined", np.int64),  # when it joined its list, as a number
+        *_fields(np.int64, "power", "starts"),  # `ON` ..., and how often it was switched on
         *_fields(np.float64, "first_s", "growth_s", "end_s", "busy_s"),
+        # Of machines that are switched: when a start is over, since when it is on, how long it was before, and how long it had computed at
+        # the last decision.
+        *_fields(np.float64, "ready_s", "on_since_s", "on_s", "busy_before_s"),
     ]
 )
 """One machine. The i-th iteration of its run, from 0, takes ``first_s + i * growth_s``."""
@@ -144,6 +152,20 @@ REQUEST = np.dtype(
     ]
 )
 
+POOL = np.dtype(
+    [
+        *_fields(
+            np.int64,
+            "first",  # machine
+            "count",
+            "least",  # that stay on
+            "most_wanted",  # since fewer are wanted than there are
+        ),
+        *_fields(np.float64, "target", "fewer_since_s"),
+    ]
+)
+"""A pool whose machines are switched on and off."""
+
 EVENT = np.dtype([("time_s", np.float64), ("index", np.int32), ("tag", np.int32)])
 
 RUN = np.dtype([("start_s", np.float64), *_fields(np.int32, "machine", "requests", "prompts", "tokens", "iterations", "preempted")])
@@ -165,7 +187,8 @@ class Cluster(NamedTuple):
         wait_room: The rings of waiting tasks; int32.
         events: A binary heap, `EVENT`.
         best: Tournaments by list and load: of each, the leaves are the machines, -1 for one that is in another list, and every node
-            holds the better of the two below it, the root is node 1; int32, shape ``(3, 2, nodes)``.
+            holds the better of the two below it, the root is node 1; int32, shape ``(4, 2, nodes)``.
+        pools: Shape ``(pools,)``, `POOL`: those that are scaled.
         times: Curves of iteration times; float64. The first row holds tokens of prompts, then numbers of decoding requests. Each other row
             is of one kind of machine: seconds by tokens of prompts; seconds by decoding requests; seconds more per token of their
             context; and what of decoding is in the prompts' time if there are prompts too, negative if all of it is.
@@ -184,6 +207,7 @@ class Cluster(NamedTuple):
     wait_room: Array
     events: Array
     best: Array
+    pools: Array
     times: Array
     features: Array
     step_header: Array
