@@ -18,6 +18,7 @@ from types import ModuleType
 IDS = (
     "designgym/AcceleratorCodesign-v0",
     "designgym/AutoMLZero-v0",
+    "designgym/AutoscaledCluster-v0",
     "designgym/BatchAndParallelism-v0",
     "designgym/DramController-v0",
     "designgym/DramController-v1",

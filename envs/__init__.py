@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BUILT_IN: dict[str, str] = {
     "designgym/AcceleratorCodesign-v0": "designgym.envs.accelerator_codesign",
     "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
+    "designgym/AutoscaledCluster-v0": "designgym.envs.serving_clusters",
     "designgym/BatchAndParallelism-v0": "designgym.envs.vllm_serving",
     "designgym/DramController-v0": "designgym.envs.dram_controller",
     "designgym/DramController-v1": "designgym.envs.dram_controller_v1",

@@ -21,7 +21,7 @@ from designgym.simulators.cluster.figures import SLOWDOWN_METRICS, SPLITWISE_MET
 from designgym.simulators.cluster.instances import check_fit, instances_of
 from designgym.simulators.cluster.machines import MODELS, ServedModel
 from designgym.simulators.cluster.rates import highest_rate
-from designgym.simulators.cluster.service_level import latencies_alone, latencies_of
+from designgym.simulators.cluster.service_level import Latencies, latencies_alone, latencies_of
 from designgym.simulators.cluster.simulate import ClusterRun, simulate
 from designgym.simulators.cluster.space import MOST_MACHINES, cluster_of, cluster_space
 from designgym.simulators.cluster.times import StepTimes, TokenCosts
@@ -120,7 +120,11 @@ class ClusterSimulator:
                 "prompt_queue_tokens"
             )
         latencies = latencies_of(run, self.token_costs)
-        return figures(run, latencies, latencies.divided_by(latencies_alone(trace, self.model, self.token_costs)))
+        return self._values(run, latencies, latencies.divided_by(latencies_alone(trace, self.model, self.token_costs)))
+
+    def _values(self, run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict[str, float]:
+        """Return values of at least all metrics."""
+        return figures(run, latencies, slowdowns)
 
     def _probed(self, design: Design, trace: RequestTrace, *, whole: bool) -> bytes:
         if self.space.violations(design):

@@ -14,7 +14,7 @@ from designgym.core.workload import Workload
 from designgym.simulators.accelerator.network import Network
 
 ENVIRONMENTS = sorted(spec.id for spec in designgym.envs.environments() if not spec.id.startswith("test/"))
-SECONDS_EACH = {"designgym/LlamaCppServing-v0", "designgym/ScaleSim-v0", "designgym/ZigZag-v0"}
+SECONDS_EACH = {"designgym/AutoscaledCluster-v0", "designgym/LlamaCppServing-v0", "designgym/ScaleSim-v0", "designgym/ZigZag-v0"}
 SLOW = {"botorch"}  # fits a Gaussian process per batch: fewer rounds
 OPTIONS: dict[str, dict[str, object]] = {}
 OBJECTIVES = {
@@ -34,7 +34,7 @@ def installed(id: str) -> designgym.envs.EnvironmentSpec:
 
 def quick(id: str) -> designgym.envs.EnvironmentSpec:
     if id in SECONDS_EACH:
-        pytest.skip(f"{id} takes seconds per design: its adapter goes through the kit on a stand-in, in tests/simulators")
+        pytest.skip(f"{id} takes seconds per design: it goes through the kit on a stand-in or a small workload, in its own tests")
     return installed(id)
 
 

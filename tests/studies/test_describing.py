@@ -99,6 +99,7 @@ def test_every_built_in_description_is_of_the_canonical_form() -> None:
         for n in (
             "AcceleratorCodesign",
             "AutoMLZero",
+            "AutoscaledCluster",
             "BatchAndParallelism",
             "FarsiSoc",
             "HeterogeneousCluster",
