@@ -25,11 +25,13 @@ from serving import cpu_seconds
 
 from designgym.core.workload import Workload
 from designgym.envs.splitwise_cluster import ClusterWorkloads
-from designgym.simulators.cluster import ClusterConfig, Pool, simulate
+from designgym.simulators.cluster import SERVERS, ClusterConfig, Pool, Scaling, simulate
+from designgym.simulators.cluster.config import Role
 from designgym.simulators.cluster.designs import DESIGNS, splitwise_cluster
 from designgym.simulators.cluster.machines import MACHINES
 from designgym.simulators.cluster.simulator import SplitwiseCluster
 from designgym.simulators.cluster.space import MOST_MACHINES, paper_design
+from designgym.simulators.cluster.times import StepTimes
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import azure_lengths
 from designgym.simulators.serving.workloads.files import read_requests
@@ -74,11 +76,17 @@ def growth() -> pd.DataFrame:
     rows = []
     for machines, n in SIZES:
         prompt = round(0.6 * machines)
-        split = ClusterConfig((Pool("h100", prompt, "prompt"), Pool("a100", machines - prompt, "token")))
+        kinds: tuple[tuple[str, int, Role], ...] = (("h100", prompt, "prompt"), ("a100", machines - prompt, "token"))
         trace = requests(n, RATE_PER_MACHINE * machines)
-        for name, config in (("mixed pool", split), ("token JSQ", ClusterConfig((Pool("h100", machines),), "token_jsq"))):
-            seconds = cpu_seconds(lambda c=config, t=trace: simulate(c, t, "llama2-70b"))  # type: ignore[misc]
-            run = simulate(config, trace, "llama2-70b")
+        clusters: tuple[tuple[str, ClusterConfig, str, StepTimes], ...] = (
+            ("mixed pool", ClusterConfig(tuple(Pool(*kind) for kind in kinds)), "llama2-70b", "batched"),
+            ("token JSQ", ClusterConfig((Pool("h100", machines),), "token_jsq"), "llama2-70b", "batched"),
+            ("mixed pool, tables", ClusterConfig(tuple(Pool(*kind) for kind in kinds), machine_types=SERVERS), "Llama-2-70b", "tables"),
+            ("mixed pool, scaled", ClusterConfig(tuple(Pool(*kind, None, Scaling(1, 0.5)) for kind in kinds)), "llama2-70b", "batched"),
+        )
+        for name, config, model, costs in clusters:
+            seconds = cpu_seconds(lambda c=config, t=trace, m=model, k=costs: simulate(c, t, m, token_costs=k))  # type: ignore[misc]
+            run = simulate(config, trace, model, token_costs=costs)
             mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             rows.append((machines, n, name, seconds, seconds / n * 1e6, run.counts["n_runs"], run.counts["n_batch_requests"], mib))
     columns = ["machines", "requests", "scheduler", "s", "us per request", "runs", "requests in them", "MiB of the process so far"]

@@ -21,6 +21,10 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "retuning.py": (["5"], ["l40s to h100_sxm", "mean over models, two knobs (model results):", "figure: retuning.html"]),
     "serving_figures.py": (["10"], [" per user with ", " steps of azure-conv", "figure: serving.html"]),
+    "serving_cluster.py": (
+        ["30", "1", "day-conv:rate=8,hours=0.5"],
+        ["found: ", "always on: ", "cost_usd", "worst_part_slowdown", "figure: serving-cluster.html"],
+    ),
     "soc_budgets.py": (
         ["150", "1"],
         [
