@@ -45,6 +45,7 @@ register_searcher("nsgaii", "designgym.searchers.optuna_sampler:NSGAII")
 register_searcher("optuna", "designgym.searchers.optuna_sampler:OptunaSearcher")
 register_searcher("botorch", "designgym.searchers.botorch_search:BoTorchSearcher")
 register_searcher("xgboost", "designgym.searchers.xgboost_surrogate:XGBoostSurrogate")
+register_searcher("confirm", "designgym.studies.confirmation:Confirm")  # it reads a study, so it is at home there
 
 __all__ = [*_HOMES, "SearcherRecipe", "make_searcher", "recipe", "searcher_options"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from designgym.core.lazy import lazy_names
-from designgym.core.registry import register_searcher
 
 if TYPE_CHECKING:
     from designgym.studies.confirmation import Confirm as Confirm
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from designgym.studies.store import Store as Store
     from designgym.studies.store import open_store as open_store
     from designgym.studies.study import Study as Study
-
-register_searcher("confirm", "designgym.studies.confirmation:Confirm")
 
 _HOMES = {"Confirm": "confirmation", "Study": "study", "StudyResult": "results", "Store": "store", "open_store": "store"}
 
