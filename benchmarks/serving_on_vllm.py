@@ -24,6 +24,7 @@ from scipy.optimize import least_squares
 
 from designgym.simulators.serving import LinearStepCosts, RequestTrace, ServingRun, VllmConfig, simulate
 from designgym.simulators.serving.live.vllm_server import VllmServer
+from designgym.simulators.serving.summary import latency_figures
 from designgym.simulators.serving.workloads import find_requests, make_workload
 
 DESIGNS: tuple[dict[str, Any], ...] = (
@@ -74,9 +75,8 @@ def predicted(changes: Mapping[str, Any], trace: RequestTrace, costs: LinearStep
     """Return the simulation's figures."""
     settings: dict[str, Any] = {"max_num_seqs": 256, "max_num_batched_tokens": 8192, "max_model_len": 2048, "block_size": 128}
     run: ServingRun = simulate(VllmConfig(**{**settings, **changes}, num_gpu_blocks=4096, async_scheduling=False), trace, costs)
-    times = {"ttft": run.ttft_s, "tpot": run.tpot_s, "e2e": run.e2e_s}
-    found = {f"{name}_p{point}_s": float(np.percentile(values, point)) for name, values in times.items() for point in (50, 90)}
-    return {**found, "output_throughput_tps": float(run.output_tokens.sum() / np.max(run.finish_s))}
+    times = latency_figures({"ttft": run.ttft_s, "tpot": run.tpot_s, "e2e": run.e2e_s})
+    return {**times, "output_throughput_tps": float(run.output_tokens.sum() / np.max(run.finish_s))}
 
 
 def fitted(rows: list[tuple[Mapping[str, Any], str, Mapping[str, float]]]) -> LinearStepCosts:

@@ -36,7 +36,7 @@ BUILT_IN: dict[str, str] = {
     "designgym/MaestroMappingMaestro-v0": "designgym.envs.maestro_mapping",
     "designgym/NasCell-v0": "designgym.envs.nas_cell",
     "designgym/ScaleSim-v0": "designgym.envs.scalesim",
-    "designgym/ServingEndpoint-v0": "designgym.envs.vllm_serving",
+    "designgym/ServingEndpoint-v0": "designgym.envs.serving_endpoint",
     "designgym/SplitwiseCluster-v0": "designgym.envs.splitwise_cluster",
     "designgym/SplitwiseClusterRate-v0": "designgym.envs.splitwise_cluster",
     "designgym/SymbolicRegression-v0": "designgym.envs.symbolic_regression",

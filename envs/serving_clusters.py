@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.errors import UnknownNameError
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
 from designgym.core.workload import Workload
@@ -17,6 +17,7 @@ from designgym.simulators.cluster.day import day_of_requests
 from designgym.simulators.cluster.heterogeneous import HeterogeneousCluster
 from designgym.simulators.cluster.pool_space import MOST_POOLS
 from designgym.simulators.serving.workloads import make_workload
+from designgym.simulators.serving.workloads.settings import Setting, read_settings
 
 REFERENCE = {"cost_usd_per_h": 5000.0, "power_kw": 1500.0}
 """Reference point of the Pareto objective: more than 140 H100 servers."""
@@ -52,21 +53,17 @@ class DayWorkloads:
         """Return a day of requests; raises `InputError` if there is none of that name, or a setting cannot be used."""
         base, _, rest = name.partition(":")
         if base not in self.names():
-            raise UnknownNameError("workload", base, self.names(), "Others are of HeterogeneousCluster-v0")
-        settings: dict[str, Any] = {}
-        for part in filter(None, rest.split(",")):
-            key, equals, value = part.partition("=")
-            if not equals or key not in _DAY_SETTINGS:
-                words = "rate=4 (per second, on average), peak=4 (highest rate over the lowest), hours=24, seed=0"
-                raise InputError(f"workload {name!r}: cannot use {part!r}, expected settings such as {words}")
-            try:
-                settings[_DAY_SETTINGS[key]] = int(value) if key == "seed" else float(value)
-            except ValueError:
-                raise InputError(f"workload {name!r}: {key} is {value!r}, expected a number") from None
+            raise UnknownNameError("workload", base, self.names(), "(others are of HeterogeneousCluster-v0)")
+        settings: dict[str, Any] = read_settings(name, rest, _DAY_SETTINGS)
         return make_workload(name, day_of_requests(base.removeprefix("day-"), **settings))
 
 
-_DAY_SETTINGS = {"rate": "rate_rps", "peak": "peak", "hours": "hours", "seed": "seed"}
+_DAY_SETTINGS = {
+    "rate": Setting("rate_rps", "4 (per second, on average)", positive=True),
+    "peak": Setting("peak", "4 (highest rate over the lowest)", least=1.0),
+    "hours": Setting("hours", "24", positive=True),
+    "seed": Setting("seed", "0", int),
+}
 _OPTIONS = {
     "model": "tables: a model of VllmServing-v0, or a config.json; batched and paper: bloom-176b or llama2-70b; default Llama-2-70B",
     "token_costs": "tables (default): step costs of VllmServing-v0, on servers with H200, H100, A100, L40S; batched or paper: as of "

@@ -1,4 +1,14 @@
-"""Options of environments that measure servers: how a design is measured."""
+"""What environments that measure servers have in common: objectives, and options of how a design is measured."""
+
+from __future__ import annotations
+
+from designgym.core.objectives import Objective, maximize, minimize
+
+LIVE_OBJECTIVES: dict[str, Objective] = {
+    "goodput": maximize("goodput_rps", subject_to={"slo_attainment": ">= 0.9"}),
+    "throughput": maximize("output_throughput_tps", subject_to={"failed_requests": "<= 0"}),
+    "latency": minimize("e2e_p50_s", subject_to={"failed_requests": "<= 0"}),
+}
 
 LOAD_OPTIONS = {
     "ttft_s": "target of goodput: time to first token in seconds; default 1",

@@ -1,19 +1,17 @@
 """``designgym/VllmServing-v0``: engine arguments of vLLM on a model of GPUs, for requests of one's own or like published traces.
 
-Beside it the same on the user's own vLLM, and an endpoint that runs already.
+Beside it two of them alone, and the same on the user's own vLLM.
 """
 
 from __future__ import annotations
 
 from designgym.core.objectives import Objective, maximize, minimize, pareto
 from designgym.core.registry import register
-from designgym.envs.serving_load_options import LOAD_OPTIONS
+from designgym.envs.serving_load_options import LIVE_OBJECTIVES, LOAD_OPTIONS
 from designgym.envs.serving_validation import ServingValidator
 from designgym.envs.serving_workloads import ServingWorkloads
 from designgym.simulators.serving.batch_and_parallelism import BatchAndParallelism
 from designgym.simulators.serving.engine import ACCEPTANCE, VllmServing
-from designgym.simulators.serving.live.endpoint import VARIABLE as ENDPOINT
-from designgym.simulators.serving.live.endpoint import ServingEndpoint
 from designgym.simulators.serving.live.vllm_server import VARIABLE, VllmServer
 
 REFERENCE = {"tokens_per_s_per_user": 1.0, "tokens_per_s_per_gpu": 1.0}
@@ -72,11 +70,7 @@ register(
     "designgym/VllmServingVllm-v0",
     VllmServer,
     workloads=ServingWorkloads(),
-    objectives={
-        "goodput": maximize("goodput_rps", subject_to={"slo_attainment": ">= 0.9"}),
-        "throughput": maximize("output_throughput_tps", subject_to={"failed_requests": "<= 0"}),
-        "latency": minimize("e2e_p50_s", subject_to={"failed_requests": "<= 0"}),
-    },
+    objectives=LIVE_OBJECTIVES,
     default_workload="azure-conv:requests=500,rate=20",
     description="The same engine arguments on the user's vLLM and GPUs, every evaluation a measurement under load",
     options=_DEPLOYMENT
@@ -90,27 +84,4 @@ register(
     | LOAD_OPTIONS,
     installed=lambda: VllmServer().installed(),
     functional="on",  # a probe takes milliseconds, a start minutes
-)
-
-register(
-    "designgym/ServingEndpoint-v0",
-    ServingEndpoint,
-    workloads=ServingWorkloads(),
-    objectives={
-        "goodput": maximize("goodput_rps", subject_to={"slo_attainment": ">= 0.9"}),
-        "throughput": maximize("output_throughput_tps", subject_to={"failed_requests": "<= 0"}),
-        "latency": minimize("e2e_p50_s", subject_to={"failed_requests": "<= 0"}),
-    },
-    default_workload="short-chat:requests=100,rate=4",
-    description="An OpenAI-compatible endpoint that runs already: at which rate, with how many requests under way, it serves most",
-    options={
-        "url": f"its base, with /v1; default: the environment variable {ENDPOINT}",
-        "model": "the model's name there; default the first that it offers",
-        "vocabulary": "token ids to draw prompts from; default 32000",
-        "key_variable": "environment variable with the API key; default none",
-        "timeout_s": "seconds that looking for it may take; default 30",
-    }
-    | LOAD_OPTIONS,
-    installed=lambda: ServingEndpoint().installed(),
-    functional="off",
 )

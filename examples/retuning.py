@@ -6,7 +6,6 @@ old GPUs with what is best on the new ones, both on the new ones. All figures ar
 9.16 % and 13.7 % on average after an upgrade and a downgrade, with other models, GPUs and engines.
 """
 
-import itertools
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ import plotly.graph_objects as go
 
 import designgym as dg
 from designgym.envs import environment, make_evaluator
+from designgym.searchers.enumeration import Enumeration
 from designgym.studies.figures.style import PALETTE, finish
 
 MOVES = (("a100_sxm", "h100_sxm"), ("h100_sxm", "a100_sxm"), ("l40s", "h100_sxm"))
@@ -24,7 +24,6 @@ MODELS = (
     "meta-llama/Meta-Llama-3.1-8B", "meta-llama/Llama-2-13b-hf", "Qwen/Qwen3-32B", "meta-llama/Llama-2-70b-hf",
     "mistralai/Mixtral-8x7B-v0.1",
 )  # fmt: skip
-GPUS_EACH, BATCHES = (1, 2, 4, 8), (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 TWO_KNOBS, ENGINE = "designgym/BatchAndParallelism-v0", "designgym/VllmServing-v0"
 USERS = "azure-conv:requests=192,users=64"
 OBJECTIVE = dg.minimize("usd_per_million_tokens")
@@ -34,8 +33,8 @@ def grid(model: str, gpu: str) -> pd.DataFrame:
     """Return throughput and throughput per GPU of every design that fits."""
     evaluator = make_evaluator(TWO_KNOBS, options={"model": model, "gpu": gpu})
     space = evaluator.simulator.space
-    designs = [space.validate(dict(zip(space.parameters, pair, strict=True))) for pair in itertools.product(GPUS_EACH, BATCHES)]
-    legal = [design for design in designs if not space.violations(design)]
+    every = Enumeration(space, levels=1)
+    legal = [design for design in map(every.design, range(every.size)) if not space.violations(design)]
     trials = [trial for trial in evaluator.evaluate(legal) if trial.metrics.ok]
     columns = ("output_throughput_tps", "tokens_per_s_per_gpu")
     rows = [(*trial.design.values(), *(trial.metrics[name] for name in columns)) for trial in trials]

@@ -43,14 +43,22 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def requests_at(base: str, rate: float, requests: int) -> dg.Workload:
+    """Return so many requests at a rate, by the name of a workload, which may have settings."""
+    name = f"{base}{',' if ':' in base else ':'}rate={rate:.4g},requests={requests}"
+    return make_workload(name, find_requests(name))
+
+
 def overload_rps(engine: VllmServing, base: str, requests: int) -> float:
     """Return the rate at which the default flags fall behind: `OVERLOAD` times the highest at which `ATTAINED` meet the targets."""
     design = engine.space.validate(engine.space.default())
     low, high = 0.05, 400.0
+    (alone,) = engine.evaluate([design], requests_at(base, low, requests))
+    if not alone.ok:
+        raise SystemExit(f"the default flags serve nothing: {'; '.join(alone.reasons)}\nSay at which --rate flags are to be compared.")
     while high / low > 1.05:
         rate = (low * high) ** 0.5
-        name = f"{base}:rate={rate:.6g},requests={requests}"
-        (metrics,) = engine.evaluate([design], make_workload(name, find_requests(name)))
+        (metrics,) = engine.evaluate([design], requests_at(base, rate, requests))
         low, high = (rate, high) if metrics.ok and metrics["slo_attainment"] >= ATTAINED else (low, rate)
     return OVERLOAD * low
 
@@ -94,8 +102,7 @@ def main() -> None:
     engine = VllmServing(**deployment, **targets)
     base = asked.workload
     rate = asked.rate or overload_rps(engine, base, asked.requests)
-    name = f"{base}:rate={rate:.4g},requests={asked.requests}"
-    workload = make_workload(name, find_requests(name))
+    workload = requests_at(base, rate, asked.requests)
     label = f"{asked.model.rsplit('/', 1)[-1]}-{asked.gpus}x{asked.gpu}"
 
     simulated = dg.Study(
@@ -104,10 +111,11 @@ def main() -> None:
     ).run(backend="local")  # fmt: skip
     default = engine.space.validate(engine.space.default())
     (usual,) = engine.evaluate([default], workload)
-    best = simulated.best()
+    if not (best := simulated.best()):
+        raise SystemExit("no design was found that serves these requests on these GPUs: take more or larger ones, or a smaller model")
     print(
         f"\nsimulated {len(simulated.frame)} designs at {rate:.3g} requests/s: within the targets {best.score:.3g} requests/s, "
-        f"with the default flags {usual['goodput_rps']:.3g}"
+        f"with the default flags {usual['goodput_rps'] if usual.ok else 0.0:.3g}"
     )
 
     design, measured, corrected = best.design, None, {}
@@ -137,4 +145,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except dg.InputError as error:
+        raise SystemExit(f"error: {error}") from None

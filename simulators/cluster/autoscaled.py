@@ -14,7 +14,6 @@ from designgym.core.errors import InputError
 from designgym.core.metrics import metric
 from designgym.core.workload import Workload
 from designgym.simulators.cluster.config import ClusterConfig, Pool
-from designgym.simulators.cluster.figures import POOL_METRICS, SLOWDOWN_METRICS, figures
 from designgym.simulators.cluster.heterogeneous import DEFAULT_MODELS, pool_in_words
 from designgym.simulators.cluster.instances import output_tokens, served_model
 from designgym.simulators.cluster.pool_space import MOST_POOLS, pool_cluster_of, pool_space
@@ -22,6 +21,7 @@ from designgym.simulators.cluster.scaling import ScalingPolicy
 from designgym.simulators.cluster.service_level import Latencies, latencies_alone
 from designgym.simulators.cluster.simulate import ClusterRun, simulate
 from designgym.simulators.cluster.simulator import ClusterSimulator, Rate, require_option
+from designgym.simulators.cluster.summary import POOL_METRICS, SLOWDOWN_METRICS, summary
 from designgym.simulators.cluster.times import StepTimes
 from designgym.simulators.serving.request_trace import RequestTrace
 
@@ -114,7 +114,7 @@ class AutoscaledCluster(ClusterSimulator):
 
     def _values(self, run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict[str, float]:
         tokens, cost_usd, on_s = float(output_tokens(run.trace).sum()), float(run.cost_usd.sum()), float(run.on_s.sum())
-        return figures(run, latencies, slowdowns) | {
+        return summary(run, latencies, slowdowns) | {
             "cost_usd": cost_usd,
             "energy_kwh": float(run.energy_kwh.sum()),
             "usd_per_million_tokens": cost_usd / tokens * 1e6,

@@ -10,10 +10,10 @@ from blake3 import blake3
 from designgym.core.design import Design
 from designgym.core.workload import Workload
 from designgym.simulators.cluster.config import ClusterConfig, Pool
-from designgym.simulators.cluster.figures import POOL_METRICS
 from designgym.simulators.cluster.instances import served_model
 from designgym.simulators.cluster.pool_space import MOST_POOLS, pool_cluster_of, pool_space
 from designgym.simulators.cluster.simulator import ClusterSimulator, Rate, require_option
+from designgym.simulators.cluster.summary import POOL_METRICS
 from designgym.simulators.cluster.times import StepTimes
 
 __all__ = ["DEFAULT_MODELS", "HeterogeneousCluster"]

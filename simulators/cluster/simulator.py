@@ -17,13 +17,13 @@ from designgym.core.protocols import Resources
 from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
 from designgym.simulators.cluster.config import ClusterConfig, Pool
-from designgym.simulators.cluster.figures import SLOWDOWN_METRICS, SPLITWISE_METRICS, figures
 from designgym.simulators.cluster.instances import check_fit, instances_of
 from designgym.simulators.cluster.machines import MODELS, ServedModel
 from designgym.simulators.cluster.rates import highest_rate
 from designgym.simulators.cluster.service_level import Latencies, latencies_alone, latencies_of
 from designgym.simulators.cluster.simulate import ClusterRun, simulate
 from designgym.simulators.cluster.space import MOST_MACHINES, cluster_of, cluster_space
+from designgym.simulators.cluster.summary import SLOWDOWN_METRICS, SPLITWISE_METRICS, summary
 from designgym.simulators.cluster.times import StepTimes, TokenCosts
 from designgym.simulators.serving.costs.models import ModelShape
 from designgym.simulators.serving.request_trace import RequestTrace
@@ -124,7 +124,7 @@ class ClusterSimulator:
 
     def _values(self, run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict[str, float]:
         """Return values of at least all metrics."""
-        return figures(run, latencies, slowdowns)
+        return summary(run, latencies, slowdowns)
 
     def _probed(self, design: Design, trace: RequestTrace, *, whole: bool) -> bytes:
         if self.space.violations(design):

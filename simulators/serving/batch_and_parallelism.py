@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from designgym.core.discrete import Ordinal, PowerOfTwo
-from designgym.core.rules import Constraint
+from designgym.core.discrete import Ordinal
 from designgym.core.space import DesignSpace
 from designgym.simulators.serving.engine import VllmServing
+from designgym.simulators.serving.engine_arguments import engine_rules
 
 __all__ = ["BatchAndParallelism"]
 
@@ -33,17 +33,12 @@ class BatchAndParallelism(VllmServing):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._defaults = dict(self.space.default())
-        gpus = options.get("gpus", 8)
+        *_, heads = engine_rules(self.model)
         self.space = DesignSpace(
-            tensor_parallel_size=PowerOfTwo(1, gpus),
+            tensor_parallel_size=self.space.parameters["tensor_parallel_size"],
             max_num_seqs=Ordinal(*_BATCHES, default=256),
             version="1",
-            constraints=(
-                Constraint(
-                    f"{self.model.heads} % tensor_parallel_size == 0",
-                    f"the total number of attention heads ({self.model.heads}) must be divisible by tensor_parallel_size",
-                ),
-            ),
+            constraints=(heads,),
         )
 
     def arguments(self, design: Mapping[str, Any]) -> Mapping[str, Any]:

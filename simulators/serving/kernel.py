@@ -115,7 +115,7 @@ def _record(sim: Simulation, slot: int, step: int, start_s: float, end_s: float)
         t.preempted = s.n_preempted
         t.free_blocks = s.free_blocks
         t.running = s.n_running if s.scheduler == VLLM_V1 else s.n_running + size
-        t.waiting = s.n_waiting
+        t.waiting = s.n_waiting + s.n_loading
         t.start_s = start_s
         t.end_s = end_s
         t.first_entry = s.batch_requests

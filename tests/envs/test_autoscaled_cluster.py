@@ -15,6 +15,7 @@ from designgym.core.metrics import Metrics
 from designgym.core.testing import check_env, check_simulator
 from designgym.envs import environment, make_evaluator
 from designgym.simulators.cluster.autoscaled import AutoscaledCluster
+from designgym.simulators.cluster.day import day_of_requests
 from designgym.simulators.cluster.heterogeneous import HeterogeneousCluster
 
 ID = "designgym/AutoscaledCluster-v0"
@@ -117,10 +118,14 @@ def test_days_by_name() -> None:
         ("day", "workload"),
         ("day-conv:users=3", "cannot use 'users=3', expected settings such as rate=4"),
         ("day-conv:rate=fast", "rate is 'fast', expected a number"),
-        ("day-conv:rate=-1", "rate of a day must be above 0"),
+        ("day-conv:rate=-1", "rate is -1, expected more than 0"),
+        ("day-conv:peak=0.5", "peak is 0.5, expected 1 or more"),
+        ("day-conv:seed=-1", "seed is -1, expected 0 or more"),
     ):
         with pytest.raises(InputError, match=message):
             spec.workload(name)
+    with pytest.raises(InputError, match="rate of a day must be above 0"):
+        day_of_requests("conv", rate_rps=-1.0)
     with pytest.raises(InputError, match="start_up_s must be a number of 0 or more"):
         spec.simulator(start_up_s=-1)
 

@@ -70,5 +70,5 @@ def gpu_named(name: str) -> Gpu:
     key = name.strip().lower().replace("-", "_")
     key = _SHORT.get(key, key)
     if key not in GPUS:
-        raise UnknownNameError("GPU", name, GPUS, "For others give a table of measured steps (`measured_step_costs`)")
+        raise UnknownNameError("GPU", name, GPUS, "(for others give a table of measured steps: `measured_step_costs`)")
     return GPUS[key]

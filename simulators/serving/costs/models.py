@@ -252,4 +252,4 @@ def model_named(name: str | Path) -> ModelShape:
         return ModelShape.read(path)
     if _key(str(name)) in _BY_KEY:
         return MODELS[_BY_KEY[_key(str(name))]]
-    raise UnknownNameError("model", str(name), MODELS, "Or give the path of its config.json")
+    raise UnknownNameError("model", str(name), MODELS, "(or give the path of its config.json)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,12 @@ from designgym.core.workload import Workload
 from designgym.simulators.serving.engine import VllmServing
 from designgym.simulators.serving.engine_arguments import engine_space
 from designgym.simulators.serving.engine_flags import serve_command, serve_flags
-from designgym.simulators.serving.live.client_side import CLIENT_SIDE, MAX_CONCURRENCY
+from designgym.simulators.serving.live.client_side import CLIENT_SIDE, MAX_CONCURRENCY, as_sent
 from designgym.simulators.serving.live.evaluator import LiveServing, with_client
 from designgym.simulators.serving.live.load import Endpoint
 from designgym.simulators.serving.live.measured import METRICS
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
-from designgym.simulators.serving.workloads import requests_of
+from designgym.simulators.serving.workloads import make_workload, requests_of
 
 __all__ = ["VARIABLE", "VllmServer"]
 
@@ -136,12 +135,11 @@ class VllmServer:
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return what each design does with the first requests in simulation: deployment, batches and preemptions."""
         requests = requests_of(workload, "a server")
-        loads = {n: replace(workload, data=requests.limited(n), digest="") for n in {d["max_concurrency"] for d in designs}}
-        engines = [Design({name: value for name, value in design.items() if name not in CLIENT_SIDE}) for design in designs]
-        return [
-            self._simulated.behaviours([engine], loads[design["max_concurrency"]])[0]
-            for engine, design in zip(engines, designs, strict=True)
-        ]
+        found = []
+        for design in designs:
+            engine = Design({name: value for name, value in design.items() if name not in CLIENT_SIDE})
+            found += self._simulated.behaviours([engine], make_workload(workload.name, as_sent(requests, design)))
+        return found
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the command line of a design."""

@@ -8,7 +8,7 @@ from designgym.simulators.cluster.rates import offered_rate_rps
 from designgym.simulators.cluster.service_level import PERCENTILES, SLOWDOWN_LIMITS, Latencies
 from designgym.simulators.cluster.simulate import ClusterRun
 
-__all__ = ["POOL_METRICS", "SLOWDOWN_METRICS", "SPLITWISE_METRICS", "figures"]
+__all__ = ["POOL_METRICS", "SLOWDOWN_METRICS", "SPLITWISE_METRICS", "summary"]
 
 SLOWDOWN_METRICS = {
     f"{name}_slowdown_p{point}": limit for name, limits in SLOWDOWN_LIMITS.items() for point, limit in zip(PERCENTILES, limits, strict=True)
@@ -55,7 +55,7 @@ POOL_METRICS = tuple(each for each in _EVERY if each.name != "power_units")
 """Of pools of any machines."""
 
 
-def figures(run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict[str, float]:
+def summary(run: ClusterRun, latencies: Latencies, slowdowns: Latencies) -> dict[str, float]:
     """Return the metrics of a run in which all requests were served.
 
     Args:
