@@ -12,7 +12,8 @@ from designgym.core.errors import InputError, UnknownNameError, shorten
 from designgym.simulators.archon.calls import Answer, Decoding, Message
 
 __all__ = [
-    "ARCHON", "DECODING", "Candidate", "Component", "Context", "Kind", "Pending", "Question", "Setting", "State", "Work", "drawn", "keep_answered",
+    "ARCHON", "DECODING", "Candidate", "Component", "Context", "Kind", "Pending", "Question", "Setting", "State", "Work", "drawn",
+    "keep_answered",
 ]  # fmt: skip
 
 T = TypeVar("T")
