@@ -263,7 +263,7 @@ class Context(Protocol):
 
 async def keep_answered(component: Component, candidates: Sequence[Pending], context: Context) -> list[Candidate]:
     """Wait for candidates and return those that no filter dropped, noting if some never came."""
-    came = [candidate for candidate in await asyncio.gather(*candidates) if candidate is not None]
+    came = [candidate for pending in candidates if (candidate := await pending) is not None]
     if len(came) < len(candidates):
         context.note(component, f"{component.type} with {len(came)} of {len(candidates)} candidates")
     return [candidate for candidate in came if not candidate.dropped]

@@ -49,8 +49,9 @@ def best_of(component: Component, judged: Sequence[Pending], context: Context) -
     """Return candidates of which those are dropped that did not reach the best score; if nothing was judged, none is."""
 
     async def one(i: int) -> Candidate | None:
-        found = [candidate for candidate in await asyncio.gather(*judged) if candidate and not candidate.dropped]
-        candidate = judged[i].result()
+        came = [await pending for pending in judged]
+        found = [candidate for candidate in came if candidate and not candidate.dropped]
+        candidate = came[i]
         best = max((other.score or 0.0 for other in found), default=0.0)
         if candidate is found[0] if found else False:
             passed = sum((other.score or 0.0) >= 1.0 for other in found)
