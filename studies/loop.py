@@ -24,7 +24,7 @@ from designgym.core.evaluator import AGREEMENT, Evaluator
 from designgym.core.measuring import agree
 from designgym.core.metrics import Metrics
 from designgym.core.objectives import Objective
-from designgym.core.protocols import EquivalenceCache, Searcher, Simulator
+from designgym.core.protocols import EquivalenceCache, Exhaustible, Searcher, Simulator
 from designgym.core.trial import Trial
 from designgym.core.workload import Workload
 from designgym.hashing.fingerprints import AuditedFingerprints
@@ -241,7 +241,7 @@ class SearchRun:
             return f"budget of {setting.budget} evaluations spent"
         if tally.duplicates_in_a_row >= setting.duplicate_cap and not self._waiting:
             return f"converged: {tally.duplicates_in_a_row} proposals in a row repeated behaviours that this run had met"
-        return ""
+        return setting.simulator.exhausted() if isinstance(setting.simulator, Exhaustible) else ""
 
     def _checkpoint(self) -> dict[str, object] | None:
         """Return the searcher's state, unless checkpoints have taken more than their share of the time."""

@@ -81,6 +81,15 @@ class Simulator(Protocol):
 
 
 @runtime_checkable
+class Exhaustible(Protocol):
+    """A simulator that may come to a point where it can measure nothing more: what it may spend is spent."""
+
+    def exhausted(self) -> str:
+        """Return why nothing more can be measured, in a line; empty while something can. A search ends for this reason."""
+        ...
+
+
+@runtime_checkable
 class Searcher(Protocol):
     """What proposes designs: ``Cls(space, objective, *, seed, **options)``. It never calls a simulator, knows neither Ray nor Gymnasium."""
 

@@ -78,6 +78,13 @@ class Budget:
         ).fetchone()  # fmt: skip
         return Spent(*row) if row else Spent()
 
+    def exhausted(self) -> str:
+        """Return why a call was refused, to anybody, since these limits hold; empty if none was."""
+        row = self._store.connection().execute(
+            "SELECT refused FROM spending WHERE budget = ? AND limits = ?", (self.name, repr(self.limits))
+        ).fetchone()  # fmt: skip
+        return row[0] if row else ""
+
     def left_s(self) -> float:
         """Return the seconds that are left."""
         return self._began + self.limits.seconds - self._clock()
@@ -88,10 +95,17 @@ class Budget:
         Raises:
             BudgetExhaustedError: If it does not fit into what is left, or the time is over.
         """
-        while True:
-            if (taken := self._try(usd, tokens)) is not None:
-                return taken
-            await asyncio.sleep(POLL_S)
+        try:
+            while (taken := self._try(usd, tokens)) is None:
+                await asyncio.sleep(POLL_S)
+        except BudgetExhaustedError as error:
+            with self._store.transaction() as connection:
+                self._book(0.0, 0.0, 0.0)
+                connection.execute(
+                    "UPDATE spending SET refused = ?, limits = ? WHERE budget = ?", (str(error), repr(self.limits), self.name)
+                )
+            raise
+        return taken
 
     def settle(self, reservation: str, usd: float, tokens: float) -> None:
         """Book what a call did cost."""
@@ -109,7 +123,7 @@ class Budget:
 
     def _book(self, usd: float, calls: float, tokens: float) -> None:
         connection = self._store.connection()
-        connection.execute("INSERT OR IGNORE INTO spending VALUES (?, 0, 0, 0, 0)", (self.name,))
+        connection.execute("INSERT OR IGNORE INTO spending (budget, calls, tokens, usd, seconds) VALUES (?, 0, 0, 0, 0)", (self.name,))
         connection.execute(
             "UPDATE spending SET usd = usd + ?, calls = calls + ?, tokens = tokens + ?, seconds = MAX(seconds, ?) WHERE budget = ?",
             (usd, calls, tokens, self._clock() - self._began, self.name),
@@ -118,7 +132,7 @@ class Budget:
     def _try(self, usd: float, tokens: float) -> str | None:
         limits = self.limits
         if self.left_s() <= 0:
-            raise BudgetExhaustedError(f"the budget of {limits.seconds:g} s is over")
+            raise BudgetExhaustedError(f"the budget of {limits.seconds:g} s is spent")
         with self._store.transaction() as connection:
             for row in connection.execute(
                 "DELETE FROM reserved WHERE budget = ? AND until < ? RETURNING usd, calls, tokens", (self.name, time.time())

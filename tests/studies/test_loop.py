@@ -193,6 +193,34 @@ def test_a_new_behaviour_resets_the_count_of_duplicates(scripted: Callable[[Sequ
     assert len(result.frame) == 18 + 1 + 18 + 1 + 20
 
 
+class Purse(ProbedSimulator):
+    """Can pay for so many designs."""
+
+    def __init__(self, designs: int) -> None:
+        super().__init__()
+        self.left = designs
+
+    def exhausted(self) -> str:
+        return "the budget of the purse is spent" if self.left <= 0 else ""
+
+    def evaluate(self, designs: Sequence[dg.Design], workload: dg.Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[dg.Metrics]:
+        found = []
+        for design in designs:
+            found += super().evaluate([design], workload) if self.left > 0 else [dg.Metrics.failed("the budget of the purse is spent")]
+            self.left -= 1
+        return found
+
+
+def test_a_run_ends_with_the_best_so_far_when_its_simulator_can_pay_for_no_more(tmp_path: Path) -> None:
+    purse = Purse(10)
+    study = Study("s", environment(purse), searchers="random", budget=50, batch=4, functional="off")
+    result = run(study, tmp_path / "s.db")
+    assert result.runs[0].status == "finished" and result.runs[0].stop_reason == "the budget of the purse is spent"
+    assert len(result.frame) == 12 and (result.frame["status"] == "ok").sum() == 10
+    best = result.best()
+    assert best is not None and best.score == result.frame["score"].max()
+
+
 def test_a_searcher_with_nothing_more_to_propose_ends_its_run(scripted: Callable[[Sequence[int]], str]) -> None:
     result = run(Study("s", environment(ProbedSimulator()), searchers=scripted(range(11)), budget=50, batch=4, functional="off"))
     assert len(result.frame) == 11 and result.runs[0].stop_reason == "the searcher has nothing more to propose"
