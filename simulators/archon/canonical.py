@@ -16,9 +16,14 @@ def canonical(architecture: Architecture) -> Architecture:
     - A ranker is not asked to order one candidate, nor to keep more than there are.
     - The answer is the first candidate of the last layer: no other is made there.
     """
-    layers = [_merged(layer) for layer in architecture]
-    layers = _without_unread(layers)
-    layers = _without_idle_filters(layers)
+    form = Architecture(architecture.layers, architecture.name)
+    while (simpler := _simplified(form)) != form:  # what is left out may have been the only reader of something else
+        form = simpler
+    return form
+
+
+def _simplified(architecture: Architecture) -> Architecture:
+    layers = _without_idle_filters(_without_unread([_merged(layer) for layer in architecture]))
     return Architecture(tuple(_answer_alone(layers)), architecture.name)
 
 

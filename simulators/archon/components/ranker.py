@@ -15,7 +15,7 @@ async def _ranked(component: Component, state: State, context: Context) -> list[
     found = await keep_answered(component, state.candidates, context)
     if len(found) < 2:
         return found
-    critiques = component["use_critiques"]
+    critiques = component["use_critiques"] and any(candidate.critique for candidate in found)
     answer = await context.ask(
         component,
         asking(
