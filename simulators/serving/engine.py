@@ -109,7 +109,7 @@ class VllmServing:
         quantization = design["quantization"]
         return Deployment(
             self.model, self.gpu, design["tensor_parallel_size"], design["pipeline_parallel_size"],
-            None if quantization == "none" else quantization, design["kv_cache_dtype"],
+            None if quantization == "none" else quantization, design["kv_cache_dtype"], design["cpu_offload_gb"] << 30,
         )  # fmt: skip
 
     def config(self, design: Mapping[str, Any], deployment: Deployment) -> VllmConfig:

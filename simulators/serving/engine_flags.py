@@ -13,6 +13,7 @@ _VALUES = (
     "max_num_seqs", "max_num_batched_tokens", "max_model_len", "long_prefill_token_threshold", "block_size", "gpu_memory_utilization",
     "scheduling_policy", "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "kv_cache_dtype",
 )  # fmt: skip
+_IF_ANY = ("kv_offloading_size", "cpu_offload_gb")
 _TRUTHS = ("enable_chunked_prefill", "enable_prefix_caching")
 UNNAMED = "EAGLE_MODEL"
 """Stands where EAGLE's drafts need the name of a model, which no design has."""
@@ -27,8 +28,9 @@ def serve_flags(design: Mapping[str, Any], *, draft_model: str = "") -> list[str
     """
     flags = [part for name in _VALUES for part in (_option(name), f"{design[name]}")]
     flags += [_option(name if design[name] else f"no_{name}") for name in _TRUTHS]
-    if design["kv_offloading_size"]:
-        flags += [_option("kv_offloading_size"), f"{design['kv_offloading_size']}"]
+    for name in _IF_ANY:
+        if design[name]:
+            flags += [_option(name), f"{design[name]}"]
     if design["async_scheduling"] != "auto":
         flags.append(_option("async_scheduling" if design["async_scheduling"] == "on" else "no_async_scheduling"))
     if design["quantization"] != "none":

@@ -55,7 +55,8 @@ def step_costs_of(deployment: Deployment) -> GridStepCosts:
 
     Per layer: QKV, attention, output, gate and up, and down products, two normalisations and the activation, and an all-reduce after
     attention and MLP; once per step the embedding with its all-reduce, and the LM head for the requests that yield a token. A stage of a
-    pipeline has its share of all that, and sends its tokens on.
+    pipeline has its share of all that, and sends its tokens on. Weights that were left to the host are read over its link in every step,
+    while the products that need them wait (vLLM reads them from pinned memory as they are used).
 
     Raises:
         InputError: If something was never measured on the GPU.
@@ -74,6 +75,9 @@ def step_costs_of(deployment: Deployment) -> GridStepCosts:
     if deployment.pipeline_parallel > 1:
         sent = tokens * model.hidden * _ACTIVATION_BYTES / deployment.gpu.interconnect_bytes_per_s
         base += (1 - share) * (_HOP_S + sent)
+    if deployment.host_weight_bytes:
+        gpu = deployment.gpu
+        base = base + deployment.host_weight_bytes * max(1 / gpu.host_bytes_per_s - 1 / gpu.bandwidth_bytes_per_s, 0.0)
     head = share * operators.gemm_s(outputs, -(-model.vocabulary // deployment.tensor_parallel), model.hidden, "bfloat16")
     heads = deployment.heads_per_gpu, deployment.kv_heads_per_gpu, model.head_dim
     kv_dtype = "bfloat16" if KV_CACHE_DTYPES[deployment.kv_cache_dtype] == 2 else "fp8"

@@ -51,6 +51,8 @@ class Deployment:
         pipeline_parallel: Stages that the layers are divided into.
         quantization: One of `QUANTIZATIONS`; None for what the checkpoint is.
         kv_cache_dtype: One of `KV_CACHE_DTYPES`.
+        host_weight_bytes: Weights of layers that each GPU leaves in its host's memory and reads from there in every step (vLLM's
+            ``cpu_offload_gb``); more than there are counts as all.
 
     Raises:
         InputError: If the model cannot be divided like that, or a name is unknown.
@@ -62,6 +64,7 @@ class Deployment:
     pipeline_parallel: int = 1
     quantization: str | None = None
     kv_cache_dtype: str = "auto"
+    host_weight_bytes: int = 0
 
     def __post_init__(self) -> None:
         """Check the values; raises `InputError`."""
@@ -78,6 +81,9 @@ class Deployment:
             raise UnknownNameError("quantization", format_name, filter(None, QUANTIZATIONS))
         if self.kv_cache_dtype not in KV_CACHE_DTYPES:
             raise UnknownNameError("kv_cache_dtype", self.kv_cache_dtype, KV_CACHE_DTYPES)
+        if not isinstance(self.host_weight_bytes, int) or self.host_weight_bytes < 0:
+            raise InputError(f"host_weight_bytes must be a whole number of 0 or more, but is {self.host_weight_bytes!r}")
+        object.__setattr__(self, "host_weight_bytes", min(self.host_weight_bytes, self.layer_bytes_per_gpu))
 
     @property
     def n_gpus(self) -> int:
@@ -115,8 +121,8 @@ class Deployment:
         return -(-self.model.kv_heads // self.tensor_parallel)
 
     @functools.cached_property
-    def weight_bytes_per_gpu(self) -> int:
-        """Weights on the GPU that holds most: the largest stage, with the embedding, the LM head or both."""
+    def layer_bytes_per_gpu(self) -> int:
+        """Weights of the layers on the GPU that has most: the largest stage."""
         model, tp = self.model, self.tensor_parallel
         attention = 2 * model.hidden * model.head_dim * (self.heads_per_gpu + self.kv_heads_per_gpu)
         mlp = 3 * model.hidden * -(-model.intermediate // tp)
@@ -125,10 +131,15 @@ class Deployment:
         per_layer = attention + (1 - sparse) * mlp + sparse * experts
         router = sparse * model.hidden * model.experts
         norms = 2 * model.hidden
+        return round(self.layers_per_stage * (per_layer * self.weight_format.bytes_per_weight + 2 * (router + norms)))
+
+    @functools.cached_property
+    def weight_bytes_per_gpu(self) -> int:
+        """Weights in the memory of the GPU that holds most: those of its layers, with the embedding, the LM head or both."""
+        model, tp = self.model, self.tensor_parallel
         tables = 1 if model.tied_embeddings or self.pipeline_parallel > 1 else 2
         embeddings = tables * model.hidden * -(-model.vocabulary // tp)
-        stage = self.layers_per_stage * (per_layer * self.weight_format.bytes_per_weight + 2 * (router + norms))
-        return round(stage + 2 * embeddings)
+        return self.layer_bytes_per_gpu - self.host_weight_bytes + 2 * embeddings
 
     @property
     def kv_bytes_per_token_per_gpu(self) -> int:
@@ -185,6 +196,7 @@ class Deployment:
             raise InputError(
                 f"{self.model.name} does not fit on {self.n_gpus} x {self.gpu.name}: each holds {self.weight_bytes_per_gpu / _GIB:.1f} GiB "
                 f"of weights and needs {working / _GIB:.1f} GiB to work with, of the {usable / _GIB:.1f} GiB that it may use, which leaves "
-                "no room for the KV cache: take more GPUs (tensor_parallel, pipeline_parallel), quantize, or raise gpu_memory_utilization"
+                "no room for the KV cache: take more GPUs (tensor_parallel, pipeline_parallel), quantize, raise gpu_memory_utilization, or "
+                "leave weights to the host (cpu_offload_gb)"
             )
         return blocks

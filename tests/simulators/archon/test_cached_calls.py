@@ -20,8 +20,8 @@ from designgym.simulators.archon.calls import Answer, BudgetExhaustedError, Call
 from tests.simulators.archon.backends import Echo
 
 
-def call(text: str = "why", sample: int = 0, model: str = "m", temperature: float = 0.7) -> Call:
-    return Call(model, (Message("user", text),), Decoding(temperature, max_tokens=100), sample)
+def call(text: str = "why", sample: int = 0, model: str = "m", temperature: float = 0.7, seed: int = 0) -> Call:
+    return Call(model, (Message("user", text),), Decoding(temperature, max_tokens=100), sample, seed)
 
 
 class PerToken:
@@ -60,8 +60,12 @@ def test_more_samples_reuse_those_that_were_drawn() -> None:
         call("why not"),
         call(model="n"),
         call(sample=1),
+        call(seed=1),
         call(temperature=0.8),
-        Call("m", (Message("system", "why"),), Decoding(max_tokens=100)),
+        Call("m", (Message("system", "why"),), Decoding(0.7, max_tokens=100)),
+        Call("m", (Message("user", "why"),), Decoding(0.7, max_tokens=101)),
+        Call("m", (Message("user", "why"),), Decoding(0.7, top_p=0.9, max_tokens=100)),
+        Call("m", (Message("user", "why"),), Decoding(0.7, mirostat_tau=3.0, max_tokens=100)),
     ],
 )
 def test_whatever_changes_the_answer_changes_the_key(other: Call) -> None:

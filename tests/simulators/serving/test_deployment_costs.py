@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from designgym.core.errors import InputError, UnknownNameError
 from designgym.simulators.serving.costs import GPUS, MODELS, Deployment, Gpu, ModelShape, gpu_named, model_named
+from designgym.simulators.serving.costs.assemble import step_costs_of
+from designgym.simulators.serving.costs.grid import TOKENS
 
 LLAMA = model_named("Meta-Llama-3-8B")
 CONFIG: dict[str, Any] = {
@@ -194,3 +196,30 @@ def test_a_model_that_does_not_fit_is_refused_in_words() -> None:
 def test_gpus_are_found_by_short_names() -> None:
     assert gpu_named("A100") is GPUS["a100_sxm"] and gpu_named("h200-sxm") is GPUS["h200_sxm"]
     assert isinstance(gpu_named("L40S"), Gpu)
+
+
+@given(st.sampled_from(["Meta-Llama-3-8B", "llama-2-7b", "Mixtral-8x7B-v0.1"]), st.integers(0, 200), st.sampled_from([1, 2, 4]))
+def test_weights_left_to_the_host_make_room_and_take_the_time_of_reading_them(name: str, gib: int, tp: int) -> None:
+    whole, less = on("h200", name, tensor_parallel=tp), on("h200", name, tensor_parallel=tp, host_weight_bytes=gib << 30)
+    left = min(gib << 30, whole.layer_bytes_per_gpu)
+    assert less.weight_bytes_per_gpu == whole.weight_bytes_per_gpu - left > 0
+    block_bytes = 16 * whole.kv_bytes_per_token_per_gpu
+    more = less.num_gpu_blocks() - whole.num_gpu_blocks()
+    assert abs(more - left / block_bytes) <= 1
+    gpu = whole.gpu
+    longer = step_costs_of(less).table - step_costs_of(whole).table
+    by_tokens = len(TOKENS.points)
+    reading_s = left * (1 / gpu.host_bytes_per_s - 1 / gpu.bandwidth_bytes_per_s)
+    assert longer[:by_tokens] == pytest.approx(reading_s, rel=1e-6, abs=1e-9) and not longer[by_tokens:].any()
+
+
+def test_more_than_there_is_to_leave_to_the_host_is_all_of_it() -> None:
+    assert on(host_weight_bytes=64 << 30) == on(host_weight_bytes=LLAMA.layers << 30)
+    with pytest.raises(InputError, match="host_weight_bytes must be a whole number of 0 or more, but is -1"):
+        on(host_weight_bytes=-1)
+
+
+def test_a_model_that_does_not_fit_may_once_weights_are_left_to_the_host() -> None:
+    with pytest.raises(InputError, match=r"leave weights to the host \(cpu_offload_gb\)"):
+        on("h100", "Llama-2-70b-hf").num_gpu_blocks()
+    assert on("h100", "Llama-2-70b-hf", host_weight_bytes=80 << 30).num_gpu_blocks() > 100
