@@ -108,13 +108,16 @@ class EndpointArchitectures:
         )
         self._limits = Limits(budget_usd, budget_calls, budget_tokens, budget_s)
         self._calls = calls or store_path()
-        self._prices = PriceTable.read(prices) if prices else PriceTable.published(default_free=True)
+        self._prices = PriceTable.read(prices) if prices else PriceTable.published(default_free=math.isinf(budget_usd))
+        for model in {*self.models, self.judge}:
+            self._prices.price(model)  # better now than in the middle of a search
         self._endpoint: dict[str, Any] = {
             "key_variable": key_variable or None, "concurrency": concurrency, "attempts": attempts, "timeout_s": timeout_s,
             "identity": identity,
         }  # fmt: skip
         self.resources = Resources(cpus=1.0)
         self._store: CallStore | None = None
+        self._recording: Recording | None = None
         self._baselines: dict[tuple[str, int, int], list[float]] = {}
 
     def installed(self) -> tuple[bool, str]:
@@ -224,11 +227,15 @@ class EndpointArchitectures:
         return asyncio.run(run())
 
     def _backend(self) -> Backend:
-        return Recording(self._calls) if self.recorded else OpenAIEndpoint(self.url, **self._endpoint)
+        if not self.recorded:
+            return OpenAIEndpoint(self.url, **self._endpoint)
+        if self._recording is None:
+            self._recording = Recording(self._calls, identity=self._endpoint["identity"], url=self.url)
+        return self._recording
 
     def _opened(self) -> CallStore:
         if self._store is None:
-            self._store = CallStore(self._calls)
+            self._store = CallStore(":memory:" if self.recorded else self._calls)  # nothing is written to a recording
         return self._store
 
     def _budget(self) -> Budget:
