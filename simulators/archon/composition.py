@@ -9,8 +9,6 @@ from designgym.simulators.archon.components.base import Component
 __all__ = ["broken_rules"]
 
 Layers = Sequence[Sequence[Component]]
-ALONE = ("critic", "ranker", "verifier", "unit_test_generator", "unit_test_evaluator")
-USES_CRITIQUES = ("ranker", "fuser")
 
 
 def _one_type(layers: Layers) -> Iterator[str]:
@@ -52,12 +50,17 @@ def _alone(layers: Layers) -> Iterator[str]:
 
 def _critic_before_use(layers: Layers) -> Iterator[str]:
     for i, layer in enumerate(layers):
-        if any(c.type == "critic" for c in layer):
-            after = layers[i + 1] if i + 1 < len(layers) else ()
-            if not any(c.type in (*USES_CRITIQUES, "verifier", "unit_test_generator", "critic") for c in after):
-                yield f"layer {i} has a critic, but no ranker or fuser follows: a critic comes before a ranker or fuser"
-            elif not any(c.type in USES_CRITIQUES for later in layers[i + 1 :] for c in later):
-                yield f"layer {i} has a critic whose critiques nobody reads: a critic comes before a ranker or fuser"
+        if any(c.type == "critic" for c in layer) and not _critiques_read(layers[i + 1 :]):
+            yield f"layer {i} has a critic whose critiques nobody reads: a critic comes before a ranker or fuser that does"
+
+
+def _critiques_read(after: Layers) -> bool:
+    for layer in after:
+        if any(c.type == "fuser" or (c.type == "ranker" and c["use_critiques"]) for c in layer):
+            return True
+        if any(c.kind.role in ("source", "mixer") for c in layer):
+            return False  # critiques stay with the candidates that they are about
+    return False
 
 
 def _tests_together(layers: Layers) -> Iterator[str]:

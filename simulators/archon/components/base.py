@@ -13,7 +13,7 @@ from designgym.simulators.archon.calls import Answer, Decoding, Message
 
 __all__ = [
     "ARCHON", "DECODING", "Candidate", "Component", "Context", "Kind", "Pending", "Question", "Setting", "State", "Work", "drawn",
-    "keep_answered",
+    "keep_answered", "spread",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -267,6 +267,19 @@ async def keep_answered(component: Component, candidates: Sequence[Pending], con
     if len(came) < len(candidates):
         context.note(component, f"{component.type} with {len(came)} of {len(candidates)} candidates")
     return [candidate for candidate in came if not candidate.dropped]
+
+
+def spread(found: asyncio.Future[list[Candidate]], count: int, context: Context) -> list[Pending]:
+    """Return candidates, each to come, out of a list to come.
+
+    What the list lacks is put aside, not failed: whoever made the list has noted what failed.
+    """
+
+    async def one(i: int) -> Candidate:
+        candidates = await found
+        return candidates[i] if i < len(candidates) else Candidate("", dropped=True)
+
+    return [context.spawn(one(i)) for i in range(count)]
 
 
 def drawn(component: Component, messages: asyncio.Future[list[Message]] | Sequence[Message], context: Context) -> list[Pending]:

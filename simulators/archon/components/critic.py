@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
-from designgym.simulators.archon.components.base import ARCHON, Candidate, Component, Context, Kind, Pending, State, Work, keep_answered
+from designgym.simulators.archon.components.base import ARCHON, Candidate, Component, Context, Kind, State, Work, keep_answered, spread
 from designgym.simulators.archon.components.prompts import asking, numbered_parts, texts
 
 __all__ = ["CRITIC"]
@@ -39,16 +37,6 @@ async def _criticised(component: Component, state: State, context: Context) -> l
 
 def _start(component: Component, state: State, context: Context) -> State:
     return state.with_candidates(spread(context.spawn(_criticised(component, state, context)), len(state.candidates), context))
-
-
-def spread(found: asyncio.Future[list[Candidate]], count: int, context: Context) -> Sequence[Pending]:
-    """Return candidates, each to come, out of a list to come; what the list lacks is None."""
-
-    async def one(i: int) -> Candidate | None:
-        candidates = await found
-        return candidates[i] if i < len(candidates) else None
-
-    return [context.spawn(one(i)) for i in range(count)]
 
 
 def _work(component: Component, before: int) -> Work:

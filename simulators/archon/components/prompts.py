@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from designgym.simulators.archon.calls import Message
 from designgym.simulators.archon.components.base import Candidate, Question
 
-__all__ = ["asking", "code_in", "listed", "numbered_parts", "ranking", "with_tests", "yes"]
+__all__ = ["asking", "code_in", "listed", "numbered_parts", "ranking", "score_in", "statements", "texts", "with_tests", "yes"]
 
 
 def asking(role: str, question: Question, request: str = "") -> tuple[Message, ...]:
@@ -50,34 +50,75 @@ def texts(candidates: Sequence[Candidate], *, critiques: bool) -> str:
 def ranking(text: str, count: int) -> list[int]:
     """Return the order, best first, that an answer such as ``[2] > [1]`` states: indices from 0; what it leaves out comes last.
 
-    A line that ranks most is read: models explain before or after, and mention candidates there.
+    The line that ranks most is read: models explain before or after, and mention candidates there. If no line ranks two, all lines
+    together are, as some models write one a line; without brackets, numbers between ``>`` are.
     """
     best: list[int] = []
     for line in text.splitlines():
-        found = [int(n) - 1 for n in re.findall(r"\[(\d{1,4})\]", line)]
-        order = [i for i in dict.fromkeys(found) if 0 <= i < count]
+        order = _numbers(r"\[(\d{1,4})\]", line, count)
         if len(order) > len(best):
             best = order
+    if len(best) < 2:
+        best = _numbers(r"\[(\d{1,4})\]", text, count)
+    if not best:
+        chains = [_numbers(r"\d{1,4}", chain, count) for chain in re.findall(r"\d{1,4}(?:[ \t]*>[ \t]*\d{1,4})+", text)]
+        best = max(chains, key=len, default=[])
     return best + [i for i in range(count) if i not in best]
 
 
+def _numbers(pattern: str, text: str, count: int) -> list[int]:
+    found = (int(n) - 1 for n in re.findall(pattern, text, flags=re.ASCII))
+    return [i for i in dict.fromkeys(found) if 0 <= i < count]
+
+
 def numbered_parts(text: str, count: int) -> list[str]:
-    """Return the parts of a text that are headed by ``[1]`` to ``[count]``; an empty text for each that is missing."""
-    pieces = re.split(r"(?m)^[\s*#]*\[(\d{1,4})\][\s*:]*", text)
+    """Return the parts of a text that are headed by ``[1]`` to ``[count]``; an empty text for each that is missing.
+
+    Heads such as ``1.`` are read only in a text that has none in brackets, as a part may hold a list of its own.
+    """
     parts = [""] * count
-    for number, part in zip(pieces[1::2], pieces[2::2], strict=True):
-        if 1 <= int(number) <= count and not parts[int(number) - 1]:
-            parts[int(number) - 1] = part.strip()
+    for head in (r"(?m)^[ \t*#>-]*\[(\d{1,4})\][ \t*:]*", r"(?m)^[ \t*#>-]*(\d{1,4})[.):][ \t*:]+"):
+        pieces = re.split(head, text, flags=re.ASCII)
+        for number, part in zip(pieces[1::2], pieces[2::2], strict=True):
+            if 1 <= int(number) <= count and not parts[int(number) - 1]:
+                parts[int(number) - 1] = part.strip()
+        if any(parts):
+            break
     return parts
 
 
 def yes(text: str, word: str, opposite: str) -> bool | None:
-    """Return whether the last verdict in a text is ``word`` and not ``opposite``; None if it has neither. Letter case does not matter."""
-    found = re.findall(rf"\b({re.escape(opposite)}|{re.escape(word)})\b", text, flags=re.IGNORECASE)
-    return None if not found else found[-1].lower() == word.lower()
+    """Return whether the last verdict in a text is ``word`` and not ``opposite``; None if it has neither.
+
+    Letter case does not matter, and ``not`` before either makes it the other one.
+    """
+    found = re.findall(rf"\b(not[ \t]+)?({re.escape(opposite)}|{re.escape(word)})\b", text, flags=re.IGNORECASE)
+    return None if not found else (found[-1][1].lower() == word.lower()) != bool(found[-1][0])
+
+
+def score_in(text: str) -> float | None:
+    """Return the last score in a text such as ``Score: 7`` or ``7/10``, from 0 to 10; None if it has none."""
+    number = r"(-?\d{1,4}(?:\.\d{1,4})?)"
+    found = (
+        re.findall(rf"(?i)score\b\W{{0,6}}(?:is\W{{0,4}})?{number}(?:[ \t]*(?:/|out of)[ \t]*(\d{{1,4}}))?", text, flags=re.ASCII)
+        or re.findall(rf"(?i){number}[ \t]*(?:/|out of)[ \t]*(10|100)\b", text, flags=re.ASCII)
+        or re.findall(rf"\A\W{{0,4}}{number}(/10)?\W{{0,4}}\Z", text.strip(), flags=re.ASCII)
+    )
+    if not found:
+        return None
+    value, most = found[-1]
+    score = float(value) * 10 / (float(most.lstrip("/")) or 10.0) if most else float(value)
+    return score if 0 <= score <= 10 else None
+
+
+def statements(text: str) -> list[str]:
+    """Return the different lines of an answer that are numbered or marked as items of a list, without the marks."""
+    found = re.findall(r"(?m)^[ \t]*(?:\*\*)?(?:\[\d{1,3}\][.:)*]*[ \t]*|\d{1,3}[.):]+(?:\*\*)?[ \t]+|[-*][ \t]+)(\S.*)$", text)
+    items = (line.strip().strip("'\",").strip() for line in found)
+    return list(dict.fromkeys(item for item in items if item))
 
 
 def code_in(text: str) -> str:
     """Return the program in an answer: its longest fenced block, or all of it if there is none."""
-    blocks = re.findall(r"```(?:[A-Za-z0-9_+-]*)[ \t]*\n(.*?)(?:```|\Z)", text, flags=re.DOTALL)
-    return max(blocks, key=len).strip("\n") if blocks else text.strip()
+    blocks = re.findall(r"```(?:[A-Za-z0-9_+-]*)[ \t]*\r?\n(.*?)(?:```|\Z)", text, flags=re.DOTALL)
+    return max(blocks, key=len).strip("\r\n") if blocks else text.strip()

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from designgym.simulators.archon.components.base import ARCHON, Candidate, Component, Context, Kind, Setting, State, Work, keep_answered
-from designgym.simulators.archon.components.critic import spread
+from designgym.simulators.archon.components.base import (
+    ARCHON,
+    Candidate,
+    Component,
+    Context,
+    Kind,
+    Setting,
+    State,
+    Work,
+    keep_answered,
+    spread,
+)
 from designgym.simulators.archon.components.prompts import asking, ranking, texts
 
 __all__ = ["RANKER"]

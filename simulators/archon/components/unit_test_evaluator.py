@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from designgym.simulators.archon.components.base import ARCHON, Candidate, Component, Context, Kind, Pending, Setting, State, Work
@@ -17,18 +18,24 @@ _ROLE = "You check whether an answer passes tests."
 async def _evaluated(component: Component, state: State, candidate: Pending, context: Context) -> Candidate | None:
     """Return the candidate with the share of tests that it passes as its score."""
     found = await candidate
-    tests = await state.unit_tests if state.unit_tests is not None else ()
-    if found is None or found.dropped or not tests:
+    if found is None or found.dropped:
         return found
-    share = await (_run if state.python_tests else _judged)(component, state, found.text, tests, context)
-    return replace(found, score=share)
+    tests = await state.unit_tests if state.unit_tests is not None else ()
+    if not tests:
+        return replace(found, score=None)  # a score that it had from elsewhere must not decide here
+    if state.python_tests:
+        errors = await errors_of(found.text, tests, context, timeout_s=component["timeout_s"])
+        return replace(found, score=errors.count("") / len(tests))
+    return replace(found, score=await _judged(component, state, found.text, tests, context))
 
 
-async def _run(component: Component, state: State, text: str, tests: tuple[str, ...], context: Context) -> float | None:
-    """Return the share of tests that a program passes, each run for itself: one that does not end must not fail the others."""
+async def errors_of(text: str, tests: Sequence[str], context: Context, *, timeout_s: float) -> list[str]:
+    """Return what went wrong in each test of the program in an answer, empty if it passed.
+
+    Each is run for itself: one that does not end must not fail the others.
+    """
     program = code_in(text)
-    errors = [await context.run_python(f"{program}\n\n{test}\n", timeout_s=component["timeout_s"]) for test in tests]
-    return sum(not error for error in errors) / len(tests)
+    return [await context.run_python(f"{program}\n\n{test}\n", timeout_s=timeout_s) for test in tests]
 
 
 async def _judged(component: Component, state: State, text: str, tests: tuple[str, ...], context: Context) -> float | None:
@@ -44,8 +51,22 @@ async def _judged(component: Component, state: State, text: str, tests: tuple[st
     )
     if answer is None:
         return None
-    verdicts = {int(n): word.lower() == "passed" for n, word in re.findall(r"(?i)(\d{1,3})\W+(passed|failed)\b", answer.text)}
-    return sum(verdicts.get(i + 1, False) for i in range(len(tests))) / len(tests)
+    passed = verdicts(answer.text, len(tests))
+    if missing := passed.count(None):
+        context.note(component, f"unit_test_evaluator left out {missing} of {len(tests)} tests, which count as failed")
+    return passed.count(True) / len(tests)
+
+
+def verdicts(text: str, count: int) -> list[bool | None]:
+    """Return whether each test is said to pass, by the last word of its line; None for those without a line."""
+    found: list[bool | None] = [None] * count
+    for line in text.splitlines():
+        number = re.match(r"[\W_]*(?:test[ \t]*)?\W{0,3}(\d{1,3})\b", line, flags=re.IGNORECASE | re.ASCII)
+        words = re.findall(r"\b(not[ \t]+)?(pass|fail)(?:ed|es|s)?\b", line, flags=re.IGNORECASE)
+        if number and words and 1 <= int(number[1]) <= count:
+            negated, word = words[-1]
+            found[int(number[1]) - 1] = (word.lower() == "pass") != bool(negated)
+    return found
 
 
 def _start(component: Component, state: State, context: Context) -> State:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from designgym.simulators.archon.components.base import ARCHON, Component, Context, Kind, Setting, State, Work
-from designgym.simulators.archon.components.prompts import asking, code_in
+from designgym.simulators.archon.components.prompts import asking, code_in, statements
 
 __all__ = ["UNIT_TEST_GENERATOR"]
 
@@ -38,14 +38,8 @@ async def _tests(component: Component, state: State, context: Context) -> tuple[
 
 def assertions(text: str) -> list[str]:
     """Return the different lines of an answer that are Python assertions."""
-    lines = dict.fromkeys(line.strip() for line in code_in(text).splitlines() if line.strip().startswith("assert "))
-    return [line for line in lines if _parses(line)]
-
-
-def statements(text: str) -> list[str]:
-    """Return the different lines of an answer that are numbered or marked as items of a list."""
-    found = re.findall(r"(?m)^[ \t]*(?:\[?\d{1,3}[\].):]+|[-*])[ \t]*(\S.*)$", text)
-    return list(dict.fromkeys(line.strip().strip("'\",") for line in found))
+    lines = (re.sub(r"^[ \t]*(?:\[?\d{1,3}[\].):]+[ \t]*|[-*][ \t]+)?`?", "", line).rstrip(" \t\r`") for line in code_in(text).splitlines())
+    return [line for line in dict.fromkeys(lines) if re.match(r"assert\b", line) and _parses(line)]
 
 
 def _parses(line: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -46,20 +45,25 @@ def _start(component: Component, state: State, context: Context) -> State:
 
 
 def best_of(component: Component, judged: Sequence[Pending], context: Context) -> list[Pending]:
-    """Return candidates of which those are dropped that did not reach the best score; if nothing was judged, none is."""
+    """Return candidates of which those are dropped that did not reach the best score; if none has one, none is dropped."""
 
-    async def one(i: int) -> Candidate | None:
-        came = [await pending for pending in judged]
-        found = [candidate for candidate in came if candidate and not candidate.dropped]
-        candidate = came[i]
-        best = max((other.score or 0.0 for other in found), default=0.0)
-        if candidate is found[0] if found else False:
-            passed = sum((other.score or 0.0) >= 1.0 for other in found)
-            if not passed:
-                context.note(component, f"{component.type}: none of {len(found)} candidates passed, the best are kept")
-        return candidate and replace(candidate, dropped=candidate.dropped or (candidate.score or 0.0) < best)
+    async def best() -> float:
+        scores = [candidate.score for pending in judged if (candidate := await pending) is not None and not candidate.dropped]
+        known = [score for score in scores if score is not None]
+        if scores and not known:
+            context.note(component, f"{component.type} judged none of {len(scores)} candidates, all are kept")
+        elif known and max(known) < 1.0:
+            context.note(component, f"{component.type}: none of {len(scores)} candidates passed, the best are kept")
+        return max(known, default=0.0)
 
-    return [context.spawn(one(i)) for i in range(len(judged))]
+    threshold = context.spawn(best())
+
+    async def one(pending: Pending) -> Candidate | None:
+        least = await threshold
+        candidate = await pending
+        return candidate and replace(candidate, dropped=candidate.dropped or (candidate.score or 0.0) < least)
+
+    return [context.spawn(one(pending)) for pending in judged]
 
 
 def _work(component: Component, before: int) -> Work:
