@@ -132,7 +132,7 @@ class Architecture:
             if not isinstance(parts, list) or not parts:
                 raise InputError(f"layer {i}: got {shorten(layer)}, expected a list of components")
             layers.append(tuple(_component(part, f"layer {i}, component {j}") for j, part in enumerate(parts)))
-        return cls(tuple(layers), str(data.get("name", "")))
+        return cls(tuple(layers), str(data.get("name") or ""))
 
     @classmethod
     def read(cls, path: str | Path) -> Architecture:
@@ -141,7 +141,7 @@ class Architecture:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise InputError(f"architecture file {str(path)!r} does not exist") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"architecture file {str(path)!r} is not JSON: {error}") from None
         try:
             return cls.from_json(data)
@@ -153,13 +153,14 @@ def _component(data: Any, where: str) -> Component:
     if not isinstance(data, Mapping):
         raise InputError(f"{where}: got {shorten(data)}, expected a mapping with 'type' and 'model'")
     try:
-        if data.get("type") not in KINDS:
-            raise UnknownNameError("type of component", data.get("type"), KINDS)
-        kind = KINDS[data["type"]]
+        name = data.get("type")
+        kind = KINDS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise UnknownNameError("type of component", name, KINDS)
         settings = {MISSPELT.get(str(key), str(key)): value for key, value in data.items() if key not in ("type", "model", *ELSEWHERE)}
-        for name in NOT_OF_KIND:
-            if name not in kind.all_settings:
-                settings.pop(name, None)
+        for setting in NOT_OF_KIND:
+            if setting not in kind.all_settings:
+                settings.pop(setting, None)
         return Component.make(kind, data.get("model", ""), **settings)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None

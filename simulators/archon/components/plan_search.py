@@ -37,7 +37,7 @@ def _window(component: Component, offset: int) -> range:
     return range(min(offset, leaves), min(offset + component["samples"], leaves))
 
 
-async def _observations(component: Component, state: State, known: Sequence[str], context: Context) -> tuple[str, ...]:
+async def _observations(component: Component, state: State, known: Sequence[str], level: int, context: Context) -> tuple[str, ...]:
     """Return new observations, fewer than wanted if the model names no more."""
     wanted = component["observations"]
     so_far = f"Observations so far:\n{listed(known)}\n\n" if known else ""
@@ -50,6 +50,7 @@ async def _observations(component: Component, state: State, known: Sequence[str]
             f"Question:\n{state.question.text}\n\n{so_far}Do not solve it yet. Write {wanted} different {new}: facts that are not stated, "
             "hints, or tricks that a good solution could use. Write one a line, each after its number, such as [1], and nothing else.",
         ),
+        sample=level,  # what follows from no observation is not once more what came first
     )
     found = statements(answer.text)[:wanted] if answer else []
     if answer and len(found) < wanted:
@@ -102,7 +103,7 @@ def _start(component: Component, state: State, context: Context) -> State:
     observed: Observed = {}
 
     async def observe(path: Path) -> tuple[str, ...]:
-        return await _observations(component, state, await _after(path, observed, sets), context)
+        return await _observations(component, state, await _after(path, observed, sets), len(path), context)
 
     for level in range(component["depth"]):
         for path in dict.fromkeys(path[:level] for path in paths.values()):

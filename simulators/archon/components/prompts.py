@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from designgym.simulators.archon.calls import Message
 from designgym.simulators.archon.components.base import Candidate, Question
 
-__all__ = ["asking", "code_in", "listed", "numbered_parts", "ranking", "score_in", "statements", "texts", "with_tests", "yes"]
+__all__ = [
+    "asking",
+    "code_in",
+    "listed",
+    "numbered_parts",
+    "ranking",
+    "score_in",
+    "stated_order",
+    "statements",
+    "texts",
+    "with_tests",
+    "yes",
+]
 
 
 def asking(role: str, question: Question, request: str = "") -> tuple[Message, ...]:
@@ -48,7 +60,13 @@ def texts(candidates: Sequence[Candidate], *, critiques: bool) -> str:
 
 
 def ranking(text: str, count: int) -> list[int]:
-    """Return the order, best first, that an answer such as ``[2] > [1]`` states: indices from 0; what it leaves out comes last.
+    """Return the order of all, best first, by an answer: `stated_order`, then what it leaves out."""
+    best = stated_order(text, count)
+    return best + [i for i in range(count) if i not in best]
+
+
+def stated_order(text: str, count: int) -> list[int]:
+    """Return the order, best first, that an answer such as ``[2] > [1]`` states: indices from 0; empty if it states none.
 
     The line that ranks most is read: models explain before or after, and mention candidates there. If no line ranks two, all lines
     together are, as some models write one a line; without brackets, numbers between ``>`` are.
@@ -63,7 +81,7 @@ def ranking(text: str, count: int) -> list[int]:
     if not best:
         chains = [_numbers(r"\d{1,4}", chain, count) for chain in re.findall(r"\d{1,4}(?:[ \t]*>[ \t]*\d{1,4})+", text)]
         best = max(chains, key=len, default=[])
-    return best + [i for i in range(count) if i not in best]
+    return best
 
 
 def _numbers(pattern: str, text: str, count: int) -> list[int]:
@@ -98,9 +116,10 @@ def yes(text: str, word: str, opposite: str) -> bool | None:
 
 def score_in(text: str) -> float | None:
     """Return the last score in a text such as ``Score: 7`` or ``7/10``, from 0 to 10; None if it has none."""
+    between = r"(?:[^\w-]|-(?=[ \t])){0,6}"  # a sign belongs to the number
     number = r"(-?\d{1,4}(?:\.\d{1,4})?)"
     found = (
-        re.findall(rf"(?i)score\b\W{{0,6}}(?:is\W{{0,4}})?{number}(?:[ \t]*(?:/|out of)[ \t]*(\d{{1,4}}))?", text, flags=re.ASCII)
+        re.findall(rf"(?i)score\b{between}(?:is{between})?{number}(?:[ \t]*(?:/|out of)[ \t]*(\d{{1,4}}))?", text, flags=re.ASCII)
         or re.findall(rf"(?i){number}[ \t]*(?:/|out of)[ \t]*(10|100)\b", text, flags=re.ASCII)
         or re.findall(rf"\A\W{{0,4}}{number}(/10)?\W{{0,4}}\Z", text.strip(), flags=re.ASCII)
     )

@@ -14,7 +14,7 @@ from designgym.simulators.archon.components.base import (
     keep_answered,
     spread,
 )
-from designgym.simulators.archon.components.prompts import asking, ranking, texts
+from designgym.simulators.archon.components.prompts import asking, ranking, stated_order, texts
 
 __all__ = ["RANKER"]
 
@@ -38,6 +38,8 @@ async def _ranked(component: Component, state: State, context: Context) -> list[
         sample=context.offset(component),
     )
     order = ranking(answer.text if answer else "", len(found))
+    if answer and not stated_order(answer.text, len(found)):
+        context.note(component, "ranker: no order in the answer, the candidates stay as they came")
     return [found[i] for i in order][: component["top_k"]]
 
 
