@@ -14,7 +14,8 @@ from blake3 import blake3
 from designgym.core.errors import InputError, shorten
 from designgym.simulators.archon.calls import Answer, Call, CallError
 from designgym.simulators.archon.chat_replies import ReplyError, clean, read_reply, read_stream, tokens_estimate
-from designgym.simulators.archon.endpoint_client import Failure, Key, opened_client, received
+from designgym.simulators.archon.endpoint_client import Failure, opened_client, received
+from designgym.simulators.archon.endpoint_key import Key
 from designgym.simulators.archon.endpoint_names import identity_of, normalised_url
 from designgym.simulators.archon.rate_limits import Bucket, RateLimits
 

@@ -1,11 +1,10 @@
-"""One request of an OpenAI-compatible endpoint: what came back within limits of time and size, or why nothing did; and its key."""
+"""One request of an OpenAI-compatible endpoint: what came back within limits of time and size, or why nothing did."""
 
 from __future__ import annotations
 
 import asyncio
 import email.utils
 import math
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from designgym.core.errors import InputError, NotInstalledError, shorten
 from designgym.simulators.archon.chat_replies import error_message
+from designgym.simulators.archon.endpoint_key import Key, WithoutKey
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-__all__ = ["Failure", "Key", "opened_client", "received", "retry_after_s"]
+__all__ = ["Failure", "opened_client", "received", "retry_after_s"]
 
 ERROR_BYTES = 1 << 16  # of an error's text that are read
-SHORTEST_KEY = 8  # shorter ones are placeholders such as "none" or "EMPTY", and removing them would garble texts
 FINAL_SERVER_ERRORS = (501, 505)  # what the server cannot do now it cannot do later
 PASSING = (408, 429)
 
@@ -39,36 +38,6 @@ class Failure:
     reason: str
     may_pass: bool = True
     wait_s: float | None = None
-
-
-class Key:
-    """An API key, known by the environment variable that holds it; read when it is needed and kept nowhere.
-
-    Args:
-        variable: The variable's name; None if there is no key.
-    """
-
-    def __init__(self, variable: str | None = None) -> None:
-        if variable is not None and (not isinstance(variable, str) or not variable or not variable.replace("_", "a").isalnum()):
-            # not repeated: it is most often the key itself
-            raise InputError("key_variable is no name of an environment variable; give the name of the one that holds the key, not the key")
-        self.variable = variable
-
-    def value(self) -> str:
-        """Return the key, empty if there is none; raises `InputError` if the variable is not set or holds what cannot be a key."""
-        if self.variable is None:
-            return ""
-        value = os.environ.get(self.variable, "").strip()
-        if not value:
-            raise InputError(f"the environment variable {self.variable}, which should hold the endpoint's API key, is not set; set it")
-        if not value.isascii() or not value.isprintable() or " " in value:
-            raise InputError(f"the environment variable {self.variable} holds characters that no API key has; set it to the key alone")
-        return value
-
-    def removed(self, text: str) -> str:
-        """Return a text without the key, wherever it stands in it."""
-        value = os.environ.get(self.variable, "").strip() if self.variable else ""
-        return text.replace(value, "[key]") if len(value) >= SHORTEST_KEY else text
 
 
 def opened_client(url: str, key: Key, timeout_s: float) -> openai.AsyncOpenAI:
@@ -111,10 +80,12 @@ def opened_client(url: str, key: Key, timeout_s: float) -> openai.AsyncOpenAI:
         if response.status_code >= 300 and isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = Head(response.stream)
 
+    if key.variable:
+        WithoutKey.add(key)
     # Connections are used once: a server or proxy that sends a reply twice would otherwise answer the next request with the last one's.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
     try:
-        return openai.AsyncOpenAI(
+        client = openai.AsyncOpenAI(
             base_url=url,
             api_key="none",
             admin_api_key="",
@@ -125,6 +96,8 @@ def opened_client(url: str, key: Key, timeout_s: float) -> openai.AsyncOpenAI:
                 event_hooks={"request": [authorise], "response": [bound]}, limits=limits, follow_redirects=False, timeout=timeout_s
             ),
         )
+        _ = client.chat.completions  # imports much, which is no part of the first answer's latency
+        return client
     except httpx2.InvalidURL as error:
         raise InputError(f"the endpoint's URL is {shorten(url)}: {error}; give one such as 'http://localhost:8000/v1'") from None
 

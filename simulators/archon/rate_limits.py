@@ -11,6 +11,7 @@ from designgym.core.errors import InputError, shorten
 __all__ = ["Bucket", "RateLimits"]
 
 BURST = 0.1  # of a minute's limit at once: servers count over windows much shorter than a minute
+ROUNDING_S = 1e-6  # a wait that is lost when it is added to the clock would never end
 
 
 class Bucket:
@@ -69,7 +70,7 @@ class RateLimits:
             while True:
                 now = loop.time()
                 wait = max(self._requests.wait_s(1, now), self._tokens.wait_s(tokens, now), self._paused_until - now)
-                if wait <= 0:
+                if wait <= ROUNDING_S:
                     break
                 self._changed.clear()
                 with contextlib.suppress(TimeoutError):

@@ -35,8 +35,8 @@ def completion(text: str | None = "", finish: str = "stop", usage: Any = "counte
     """Return the body of a right answer."""
     counted = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     message = {"role": "assistant", "content": text, **more}
-    body = {"id": "c", "object": "chat.completion", "created": 0, "model": "m"}
-    body["choices"] = [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]  # type: ignore[assignment]
+    body: dict[str, Any] = {"id": "c", "object": "chat.completion", "created": 0, "model": "m"}
+    body["choices"] = [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]
     return body | ({"usage": counted if usage == "counted" else usage} if usage is not None else {})
 
 
@@ -59,9 +59,9 @@ async def echo(seen: Seen, writer: asyncio.StreamWriter) -> None:
     writer.write(_bytes("200 OK", completion(f"re: {seen.asked}")))
 
 
-def status(code: int, message: str = "no", headers: str = "", **more: Any) -> Reply:
+def status(number: int, message: str = "no", headers: str = "", **more: Any) -> Reply:
     """Refuse."""
-    return raw({"error": {"message": message, "type": "refused", **more}}, f"{code} Refused", headers)
+    return raw({"error": {"message": message, "type": "refused", **more}}, f"{number} Refused", headers)
 
 
 async def hang(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -150,6 +150,7 @@ class FaultyEndpoint:
     seen: list[Seen] = field(default_factory=list)
     most_at_once: int = 0
     url: str = ""
+    _server: asyncio.Server | None = None
 
     def __enter__(self) -> FaultyEndpoint:
         self._loop = asyncio.new_event_loop()
@@ -170,6 +171,7 @@ class FaultyEndpoint:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         async def stop() -> None:
+            assert self._server is not None
             self._server.close()
             for task in list(self._tasks):
                 task.cancel()
