@@ -82,6 +82,12 @@ def test_a_solution_that_has_ended_costs_no_more_calls() -> None:
     assert texts(result(one("particle_filter", particles=3, steps=4), at_once)) == ["four"] * 3 and len(at_once.asked) == 6
 
 
+def test_when_all_have_ended_none_is_given_up() -> None:
+    context = Scripted(lambda ask: f"Score: {so_far(ask)[-1]}" if is_score(ask) else f"result {ask.sample}\nEND")
+    left = texts(result(one("particle_filter", particles=4, steps=3, resampling_temperature=0.01), context))
+    assert left == ["result 3", "result 2", "result 1", "result 0"]
+
+
 def test_lost_particles_are_replaced_by_copies_of_others() -> None:
     def reply(ask: Ask) -> str | None:
         return None if ask.sample == 1 and not so_far(ask) and not is_score(ask) else walk(ask)
