@@ -28,6 +28,7 @@ BLIND = one("ranker", use_critiques=False)
         ([[G], [C], [V]], "layer 1 has a critic whose critiques nobody reads", [[G], [C], [V], [F]]),
         ([[G], [C], [BLIND]], "layer 1 has a critic whose critiques nobody reads", [[G], [C], [BLIND], [F]]),
         ([[G], [F], [C], [M]], "layer 2 has a critic whose critiques nobody reads", [[G], [F], [C], [M], [F]]),
+        ([[G], [C], [G], [R]], "layer 1 has a critic whose critiques nobody reads", [[G], [C], [R]]),  # others come in between
         ([[G], [C], [B]], "layer 1 has a critic whose critiques nobody reads", [[G], [C], [UG], [UE], [B], [R]]),
         ([[G], [UG], [F]], "layer 1 has a unit_test_generator, but layer 2 no unit_test_evaluator", [[G], [UG], [UE], [F]]),
         ([[G], [UG]], "layer 1 has a unit_test_generator, but layer 2 no unit_test_evaluator", [[G], [UG], [UE]]),

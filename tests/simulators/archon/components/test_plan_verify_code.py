@@ -71,6 +71,12 @@ def test_a_plan_is_corrected_until_it_holds() -> None:
     assert "at step 2 it FAILS" in context.asked[2].text and "Plan:\nplan 2" in context.asked[-1].text
 
 
+def test_a_check_without_a_verdict_is_no_reason_to_change_a_plan() -> None:
+    context = Scripted(lambda ask: "hm" if Programmer.kind(ask) == "check" else Programmer()(ask), python=python)
+    result(one("plan_verify_code"), context, question=SHOWING)
+    assert kinds(context) == ["plan", "check", "program"]
+
+
 def test_a_program_is_repaired_by_the_tests_that_it_fails() -> None:
     left, context = run(Programmer(passing=(1, 2, 3)))
     assert kinds(context)[2:] == ["program", "repair", "repair"] and "passes 3" in left[0]

@@ -55,3 +55,14 @@ def test_what_did_not_go_as_planned_is_noted(candidates: list[str], note: str) -
 def test_a_score_from_before_does_not_decide() -> None:
     left = result(one("verifier"), Scripted(lambda ask: None), [Candidate("a", score=9.0), Candidate("b", score=2.0)])
     assert texts(left) == ["a", "b"]
+
+
+def test_the_score_of_one_that_was_dropped_before_is_no_bar_to_others() -> None:
+    given: list[Candidate | str | None] = [
+        Candidate("wrong 1", score=9.0, dropped=True),
+        "wrong 2",
+        Candidate("right", score=1.0, dropped=True),
+    ]
+    context = Scripted(judge)
+    assert texts(result(one("verifier"), context, given)) == ["wrong 2"]
+    assert context.notes == ["verifier: none of 1 candidates passed, the best are kept"]
