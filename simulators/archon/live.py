@@ -30,7 +30,7 @@ from designgym.simulators.archon.paper_space import MOST_GENERATORS, paper_archi
 from designgym.simulators.archon.prices import PriceTable
 from designgym.simulators.archon.recording import Recording
 from designgym.simulators.archon.scoring import Score, score
-from designgym.simulators.archon.tasks import Item, TaskSet
+from designgym.simulators.archon.tasks import TaskSet
 from designgym.simulators.archon.wide_space import wide_architecture, wide_space
 
 __all__ = ["VARIABLE", "EndpointArchitectures", "store_path"]
@@ -149,16 +149,16 @@ class EndpointArchitectures:
         tasks = tasks_of(workload)
         if not 0 < fidelity <= 1:
             raise InputError(f"fidelity, the share of the queries, must be in (0, 1], got {shorten(fidelity)}")
-        items = tasks.dev[: max(math.ceil(fidelity * len(tasks.dev) - 1e-9), 1)]
-        return self._within(lambda executor: self._all(executor, designs, items, workload.digest), seed)
+        queries = max(math.ceil(fidelity * len(tasks.dev) - 1e-9), 1)
+        return self._within(lambda executor: self._all(executor, designs, tasks, queries), seed)
 
     def probe(self, designs: Sequence[Design], workload: Workload, *, seed: int = 0) -> list[bytes]:
         """Return of each design which calls it makes on a few queries and what comes out: designs that agree are one behaviour."""
-        items = tasks_of(workload).dev[:PROBED]
+        tasks = tasks_of(workload)
 
         async def one(executor: Executor, design: Design) -> bytes:
             try:
-                found = await score(executor, self.architecture(design), items)
+                found = await score(executor, self.architecture(design), tasks.dev[:PROBED], tasks.grader)
             except BudgetExhaustedError:
                 return design.literal.encode()  # nothing is known of it
             made = [(sorted(entry.key for entry in o.run.entries), o.run.text) for o in found.outcomes]
@@ -169,13 +169,13 @@ class EndpointArchitectures:
 
         return self._within(every, seed)
 
-    def confirm(self, architecture: Architecture, items: Sequence[Item], *, seed: int = 0) -> Score:
-        """Return an architecture's score on queries, such as those of the test split, all of them.
+    def confirm(self, architecture: Architecture, tasks: TaskSet, *, seed: int = 0) -> Score:
+        """Return an architecture's score on the test queries, all of them: nothing may be chosen by it.
 
         Raises:
             BudgetExhaustedError: If the budget ends before.
         """
-        return self._within(lambda executor: score(executor, architecture, items), seed)
+        return self._within(lambda executor: score(executor, architecture, tasks.test, tasks.grader), seed)
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
         """Return the architecture of a design, a line per layer."""
@@ -187,21 +187,22 @@ class EndpointArchitectures:
 
     # ---- inside --------------------------------------------------------------------------------------------------------
 
-    async def _all(self, executor: Executor, designs: Sequence[Design], items: Sequence[Item], digest: str) -> list[Metrics]:
-        key = (digest, executor.seed, len(items))
+    async def _all(self, executor: Executor, designs: Sequence[Design], tasks: TaskSet, queries: int) -> list[Metrics]:
+        key = (tasks.digest, executor.seed, queries)
         if key not in self._baselines:
             try:
-                self._baselines[key] = (await score(executor, self.single(), items)).grades
+                self._baselines[key] = (await score(executor, self.single(), tasks.dev[:queries], tasks.grader)).grades
             except BudgetExhaustedError as error:
                 return [Metrics.failed(str(error)) for _ in designs]
-        return list(await asyncio.gather(*(self._one(executor, design, items, self._baselines[key]) for design in designs)))
+        return list(await asyncio.gather(*(self._one(executor, design, tasks, self._baselines[key]) for design in designs)))
 
-    async def _one(self, executor: Executor, design: Design, items: Sequence[Item], baseline: Sequence[float]) -> Metrics:
+    async def _one(self, executor: Executor, design: Design, tasks: TaskSet, baseline: Sequence[float]) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
         started = time.perf_counter()
+        items, against = tasks.dev[: len(baseline)], baseline if self.early else ()
         try:
-            found = await score(executor, self.architecture(design), items, against=baseline if self.early else ())
+            found = await score(executor, self.architecture(design), items, tasks.grader, against=against)
         except BudgetExhaustedError as error:
             return Metrics.failed(str(error), time.perf_counter() - started)
         account, n = found.account, len(found.outcomes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from designgym.simulators.archon.architecture import Architecture
 from designgym.simulators.archon.canonical import canonical
 from designgym.simulators.archon.executor import Executor, Run
-from designgym.simulators.archon.grading import grade
 from designgym.simulators.archon.ledger import Account
 from designgym.simulators.archon.statistics import paired_difference
 from designgym.simulators.archon.tasks import Item
 
 __all__ = ["Outcome", "Score", "score"]
+
+Grade = Callable[[Item, str], Awaitable[float]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Score:
 
 
 async def score(
-    executor: Executor, architecture: Architecture, items: Sequence[Item], *, against: Sequence[float] = (), block: int = 8,
+    executor: Executor, architecture: Architecture, items: Sequence[Item], grade: Grade, *, against: Sequence[float] = (), block: int = 8,
     confidence: float = 0.99,
 ) -> Score:  # fmt: skip
     """Return an architecture's score on queries.
@@ -90,6 +91,7 @@ async def score(
         executor: What runs it.
         architecture: It is run in its canonical form.
         items: The queries.
+        grade: What an answer is worth.
         against: Grades of something else on the same queries: after each block of queries it is stopped if with this confidence it is
             worse. Always all queries if empty.
         block: Queries that are answered at once before the next look.
@@ -102,7 +104,9 @@ async def score(
     outcomes: list[Outcome] = []
     looks = max(-(-len(items) // block) - 1, 1)
     for start in range(0, len(items), block):
-        found = await asyncio.gather(*(_outcome(executor, form, item) for item in items[start : start + block]), return_exceptions=True)
+        found = await asyncio.gather(
+            *(_outcome(executor, form, item, grade) for item in items[start : start + block]), return_exceptions=True
+        )
         for outcome in found:
             if isinstance(outcome, BaseException):
                 raise outcome  # the first one, when all of the block have ended
@@ -117,6 +121,6 @@ async def score(
     return Score(tuple(outcomes))
 
 
-async def _outcome(executor: Executor, architecture: Architecture, item: Item) -> Outcome:
+async def _outcome(executor: Executor, architecture: Architecture, item: Item, grade: Grade) -> Outcome:
     run = await executor.run(architecture, item.question)
     return Outcome(item, 0.0 if run.text is None else await grade(item, run.text), run)
