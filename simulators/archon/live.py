@@ -94,8 +94,8 @@ class EndpointArchitectures:
     def __init__(
         self, *, url: str = "", models: str = "", judge: str = "", preset: str = "wide", sources: str = "generator", key_variable: str = "",
         prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, budget_usd: float = math.inf,
-        budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf, concurrency: int = 32, attempts: int = 5,
-        timeout_s: float = 120.0, early: bool = True,
+        budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf, concurrency: int = 32,
+        attempts: int = 5, timeout_s: float = 120.0, early: bool = True,
     ) -> None:  # fmt: skip
         self.url = url or os.environ.get(VARIABLE, "")
         self.models = tuple(filter(None, (name.strip() for name in models.split(",")))) or ("default",)
@@ -252,7 +252,7 @@ def tasks_of(workload: Workload) -> TaskSet:
     """Return the tasks of a workload; raises `InputError` if it has none."""
     if not isinstance(workload.data, TaskSet):
         raise InputError(
-            f"workload {workload.name!r} holds {type(workload.data).__name__}, expected tasks: a name such as 'word-problems', or the path of "
-            "a .jsonl file"
+            f"workload {workload.name!r} holds {type(workload.data).__name__}, expected tasks: a name such as 'word-problems', or "
+            "the path of a .jsonl file"
         )
     return workload.data

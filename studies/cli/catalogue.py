@@ -40,6 +40,11 @@ COMMANDS: dict[str, CommandEntry] = {
     "dashboard": CommandEntry(
         f"{_HERE}.dashboard_command", "Show all studies of a store in the browser.", "pages written so far are complete"
     ),
+    "serve-architecture": CommandEntry(
+        f"{_HERE}.serve_architecture_command",
+        "Offer an architecture of language models as an endpoint.",
+        "answers kept with --calls are complete",
+    ),
     "validate": CommandEntry(f"{_HERE}.validate_command", "Compare our simulators with reference outputs."),
     "hash": CommandEntry(f"{_HERE}.hash_command", "Print the equivalence keys of designs."),
     "equivalences": CommandEntry(f"{_HERE}.equivalences_command", "Find out by measuring what makes no difference, and suggest rules."),
