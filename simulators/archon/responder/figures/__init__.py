@@ -1,0 +1,1 @@
+"""Published figures that the responder is fitted to and compared with, each with its source."""
