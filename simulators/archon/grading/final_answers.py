@@ -10,13 +10,13 @@ __all__ = ["choice_in", "final_answer", "final_words", "number_of"]
 _NUMERAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _NUMBER = re.compile(
     # a minus after a number or name is no sign
-    rf"(?P<sign>(?<![\w)\]}}.])[-+])?(?:[$€£]\s?)?(?P<sign2>-)?(?<![\w.])"
+    rf"(?P<sign>(?<![\w)\]}}.])[-+])?(?:[$€£]\s?(?P<sign2>-)?)?(?<![\w.])"
     rf"(?:\\[dt]?frac\s*\{{\s*(?P<top>-?\d+)\s*\}}\s*\{{\s*(?P<bottom>\d+)\s*\}}"
     rf"|(?P<first>{_NUMERAL})(?:[eE](?P<power>[+-]?\d{{1,3}})(?!\w)|\s?/\s?(?P<second>\d+(?!\d|\.\d)))?)"
 )
 _MIXED = re.compile(r"(?<![\d/.,])(\d{1,9})(?: +(\d{1,9})/(\d{1,9})(?![\d/])| *\\[dt]?frac\s*\{(\d{1,9})\}\s*\{(\d{1,9})\})")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_STATED = re.compile(r"(?i)(?:####|\banswer\b\**\s*(?:is\b\s*:?|[:=]))[ \t*]*([^\n]*\w[^\n]*)")
+_STATED = re.compile(r"(?i)(?:####|\banswer\b\*{0,2}\s{0,2}(?:is\b\s{0,2}:?|[:=]))")
 _TYPESET = {0x2212: "-", 0x2013: "-", 0x202F: "", 0x2009: "", 0xA0: " "}  # signs of minus, dashes and spaces as typesetters write them
 LONGEST = 1000  # characters of a number that is read: nobody asks for more
 
@@ -59,8 +59,11 @@ def _stated(text: str) -> tuple[str, bool]:
     starts = list(_BOXED.finditer(text))
     if starts:
         return _braced(text, starts[-1].end()), True
-    found = _STATED.findall(text)
-    return (found[-1], True) if found else (text, False)
+    for found in reversed(list(_STATED.finditer(text))):
+        line = text[found.end() : found.end() + LONGEST].partition("\n")[0]
+        if re.search(r"\w", line):
+            return line, True
+    return text, False
 
 
 def _numbers(text: str) -> list[Fraction]:

@@ -33,7 +33,7 @@ def read_tasks(path: str | Path, *, dev: float = 0.5) -> TaskSet:
         InputError: If the file cannot be read, has no dev lines, or a line cannot be used, with its number.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # not at other signs that end lines, which texts may hold
     except FileNotFoundError:
         raise InputError(f"file of tasks {str(path)!r} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
