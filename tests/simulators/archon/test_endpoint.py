@@ -190,9 +190,9 @@ def repeats(seen: Seen) -> Any:
     if seen.asked == "busy":
         return status(503, f"overloaded, {key}", f"x-key: {key}\r\n")
     if seen.asked == "wrong":
-        return raw({"choices": [["x" * 60, key]]})
+        return raw({"choices": [["x" * 44, key]]})  # of which a message shows a part that ends within the key
     if seen.asked == "no json":
-        return raw(("x" * 60 + key).encode())
+        return raw(("x" * 50 + key).encode())
     if seen.asked == "no http":
         return raw({}, status=f"2oo {key}")
     return raw(completion(f"you sent {key}"))

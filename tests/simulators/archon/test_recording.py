@@ -60,6 +60,10 @@ def test_what_was_stored_comes_back_from_either_form(
     second = stored(folder / "b.db", order)
     assert export_recording(first, folder / "a.jsonl") == len(answers) == export_recording(second, folder / "b.jsonl")
     assert (folder / "a.jsonl").read_bytes() == (folder / "b.jsonl").read_bytes()
+    lines = (folder / "a.jsonl").read_text().splitlines(keepends=True)
+    (folder / "shuffled.jsonl").write_text("".join(chance.sample(lines, len(lines))))
+    export_recording(folder / "shuffled.jsonl", folder / "sorted.jsonl")
+    assert (folder / "a.jsonl").read_bytes() == (folder / "sorted.jsonl").read_bytes()
     assert import_recording(folder / "a.jsonl", folder / "c.db") == len(answers)
     assert import_recording(folder / "a.jsonl", folder / "c.db") == 0
     export_recording(folder / "c.db", folder / "c.jsonl")
