@@ -48,7 +48,7 @@ def test_all_kinds_are_there_with_their_papers() -> None:
     assert not KINDS["majority"].calls_model and [n for n, k in KINDS.items() if not k.calls_model] == ["majority"]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(components(), st.text("cxd", max_size=4), st.integers(0, 99), st.sampled_from([0.0, 0.3, 1.0]), st.randoms(use_true_random=False))
 def test_any_answers_and_failures_are_borne_within_the_work_whoever_is_quick(
     component: Component, fates: str, seed: int, failures: float, rng: random.Random
