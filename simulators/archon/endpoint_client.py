@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import math
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from designgym.core.errors import InputError, NotInstalledError, shorten
@@ -38,6 +40,14 @@ class Failure:
     reason: str
     may_pass: bool = True
     wait_s: float | None = None
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Return the certificates that are trusted: reading them takes longer than all else of a client."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def opened_client(url: str, key: Key, timeout_s: float) -> openai.AsyncOpenAI:
@@ -93,7 +103,11 @@ def opened_client(url: str, key: Key, timeout_s: float) -> openai.AsyncOpenAI:
             timeout=timeout_s,
             # redirects are not followed: the key is for this place
             http_client=openai.DefaultAsyncHttpxClient(
-                event_hooks={"request": [authorise], "response": [bound]}, limits=limits, follow_redirects=False, timeout=timeout_s
+                event_hooks={"request": [authorise], "response": [bound]},
+                limits=limits,
+                follow_redirects=False,
+                timeout=timeout_s,
+                verify=_certificates(),
             ),
         )
         _ = client.chat.completions  # imports much, which is no part of the first answer's latency
