@@ -144,15 +144,6 @@ def test_code_is_judged_by_running_it_on_tests_that_a_model_wrote() -> None:
 
 OTHERS = ("plan_search", "plan_verify_code", "particle_filter", "iterative_deepening", "adaptive_stopping")
 SOURCES = ("generator", "generator", "generator", *OTHERS)
-    "generator",
-    "generator",
-    "generator",
-    "plan_search",
-    "plan_verify_code",
-    "particle_filter",
-    "iterative_deepening",
-    "adaptive_stopping",
-)
 
 
 def source(rng: random.Random) -> Component:
