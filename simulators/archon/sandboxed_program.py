@@ -58,7 +58,7 @@ def main() -> None:
     sys.addaudithook(watch(folder))
     os.write(report, (" ".join(guards) + "\n").encode())
     error = run(code)
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory) + SPARE_BYTES, int(memory) + SPARE_BYTES))
+    lower("RLIMIT_AS", int(memory) + SPARE_BYTES, int(memory) + SPARE_BYTES)
     os.write(report, f"{token}{' '.join(error.split())[:LONGEST]}\n".encode("utf-8", "replace"))
     os._exit(0)  # without what the program left for the end of the interpreter
 
@@ -95,13 +95,25 @@ def told(error: BaseException, code: str) -> str:
 
 
 def limit(memory: int, seconds: int) -> None:
-    """Limit what the process and its children may take, each."""
-    for name, most in (
-        ("RLIMIT_CPU", seconds), ("RLIMIT_FSIZE", FILE_BYTES), ("RLIMIT_NOFILE", FILES), ("RLIMIT_CORE", 0), ("RLIMIT_MSGQUEUE", 0),
-    ):  # fmt: skip
-        if hasattr(resource, name):
-            resource.setrlimit(getattr(resource, name), (most, most))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory + SPARE_BYTES))
+    """Limit what the process and its children may take, each; limits that are lower already stay."""
+    most = {"RLIMIT_CPU": seconds, "RLIMIT_FSIZE": FILE_BYTES, "RLIMIT_NOFILE": FILES, "RLIMIT_CORE": 0, "RLIMIT_MSGQUEUE": 0}
+    for name, value in most.items():
+        lower(name, value, value)
+    lower("RLIMIT_AS", memory, memory + SPARE_BYTES)
+
+
+def lower(name: str, soft: int, hard: int) -> None:
+    """Lower a limit, where the system has it and lets it be lowered (macOS does not limit the address space)."""
+    if not hasattr(resource, name):
+        return
+    kind = getattr(resource, name)
+    now = resource.getrlimit(kind)[1]
+    if now != resource.RLIM_INFINITY:
+        soft, hard = min(soft, now), min(hard, now)
+    try:
+        resource.setrlimit(kind, (soft, hard))
+    except (ValueError, OSError):
+        return
 
 
 def watch(folder: str) -> Callable[[str, tuple[Any, ...]], None]:

@@ -258,6 +258,17 @@ def test_without_namespaces_the_rest_still_holds(monkeypatch: pytest.MonkeyPatch
     assert "the sandbox has no" in run("import socket; socket.socket()")
 
 
+def test_lower_limits_of_the_user_stay() -> None:
+    program = (
+        "import asyncio, resource, sys\nfrom designgym.simulators.archon.sandbox import run_python\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))\n"
+        "write = \"assert open('a', 'wb', 0).write(bytes({0})) == {0}\"\n"
+        "print([asyncio.run(run_python(write.format(size))) for size in (10**6, 10**6 + 1)])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("['', \"AssertionError")
+
+
 @given(st.text(max_size=40))
 @settings(max_examples=4, deadline=None)
 def test_any_text_is_answered(text: str) -> None:

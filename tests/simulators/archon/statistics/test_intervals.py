@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -12,6 +12,7 @@ from designgym.core.errors import InputError
 from designgym.simulators.archon.statistics import bootstrap_interval, paired_difference, wilson_interval
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
 def test_wilson_is_scipys(counts: tuple[int, int], confidence: float) -> None:
     successes, n = counts

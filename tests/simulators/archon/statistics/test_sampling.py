@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from designgym.core.errors import InputError
@@ -55,6 +55,7 @@ def test_coverage_is_the_mean_over_problems() -> None:
         coverage(10, [0.5], [1])
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(-3, -0.1), st.floats(-0.8, -0.1))
 def test_a_curve_is_found_again(a: float, b: float) -> None:
     k = np.array([1, 3, 10, 30, 100, 1000])

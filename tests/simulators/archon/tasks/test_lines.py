@@ -15,6 +15,8 @@ from designgym.simulators.archon.tasks import TaskSet, find_tasks, read_tasks
 from designgym.simulators.archon.tasks.item import Item, parted
 from designgym.simulators.archon.tasks.library import generate_tasks
 
+ITEMS = generate_tasks("arithmetic", items=12, dev=1.0).dev
+
 
 def written(folder: Path, *lines: Any) -> Path:
     path = folder / "mine.jsonl"
@@ -63,7 +65,7 @@ def test_lines_without_a_part_go_to_one_by_their_questions_alone(tmp_path: Path)
 
 @given(st.integers(1, 12), st.floats(0, 1))
 def test_there_is_always_something_to_search_on(items: int, dev: float) -> None:
-    given_items = generate_tasks("arithmetic", items=items, dev=1.0).dev
+    given_items = ITEMS[:items]
     first, second = parted(given_items, dev)
     assert first and {*first, *second} == set(given_items) and len(first) + len(second) == items
 
