@@ -45,9 +45,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Echo]:
 
 
 def simulator(tmp_path: Path, **options: Any) -> EndpointArchitectures:
-    return EndpointArchitectures(
-        **{"url": "http://127.0.0.1:1/v1", "models": "m", "calls": str(tmp_path / "calls.db"), **options}  # type: ignore[arg-type]
-    )
+    return EndpointArchitectures(**{"url": "http://127.0.0.1:1/v1", "models": "m", "calls": str(tmp_path / "calls.db"), **options})
 
 
 def vote(space: dg.DesignSpace, samples: int) -> dg.Design:

@@ -89,4 +89,4 @@ def test_stages_that_do_nothing_are_left_out() -> None:
 )
 def test_spaces_that_cannot_be(arguments: dict[str, list[str]], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        wide_space(**arguments)  # type: ignore[arg-type]
+        wide_space(**arguments)
