@@ -230,6 +230,12 @@ def test_the_key_is_in_no_error_log_store_or_text(log: io.StringIO, tmp_path: Pa
         assert part not in text
 
 
+def test_a_key_that_is_said_back_in_two_pieces_is_taken_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUR_KEY", KEY)
+    with FaultyEndpoint([stream(piece(f"you sent {KEY[:8]}"), piece(KEY[8:]), piece(None, "stop"))]) as server:
+        assert one(server.url, key_variable="OUR_KEY", streaming=True).text == "you sent [key]"
+
+
 def test_no_other_key_of_the_environment_is_sent(log: io.StringIO) -> None:
     with FaultyEndpoint([echo]) as server:
         one(server.url)
