@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from designgym.core.errors import UnknownNameError
+from designgym.core.name_settings import Setting, read_settings
 from designgym.core.objectives import Objective, minimize, pareto
 from designgym.core.registry import register
 from designgym.core.workload import Workload
@@ -17,7 +18,6 @@ from designgym.simulators.cluster.day import day_of_requests
 from designgym.simulators.cluster.heterogeneous import HeterogeneousCluster
 from designgym.simulators.cluster.pool_space import MOST_POOLS
 from designgym.simulators.serving.workloads import make_workload
-from designgym.simulators.serving.workloads.settings import Setting, read_settings
 
 REFERENCE = {"cost_usd_per_h": 5000.0, "power_kw": 1500.0}
 """Reference point of the Pareto objective: more than 140 H100 servers."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError, shorten
+from designgym.core.name_settings import Setting, read_settings
 from designgym.simulators.archon.tasks.arithmetic import arithmetic_item
 from designgym.simulators.archon.tasks.code import code_item
 from designgym.simulators.archon.tasks.instructions import instruction_item
@@ -46,9 +47,6 @@ def find_tasks(name: str) -> TaskSet:
     base, _, settings = name.partition(":")
     if base not in GENERATED:
         raise UnknownNameError("tasks", base, [*GENERATED, f"FILE{SUFFIX}"])
-    # here, since with these settings the whole of serving is imported
-    from designgym.simulators.serving.workloads.settings import Setting, read_settings
-
     known = {
         "items": Setting("items", "60 queries", int, least=1),
         "dev": Setting("dev", "0.5 of the queries", least=0, positive=True),

@@ -127,7 +127,9 @@ class LlamaCppServing:
 
 
 @contextmanager
-def llama_cpp_server(*, model: str = "", context: int = 2048, python: str | os.PathLike[str] | None = None, **settings: Any) -> Iterator[str]:
+def llama_cpp_server(
+    *, model: str = "", context: int = 2048, python: str | os.PathLike[str] | None = None, **settings: Any
+) -> Iterator[str]:  # fmt: skip
     """Run a server while the block lasts, and yield its base URL, with ``/v1``.
 
     Args:

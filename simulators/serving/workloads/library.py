@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from designgym.core.errors import InputError, UnknownNameError
+from designgym.core.name_settings import Setting, read_settings
 from designgym.core.workload import Workload
 from designgym.simulators.serving.engine_arguments import ARRIVAL_ORDER
 from designgym.simulators.serving.request_trace import RequestTrace
 from designgym.simulators.serving.workloads.catalogue import CATALOGUE, RequestMix
 from designgym.simulators.serving.workloads.files import holds_requests, read_requests
-from designgym.simulators.serving.workloads.settings import Setting, read_settings
 
 __all__ = ["CLOSED_LOOP", "available_requests", "find_requests", "make_workload", "requests_of"]
 
