@@ -12,7 +12,7 @@ from designgym.simulators.archon.calls import Answer, Backend, BudgetExhaustedEr
 
 __all__ = ["CachedCalls", "Known", "Prices"]
 
-POLL_S = 0.02
+POLL_S, LONGEST_POLL_S = 0.02, 0.5
 
 
 class Prices(Protocol):
@@ -86,8 +86,10 @@ class CachedCalls:
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def _answered(self, call: Call, key: str, found: Found) -> Answer:
+        pause_s = POLL_S
         while not found.reserved:  # another process makes the call
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, LONGEST_POLL_S)
             found = self.store.find(key)
             if found.answer is not None:
                 return found.answer

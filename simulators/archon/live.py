@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from blake3 import blake3
@@ -87,7 +88,6 @@ class EndpointArchitectures:
     """
 
     name = "archon-endpoint"
-    version = "1"
     metrics: tuple[MetricSpec, ...] = _METRICS
     deterministic = False
 
@@ -115,6 +115,8 @@ class EndpointArchitectures:
             "key_variable": key_variable or None, "concurrency": concurrency, "attempts": attempts, "timeout_s": timeout_s,
             "identity": identity,
         }  # fmt: skip
+        options = repr((self.models, self.judge, preset, sources, max_tokens, early, identity or self.url, prices and self._prices.prices))
+        self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
         self.resources = Resources(cpus=1.0)
         self._store: CallStore | None = None
         self._recording: Recording | None = None
@@ -122,6 +124,8 @@ class EndpointArchitectures:
 
     def installed(self) -> tuple[bool, str]:
         """Return whether there is an endpoint to ask, or what to do."""
+        if not self.recorded and find_spec("openai") is None:
+            return False, "the package openai is missing: run `pip install 'designgym[live]'`"
         if self.recorded or self.url:
             return True, self.url or self._calls
         return False, f"set {VARIABLE} to the URL of an OpenAI-compatible endpoint, with /v1, or give the option url"
