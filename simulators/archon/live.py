@@ -79,6 +79,9 @@ class EndpointArchitectures:
         budget_tokens: Limit of tokens.
         budget_s: Limit of seconds.
         concurrency: Calls under way at most.
+        requests_per_minute: Requests in a minute at most; 0 is no limit.
+        tokens_per_minute: Tokens in a minute at most, read and written; 0 is no limit.
+        streaming: Receive answers in pieces, for servers between that close connections on which nothing moves.
         attempts: Times that a call is tried.
         timeout_s: Seconds that an attempt may take.
         early: Whether designs that are clearly worse than one call are stopped before they have seen all queries.
@@ -95,7 +98,8 @@ class EndpointArchitectures:
         self, *, url: str = "", models: str = "", judge: str = "", preset: str = "wide", sources: str = "generator", key_variable: str = "",
         prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, budget_usd: float = math.inf,
         budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf, concurrency: int = 32,
-        attempts: int = 5, timeout_s: float = 120.0, early: bool = True,
+        attempts: int = 5, timeout_s: float = 120.0, requests_per_minute: float = 0, tokens_per_minute: float = 0, streaming: bool = False,
+        early: bool = True,
     ) -> None:  # fmt: skip
         self.url = url or os.environ.get(VARIABLE, "")
         self.models = tuple(filter(None, (name.strip() for name in models.split(",")))) or ("default",)
@@ -113,7 +117,7 @@ class EndpointArchitectures:
             self._prices.price(model)  # better now than in the middle of a search
         self._endpoint: dict[str, Any] = {
             "key_variable": key_variable or None, "concurrency": concurrency, "attempts": attempts, "timeout_s": timeout_s,
-            "identity": identity,
+            "identity": identity, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute, "streaming": streaming,
         }  # fmt: skip
         options = repr((self.models, self.judge, preset, sources, max_tokens, early, identity or self.url, prices and self._prices.prices))
         self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
