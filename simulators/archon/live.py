@@ -117,7 +117,8 @@ class EndpointArchitectures:
             self._prices.price(model)  # better now than in the middle of a search
         self._endpoint: dict[str, Any] = {
             "key_variable": key_variable or None, "concurrency": concurrency, "attempts": attempts, "timeout_s": timeout_s,
-            "identity": identity, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute, "streaming": streaming,
+            "identity": identity, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute,
+            "streaming": streaming,
         }  # fmt: skip
         options = repr((self.models, self.judge, preset, sources, max_tokens, early, identity or self.url, prices and self._prices.prices))
         self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
