@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 
 from designgym.simulators.archon.responder.repeated_sampling import Chances
 from designgym.simulators.archon.responder.tables import FOLDER, table
+from designgym.simulators.archon.responder.world import rule
 
 __all__ = ["fit_difficulties"]
 
@@ -81,21 +82,12 @@ def fit_difficulties() -> pd.DataFrame:
     weighed = table("figures/particles")
     for model, group in weighed[weighed["budget"] == 1].groupby("model", sort=False):
         mean = float(group["score_pct"].mean()) / 100
-        size = 1 / MATH_CORRELATION - 1
-        rows.append(
-            (
-                "math-500",
-                str(model),
-                Chances(1.0, mean * size, (1 - mean) * size),
-                "pass@1 of Particle-Based Monte Carlo v1, figure 1; the spread is that of MATH",
-            )
-        )
+        alpha = rule("particles", "alpha")
+        source = "pass@1 of Particle-Based Monte Carlo v1, figure 1; the spread is fitted to its curves, the same for all models"
+        rows.append(("math-500", str(model), Chances(1.0, alpha, alpha * (1 - mean) / mean), source))
     found = pd.DataFrame(
         [(task, model, c.easy_share, c.alpha, c.beta, c.hard_alpha, c.hard_beta, source) for task, model, c, source in rows],
         columns=["task", "model", "easy_share", "alpha", "beta", "hard_alpha", "hard_beta", "source"],
     )
     found.to_csv(FOLDER / "difficulties.csv", index=False, float_format="%.5g")
     return found
-
-
-MATH_CORRELATION = 0.45  # of two samples of one question of MATH, between those of Llama 3 8B and 70B Instruct

@@ -35,6 +35,7 @@ class Mechanisms:
         correlation: Of two samples of one question, on the scale of a normal variable; only where skill alone is published.
         between: Correlation of difficulty between families of models.
         rework: Share of questions that a fuser answers anew with the candidates as help; for the others it follows one of them.
+        lean: Share of the candidates' level in the probit of an answer that is made anew; the rest is the fuser's own.
         pick: Log-odds of the candidate that a fuser follows.
         gain: Probit by which many candidates help any fuser.
         rank: Log-odds of a ranker.
@@ -51,6 +52,7 @@ class Mechanisms:
     correlation: float = 0.6
     between: float = 0.7
     rework: float = 0.5
+    lean: float = 0.4
     pick: float = 0.5
     gain: float = 0.3
     rank: float = 0.3

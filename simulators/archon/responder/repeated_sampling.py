@@ -63,7 +63,8 @@ class Chances:
 
 
 @cache
-def _known() -> dict[tuple[str, str], Chances]:
+def known_chances() -> dict[tuple[str, str], Chances]:
+    """Return all known distributions by task and model."""
     return {
         (str(row["task"]), str(row["model"])): Chances(
             *(float(row[name]) for name in ("easy_share", "alpha", "beta", "hard_alpha", "hard_beta"))
@@ -74,7 +75,7 @@ def _known() -> dict[tuple[str, str], Chances]:
 
 def chances(model: str, task: str) -> Chances:
     """Return the distribution of a model's chances on a task of repeated sampling; raises `InputError` if it is not known."""
-    known = _known()
+    known = known_chances()
     if task not in {name for name, _ in known}:
         raise UnknownNameError("task of repeated sampling", task, {name for name, _ in known})
     if (task, model) not in known:

@@ -49,6 +49,17 @@ def top(table: Table, k: int, odds: Array | float) -> Kept:
         k: Candidates to keep; all if there are fewer.
         odds: Of a right candidate against a wrong one, one number or one for each state.
     """
+    if isinstance(odds, float):
+        return _top_alike(table.key, k, odds)
+    return _top(table, k, odds)
+
+
+@lru_cache(maxsize=1024)
+def _top_alike(key: tuple[str, int], k: int, odds: float) -> Kept:
+    return _top(fixed(key[1]) if key[0] == "fixed" else kept(key[1]), k, odds)
+
+
+def _top(table: Table, k: int, odds: Array | float) -> Kept:
     k = min(k, int(table.size.max()))
     weight = np.broadcast_to(np.asarray(odds, dtype=np.float64), table.right.shape)
     if k > EXACT:  # so many are kept that their number of right ones is told only roughly: the same share as before

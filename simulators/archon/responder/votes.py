@@ -9,13 +9,14 @@ deviation t. With s above 1 the best of many is a wrong answer ever more often: 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
-from scipy.special import gammaln, log_ndtr, ndtr, xlogy
+from scipy.special import expit, gammaln, log_ndtr, logit, ndtr, xlogy
 from scipy.stats import binom
 
 from designgym.simulators.archon.responder.pool import EXACT, Table, fixed, kept
@@ -49,7 +50,7 @@ class Reward:
 def _largest(v: float, wrong: int) -> Array:
     """Return the probability that the most frequent of so many wrong answers occurs at most m times, for m from 0 to ``wrong``."""
     shares = v * (1 - v) ** np.arange(CLUSTERS)
-    shares[-1] += 1 - shares.sum()
+    shares[-1] = max(1 - shares[:-1].sum(), 0.0)
     counts = np.arange(wrong + 1)
     below = np.zeros(wrong + 1)
     terms = np.exp(xlogy(counts, shares[:, None]) - gammaln(counts + 1.0))
@@ -79,16 +80,32 @@ def _majority(key: tuple[str, int], v: float) -> Array:
     return found
 
 
-def majority(table: Table, v: float) -> Array:
-    """Return the probability that most candidates agree on the right answer, for each state."""
-    return _majority(table.key, round(v, 9))
+def _agreements(typical: float, spread: float) -> Iterator[tuple[float, float]]:
+    """Yield shares v of the most frequent wrong answer, and of how many questions each holds."""
+    nodes, weights = hermegauss(SPREAD)
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        yield round(float(expit(logit(typical) + spread * node)), 9), float(weight)
 
 
-def majority_of_many(p: Array, k: int, v: float) -> Array:
+def majority(table: Table, typical: float, spread: float) -> Array:
+    """Return the probability that most candidates agree on the right answer, for each state.
+
+    Args:
+        table: The states.
+        typical: Share v of the most frequent wrong answer among wrong ones, at the median question.
+        spread: Deviation of its logit between questions.
+    """
+    return np.sum([weight * _majority(table.key, v) for v, weight in _agreements(typical, spread)], axis=0)
+
+
+def majority_of_many(p: Array, k: int, typical: float, spread: float) -> Array:
     """Return the same for k samples that are right with chance p, k large: right votes against those of the most frequent wrong answer."""
-    gap, both = p - v * (1 - p), p + v * (1 - p)
-    deviation = np.sqrt(np.maximum(both - gap**2, 1e-12) / k)
-    return np.asarray(ndtr(gap / deviation), dtype=np.float64)
+    found = np.zeros_like(p)
+    for v, weight in _agreements(typical, spread):
+        gap, both = p - v * (1 - p), p + v * (1 - p)
+        deviation = np.sqrt(np.maximum(both - gap**2, 1e-12) / k)
+        found += weight * ndtr(gap / deviation)
+    return found
 
 
 def weighted(p: Array, weight: float) -> Array:

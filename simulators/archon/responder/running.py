@@ -1,0 +1,84 @@
+"""Runs an architecture on a benchmark's questions: the pool after each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from designgym.core.errors import InputError
+from designgym.simulators.archon.architecture import Architecture
+from designgym.simulators.archon.components.base import Component
+from designgym.simulators.archon.responder.pool import Pool
+from designgym.simulators.archon.responder.sources import SOURCES, Group, source
+from designgym.simulators.archon.responder.stages import FILTERS, fused, pooled, tested, unknown
+from designgym.simulators.archon.responder.world import World
+
+__all__ = ["Step", "run"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A layer that ran.
+
+    Attributes:
+        layer: Its components, in an order of their own.
+        before: The pool before it; None if there was none.
+        groups: What sources drew, one for each component.
+        after: The pool after it; None if there is none yet.
+    """
+
+    layer: tuple[Component, ...]
+    before: Pool | None
+    groups: tuple[Group, ...]
+    after: Pool | None
+
+
+def run(architecture: Architecture, world: World) -> list[Step]:
+    """Return what each layer did.
+
+    Raises:
+        InputError: If it cannot run, or a component or model is unknown.
+    """
+    architecture.require_legal(runnable=True)
+    steps: list[Step] = []
+    pool: Pool | None = None
+    tests: Component | None = None
+    for given in architecture.layers:
+        layer = tuple(sorted(given, key=lambda component: component.key()))
+        groups: tuple[Group, ...] = ()
+        before = pool
+        kind = layer[0].type
+        if all(component.type in SOURCES for component in layer):
+            groups = tuple(source(component, world) for component in layer)
+            pool = pooled([group[:4] for group in groups])
+        elif kind == "unit_test_generator":
+            tests = layer[0]
+            world.ability(tests.model)
+        elif pool is None:
+            raise InputError(f"a {kind} comes before any candidates; put a generator first")
+        elif kind == "unit_test_evaluator" and tests is not None:
+            pool, tests = tested(layer[0], pool, world, tests), None
+        elif kind == "fuser":
+            pool = fused(layer, pool, world)
+        elif kind in FILTERS:
+            pool = FILTERS[kind](layer[0], pool, world)
+        else:
+            raise unknown(layer[0])
+        for component in layer:
+            if component.model:
+                world.ability(component.model)  # judges too need a profile
+        steps.append(Step(layer, before, groups, pool))
+    return steps
+
+
+def final(steps: Sequence[Step]) -> Array:
+    """Return the probability that the answer is right or wins, for each question."""
+    pool = steps[-1].after
+    if pool is None:
+        raise InputError("the architecture leaves no candidates; put a generator first")
+    return np.clip(pool.first_right(), 0.0, 1.0)
