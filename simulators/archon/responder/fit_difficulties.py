@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq, least_squares
+from scipy.optimize import least_squares, root_scalar
 from scipy.special import expit, logit
 
 from designgym.simulators.archon.responder.repeated_sampling import Chances
@@ -57,7 +57,7 @@ def through_two_points(first: float, many: float, k: int) -> Chances:
         size = np.exp(log_size)
         return float(Chances(1.0, first * size, (1 - first) * size).coverage(k)) - many
 
-    size = float(np.exp(brentq(off, -8.0, 6.0)))
+    size = float(np.exp(root_scalar(off, bracket=(-8.0, 6.0)).root))
     return Chances(1.0, first * size, (1 - first) * size)
 
 

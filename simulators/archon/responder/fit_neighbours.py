@@ -13,7 +13,7 @@ from scipy.special import expit, logit, ndtr, ndtri
 from designgym.simulators.archon.responder.curves import REWARDED, question_chances, voted
 from designgym.simulators.archon.responder.repeated_sampling import Chances
 from designgym.simulators.archon.responder.sources import particle_chance
-from designgym.simulators.archon.responder.tables import FOLDER, table
+from designgym.simulators.archon.responder.tables import FOLDER, records, table
 from designgym.simulators.archon.responder.votes import Reward, best_reward_of_many, weighted
 
 __all__ = ["fit_neighbours", "fit_rewards"]
@@ -48,7 +48,7 @@ def fit_rewards() -> pd.DataFrame:
             )
             reward = Reward(float(gap), float(np.exp(log_tail)), abs(float(doubt)), float(vote))
             errors = []
-            for row in figures.itertuples():
+            for row in records(figures):
                 p, k = chance[str(row.model)], int(row.samples)
                 match row.method:
                     case "majority":
@@ -78,7 +78,7 @@ def _particles() -> list[float]:
         alpha, stages, odds, doubt = float(np.exp(values[0])), float(np.exp(values[1])) + 1, float(values[2]), abs(float(values[3]))
         chance = {name: Chances(1.0, alpha, alpha * (1 - mean) / mean).quantiles(u) for name, mean in single.items()}
         errors = []
-        for row in figures.itertuples():
+        for row in records(figures):
             many = stages if row.method == "particle filter" else 1.0
             errors.append(100 * float(particle_chance(chance[row.model], int(row.budget), many, odds, doubt).mean()) - row.score_pct)
         return np.array(errors)
@@ -93,7 +93,7 @@ def _plan_search() -> list[float]:
 
     def residuals(values: Array) -> Array:
         errors = []
-        for row in figures.itertuples():
+        for row in records(figures):
             p = question_chances(str(row.model), str(row.task))
             planned = ndtr((1 - values[1]) * np.clip(ndtri(p), -6, 6) - values[0])
             errors.append(100 * float((1 - (1 - planned) ** int(row.samples)).mean()) - row.score_pct)

@@ -20,7 +20,7 @@ from designgym.simulators.archon.responder.repeated_sampling import coverage
 from designgym.simulators.archon.responder.scenarios import ARCHON, compared
 from designgym.simulators.archon.responder.sources import plan_search_chance, plan_verify_code_mean
 from designgym.simulators.archon.responder.stages import false_accept
-from designgym.simulators.archon.responder.tables import table
+from designgym.simulators.archon.responder.tables import records, table
 from designgym.simulators.archon.responder.world import World
 from designgym.simulators.archon.statistics import verifier_ceiling
 
@@ -33,27 +33,27 @@ Row = tuple[str, str, str, str, float, float]
 
 
 def _coverage() -> Iterator[Row]:
-    for row in table("figures/coverage").itertuples():
+    for row in records(table("figures/coverage")):
         simulated = coverage(str(row.model), str(row.task), int(row.samples))
         yield "coverage", str(row.task), str(row.model), f"any of {row.samples}", float(row.coverage_pct), 100 * simulated
 
 
 def _selection() -> Iterator[Row]:
     methods = {"majority": majority_of_k, "reward": best_of_k, "reward-weighted majority": weighted_majority_of_k}
-    for row in table("figures/selection").itertuples():
+    for row in records(table("figures/selection")):
         simulated = methods[str(row.method)](str(row.model), str(row.task), int(row.samples))
         yield "selection", str(row.task), str(row.model), f"{row.method} of {row.samples}", float(row.score_pct), 100 * simulated
 
 
 def _verified() -> Iterator[Row]:
-    for row in table("figures/verified").itertuples():
+    for row in records(table("figures/verified")):
         p = float(row.pass_at_1_pct) / 100
         simulated = verifier_ceiling(p, false_accept(p, str(row.task)))
         yield "verifier ceilings", str(row.task), str(row.model), "right if accepted", float(row.accepted_right_pct), 100 * simulated
 
 
 def _particles() -> Iterator[Row]:
-    for row in table("figures/particles").itertuples():
+    for row in records(table("figures/particles")):
         if row.method == "DVTS":
             continue  # no component does this
         simulated = particle_filter(str(row.model), int(row.budget), stages=None if row.method == "particle filter" else 1.0)
@@ -61,12 +61,12 @@ def _particles() -> Iterator[Row]:
 
 
 def _plans() -> Iterator[Row]:
-    for row in table("figures/plan_search").itertuples():
+    for row in records(table("figures/plan_search")):
         p, k = question_chances(str(row.model), str(row.task)), int(row.samples)
         p = plan_search_chance(p) if row.method == "plan_search" else p
         simulated = float((1 - (1 - p) ** k).mean())
         yield "plans", str(row.task), str(row.model), f"{row.method}, any of {k}", float(row.score_pct), 100 * simulated
-    for row in table("figures/plan_verify_code").itertuples():
+    for row in records(table("figures/plan_verify_code")):
         simulated = plan_verify_code_mean(float(row.plain_pct) / 100)
         yield "plans", str(row.task), str(row.model), "plan_verify_code", float(row.score_pct), 100 * simulated
 

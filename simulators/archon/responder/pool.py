@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,15 @@ class Table:
     right: Array
     wrong: Array
 
-    @property
+    @cached_property
     def size(self) -> Array:
         """Candidates in each state."""
         return self.right + self.wrong
+
+    @cached_property
+    def share(self) -> Array:
+        """Share of right ones in each state."""
+        return self.right / self.size
 
 
 @lru_cache(maxsize=256)
@@ -93,15 +98,18 @@ class Pool:
 
     def first_right(self) -> Array:
         """Return the probability that the first candidate is right, for each question."""
-        first = (self.table.right / self.table.size)[:, None] if self.first is None else self.first
-        return np.asarray((self.chance * first).sum(axis=0))
+        if self.first is None:
+            return self.mean_right
+        return np.asarray((self.chance * self.first).sum(axis=0))
 
+    @cached_property
     def mean_right(self) -> Array:
-        """Return the expected share of right candidates, for each question."""
-        return (self.table.right / self.table.size) @ self.chance
+        """The expected share of right candidates, for each question."""
+        return self.table.share @ self.chance
 
+    @cached_property
     def count(self) -> Array:
-        """Return the expected number of candidates, for each question."""
+        """The expected number of candidates, for each question."""
         return self.table.size @ self.chance
 
     def any_right(self) -> Array:
@@ -110,7 +118,7 @@ class Pool:
 
     def shares(self) -> tuple[Array, Array]:
         """Return shares of right candidates and the probability of each, shape ``(shares, questions)``: of many states, a grid of them."""
-        exact = self.table.right / self.table.size
+        exact = self.table.share
         if len(exact) <= EXACT + 1:
             return exact, self.chance
         place = exact * SHARES
@@ -133,7 +141,7 @@ def of_independent(p: Sequence[tuple[Array, int]], same: Sequence[float] = ()) -
     total = sum(count for _, count in p)
     found = fixed(total)
     if total > EXACT:
-        mean = sum(chance * count for chance, count in p) / total
+        mean = np.asarray(sum(chance * count for chance, count in p)) / total
         # up to half-way to the next state of the grid
         edge = np.floor((found.right[:-1] + found.right[1:]) / 2)
         below = bdtr(edge.reshape(-1, *([1] * mean.ndim)), total, mean)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from designgym.core.errors import UnknownNameError
 from designgym.simulators.archon.prices import Price
-from designgym.simulators.archon.responder.tables import table
+from designgym.simulators.archon.responder.tables import records, table
 
 __all__ = ["Benchmark", "ModelProfile", "benchmark_named", "benchmarks", "models"]
 
@@ -96,7 +96,7 @@ def benchmark_named(name: str) -> Benchmark:
 def models() -> Mapping[str, ModelProfile]:
     """Return the models by name."""
     skills: dict[str, dict[str, tuple[float, str]]] = {}
-    for row in table("skills").itertuples(index=False):
+    for row in records(table("skills")):
         skills.setdefault(str(row.model), {})[str(row.benchmark)] = (float(str(row.skill_pct)) / 100, str(row.source))
     for row in table("difficulties").to_dict("records"):
         skills.setdefault(str(row["model"]), {})[str(row["task"])] = (_mean(row), str(row["source"]))

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from designgym.core.errors import InputError
+from designgym.core.errors import InputError, UnknownNameError
 from designgym.simulators.archon.architecture import Architecture
 from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.responder.pool import Pool
 from designgym.simulators.archon.responder.sources import SOURCES, Group, source
-from designgym.simulators.archon.responder.stages import FILTERS, fused, pooled, tested, unknown
+from designgym.simulators.archon.responder.stages import FILTERS, fused, pooled, tested
 from designgym.simulators.archon.responder.world import World
 
-__all__ = ["Step", "run"]
+__all__ = ["Step", "final", "run"]
 
 Array = NDArray[np.float64]
+KNOWN = (*SOURCES, *FILTERS, "fuser", "unit_test_generator", "unit_test_evaluator")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,9 @@ def run(architecture: Architecture, world: World) -> list[Step]:
     steps: list[Step] = []
     pool: Pool | None = None
     tests: Component | None = None
+    for component in (component for layer in architecture.layers for component in layer):
+        if component.type not in KNOWN:
+            raise UnknownNameError("type of component of the simulated responder", component.type, KNOWN)
     for given in architecture.layers:
         layer = tuple(sorted(given, key=lambda component: component.key()))
         groups: tuple[Group, ...] = ()
@@ -65,10 +69,8 @@ def run(architecture: Architecture, world: World) -> list[Step]:
             pool, tests = tested(layer[0], pool, world, tests), None
         elif kind == "fuser":
             pool = fused(layer, pool, world)
-        elif kind in FILTERS:
-            pool = FILTERS[kind](layer[0], pool, world)
         else:
-            raise unknown(layer[0])
+            pool = FILTERS[kind](layer[0], pool, world)
         for component in layer:
             if component.model:
                 world.ability(component.model)  # judges too need a profile

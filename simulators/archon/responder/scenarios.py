@@ -16,7 +16,7 @@ from designgym.simulators.archon.responder.difficulty import of_skill, variables
 from designgym.simulators.archon.responder.profiles import models
 from designgym.simulators.archon.responder.running import final, run
 from designgym.simulators.archon.responder.stages import FILTERS, fused, pooled
-from designgym.simulators.archon.responder.tables import table
+from designgym.simulators.archon.responder.tables import records, table
 from designgym.simulators.archon.responder.world import World
 
 __all__ = ["ARCHON", "Figure", "figures", "made"]
@@ -121,7 +121,7 @@ def fusers(benchmark: str) -> Iterator[Figure]:
     """Yield the gains of fusing ten candidates over the fuser's own single answer (Archon, table 35)."""
     rows = table("figures/single_models")
     ten = best(benchmark, [name for name in models() if name != SMALL])[:10]
-    for row in rows[(rows["benchmark"] == benchmark) & rows["fuser_pct"].notna() & rows["generator_pct"].notna()].itertuples():
+    for row in records(rows[(rows["benchmark"] == benchmark) & rows["fuser_pct"].notna() & rows["generator_pct"].notna()]):
         model = str(row.model)
         built = composed("E+F", _once(ten), model)
         yield Figure("fusers", benchmark, model, "ten models + F", row.fuser_pct - row.generator_pct, _gain(built, model), 2.5)
@@ -146,8 +146,8 @@ def layers(benchmark: str) -> Iterator[Figure]:
         shapes[f"{n} fusion layer{'s' if n > 1 else ''}"] = [eight, *[many] * (n - 1), last]
     rows = table("figures/layers")
     rows = rows[rows["benchmark"] == benchmark]
-    alone = float(rows.loc[rows["composition"] == "one sample", "score_pct"].iloc[0])
-    for row in rows[rows["composition"] != "one sample"].itertuples():
+    alone = float(records(rows[rows["composition"] == "one sample"])[0].score_pct)
+    for row in records(rows[rows["composition"] != "one sample"]):
         built = Architecture(tuple(shapes[str(row.composition)]))
         yield Figure("layers", benchmark, "open-8", str(row.composition), float(row.score_pct) - alone, _gain(built, names[0]), 2.0)
 
@@ -168,7 +168,7 @@ def pool_sizes(benchmark: str) -> Iterator[Figure]:
     """Yield scores by the number of candidates (Archon v1, figures 3 and 4), as gains over the first candidate alone."""
     rows = table("figures/pool_sizes")
     rows = rows[(rows["benchmark"] == benchmark) & (rows["candidates"] > 1)]
-    for row in rows[rows["method"] != "random"].itertuples():
+    for row in records(rows[rows["method"] != "random"]):
         skills = _skills(benchmark, str(row.pool), int(row.candidates))
 
         def simulate(
@@ -200,7 +200,7 @@ def _skills(benchmark: str, pool: str, count: int) -> list[float]:
     rows = table("figures/pool_sizes")
     means = rows[(rows["benchmark"] == benchmark) & (rows["pool"] == pool) & (rows["method"] == "random")]
     if pool == "samples":
-        return [float(means["score_pct"].iloc[0]) / 100] * count
+        return [float(records(means)[0].score_pct) / 100] * count
     sums = np.interp(np.arange(count + 1), [0, *means["candidates"]], [0.0, *(means["candidates"] * means["score_pct"])])
     return [float(value) / 100 for value in np.diff(sums)]
 
@@ -211,10 +211,10 @@ def small_models(benchmark: str) -> Iterator[Figure]:
     The models are not named: ten are taken to be each a little weaker than the one before.
     """
     rows = table("figures/small_models")
-    rows = rows[rows["benchmark"] == benchmark].set_index("composition")["score_pct"]
-    if rows.empty:
+    scores = {str(row.composition): float(row.score_pct) for row in records(rows[rows["benchmark"] == benchmark])}
+    if not scores:
         return
-    alone = float(rows["best 7B"])
+    alone = scores["best 7B"]
     single = made("generator", SMALL)
     shapes: dict[str, list[Component]] = {
         "ten samples + R": [made("ranker", SMALL)],
@@ -237,7 +237,7 @@ def small_models(benchmark: str) -> Iterator[Figure]:
                 pool = fused([part], pool, world) if part.type == "fuser" else FILTERS[part.type](part, pool, world)
             return 100 * float(pool.first_right().mean()) - percent(Architecture.of(single), world)
 
-        yield Figure("small models", benchmark, SMALL, composition, float(rows[composition]) - alone, simulate, 2.0)
+        yield Figure("small models", benchmark, SMALL, composition, scores[composition] - alone, simulate, 2.0)
 
 
 def figures(benchmark: str) -> list[Figure]:

@@ -88,11 +88,11 @@ def _top(table: Table, k: int, odds: Array | float) -> Kept:
     size = np.minimum(table.size, k)
     matrix = np.zeros((2, len(table.right), len(after.right)))
     rows = np.arange(len(table.right))
-    for number in range(k + 1):
-        there = number <= size
-        index = index_of(np.full(there.sum(), float(number)), size[there] - number)
+    for among in range(k + 1):
+        there = among <= size
+        index = index_of(np.full(there.sum(), float(among)), size[there] - among)
         for side in (0, 1):
-            matrix[side, rows[there], index] += both[side][there, number]
+            matrix[side, rows[there], index] += both[side][there, among]
     return Kept(after, matrix[0] + matrix[1], matrix[0])
 
 
@@ -128,9 +128,9 @@ def _many_accepted(table: Table, true_accept: float, false_accept: float) -> Kep
             size = max(1, round((a + b) * scale))
             share = a / (a + b) * size
             low = int(np.floor(share))
-            for count, part in ((low, 1 - (share - low)), (low + 1, share - low)):
+            for number, part in ((low, 1 - (share - low)), (low + 1, share - low)):
                 if part > 0:
-                    matrix[row, int(index_of(np.array(float(count)), np.array(float(size - count))))] += weight * part
+                    matrix[row, int(index_of(np.array(float(number)), np.array(float(size - number))))] += weight * part
     return Kept(after, matrix, None)
 
 

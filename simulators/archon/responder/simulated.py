@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from designgym.simulators.archon.architecture import Architecture
 from designgym.simulators.archon.responder.difficulty import Questions
 from designgym.simulators.archon.responder.mechanisms import Mechanisms, mechanisms
 from designgym.simulators.archon.responder.profiles import benchmark_named
-from designgym.simulators.archon.responder.running import final, run
-from designgym.simulators.archon.responder.spending import Sizes, billed
+from designgym.simulators.archon.responder.running import Step, final, run
+from designgym.simulators.archon.responder.spending import Bill, Sizes, billed
 from designgym.simulators.archon.responder.world import World
 
 __all__ = ["PURPOSE", "Node", "Simulated", "SimulatedResponder"]
@@ -100,17 +101,7 @@ class SimulatedResponder:
         """
         steps = run(architecture, self.world)
         bills = billed(steps, self._sizes)
-        nodes = tuple(
-            Node(
-                step.layer[0].type,
-                len(step.layer),
-                0.0 if step.after is None else float(step.after.count().mean()),
-                0.0 if step.after is None else float(step.after.mean_right().mean()),
-                float(bill.calls.mean()),
-                float(bill.cost_usd.mean()),
-            )
-            for step, bill in zip(steps, bills, strict=True)
-        )
+        nodes = _summary(steps, bills)
         return Simulated(
             score=final(steps),
             calls=_total([bill.calls for bill in bills]),
@@ -120,6 +111,16 @@ class SimulatedResponder:
             latency_s=np.max([bill.ready_s for bill in bills], axis=0),
             nodes=nodes,
         )
+
+
+def _summary(steps: Sequence[Step], bills: Sequence[Bill]) -> tuple[Node, ...]:
+    none = np.zeros_like(bills[0].calls)
+    rows = []
+    for step, bill in zip(steps, bills, strict=True):
+        pool = step.after
+        rows += [none if pool is None else pool.count, none if pool is None else pool.mean_right, bill.calls, bill.cost_usd]
+    means = np.array(rows).mean(axis=1).reshape(len(steps), 4)
+    return tuple(Node(step.layer[0].type, len(step.layer), *map(float, row)) for step, row in zip(steps, means, strict=True))
 
 
 def _total(parts: list[Array]) -> Array:

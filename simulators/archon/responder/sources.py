@@ -9,7 +9,6 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from designgym.core.errors import UnknownNameError
 from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.responder.pool import fixed, of_independent
 from designgym.simulators.archon.responder.votes import best_reward_first
@@ -28,23 +27,21 @@ class Group(NamedTuple):
 
     Attributes:
         chance: That each is right, for each question.
-        count: How many.
+        number: How many.
         same: Probability that all of them are one and the same.
         model: The model they come from.
         drawn: Answers that were drawn on average, which may be more than are left or fewer.
     """
 
     chance: Array
-    count: int
+    number: int
     same: float
     model: str
     drawn: float
 
 
 def source(component: Component, world: World) -> Group:
-    """Return the candidates of a component that needs none before it; raises `InputError` for an unknown type or model."""
-    if component.type not in SOURCES:
-        raise UnknownNameError("type of component of the simulated responder", component.type, SOURCES)
+    """Return the candidates of a component that needs none before it; raises `InputError` for an unknown model."""
     return SOURCES[component.type](component, world)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ Array = NDArray[np.float64]
 READING_S = 8e-5  # seconds a token read takes: 4.4e-5 with GPT-4o, 1.2e-4 with Claude 3.5 Sonnet (minusx.ai, 2024-08)
 LENGTHS_OF_QUESTIONS = 0.5  # deviation of the logarithm: a guess
 INSTRUCTIONS = 60.0  # tokens of a prompt beside the question and what it shows: a guess
-CRITIQUE, REASONING, VERDICT, GRADE, PLACE, TEST, RESULT = 70.0, 250.0, 120.0, 100.0, 6.0, 30.0, 12.0  # tokens of each: guesses
+CRITIQUE, REASONING, VERDICT, GRADE, PLACE, TEST, RESULT = 110.0, 350.0, 150.0, 100.0, 15.0, 40.0, 25.0  # tokens of each: guesses
 IDEAS = 5.85  # output tokens of a program by PlanSearch, in those of a plain one (constants of its notebooks)
 DETECTED = 0.75  # wrong programs that visible tests find (arXiv 2411.17501, notebook)
 
@@ -70,6 +71,24 @@ class Bill:
     ready_s: Array
 
 
+class Written(NamedTuple):
+    """What the samples of a component take.
+
+    Attributes:
+        one: Tokens of one answer, for each question.
+        tokens: Tokens of all.
+        cost_usd: Of writing them.
+        seconds: Until the longest is written, without reading.
+        usd_per_token_read: Of reading, for all samples together.
+    """
+
+    one: Array
+    tokens: Array
+    cost_usd: Array
+    seconds: Array
+    usd_per_token_read: float
+
+
 class Sizes:
     """Tokens of questions and answers, for each question.
 
@@ -86,9 +105,23 @@ class Sizes:
         self.factor: Array = written / written.mean()
         self._world = world
 
+        self._written: dict[tuple[str, int, int], Written] = {}
+
     def answer(self, component: Component) -> Array:
-        """Return the tokens of an answer of a component."""
-        return np.minimum(self._world.answer_tokens(component.model) * self.factor, component["max_tokens"])
+        """Return the tokens of an answer of a component; do not change it."""
+        return self.written(component).one
+
+    def written(self, component: Component) -> Written:
+        """Return what the samples of a component take beside reading."""
+        samples = component.samples
+        key = (component.model, component["max_tokens"], samples)
+        if key not in self._written:
+            profile = models()[component.model]
+            one = np.minimum(self._world.answer_tokens(component.model) * self.factor, component["max_tokens"])
+            seconds = profile.first_token_s + _longest(samples) * one / profile.tokens_per_s
+            cost = samples * one * profile.price.usd_per_million_output / 1e6
+            self._written[key] = Written(one, samples * one, cost, seconds, samples * profile.price.usd_per_million_input / 1e6)
+        return self._written[key]
 
 
 def billed(steps: Sequence[Step], sizes: Sizes) -> list[Bill]:
@@ -99,8 +132,14 @@ def billed(steps: Sequence[Step], sizes: Sizes) -> list[Bill]:
     tests: Component | None = None
     for step in steps:
         kind = step.layer[0].type
-        candidates = zero if step.before is None else step.before.count()
+        candidates = zero if step.before is None else step.before.count
         critiques = CRITIQUE if step.before is not None and step.before.criticised else 0.0
+        if step.groups and all(component.type == "generator" for component in step.layer):
+            begins = np.maximum(ready, tests_ready) if tests is not None else ready
+            bill, shown = _answering(step.layer, sizes.question, sizes, begins)
+            ready = bill.ready_s
+            bills.append(bill)
+            continue
         if step.groups:
             groups = [_SOURCES[c.type](c, sizes, g.drawn, g.chance) for c, g in zip(step.layer, step.groups, strict=True)]
             calls = [item for group in groups for item in group]
@@ -114,9 +153,10 @@ def billed(steps: Sequence[Step], sizes: Sizes) -> list[Bill]:
             done = tests_ready = zero + _seconds(calls[0])  # it needs the question only
         elif kind == "fuser":
             read = sizes.question + INSTRUCTIONS + candidates * (shown + critiques)
-            calls = [Calls(c.model, float(c.samples), read, sizes.answer(c), at_once=c.samples) for c in step.layer]
-            done = ready = ready + np.max([_seconds(item) for item in calls], axis=0)
-            shown = np.mean([sizes.answer(component) for component in step.layer], axis=0)
+            bill, shown = _answering(step.layer, read, sizes, ready)
+            ready = bill.ready_s
+            bills.append(bill)
+            continue
         else:
             calls = _judging(step.layer[0], tests, candidates, sizes.question + INSTRUCTIONS, shown, critiques)
             begins = np.maximum(ready, tests_ready) if kind == "unit_test_evaluator" else ready
@@ -124,6 +164,19 @@ def billed(steps: Sequence[Step], sizes: Sizes) -> list[Bill]:
             tests = None if kind == "unit_test_evaluator" else tests
         bills.append(_sum(calls, done, zero))
     return bills
+
+
+def _answering(layer: Sequence[Component], read: Array, sizes: Sizes, begins: Array) -> tuple[Bill, Array]:
+    """Return what answers of a layer to the same prompt spend, and the mean tokens of one."""
+    parts = [sizes.written(component) for component in layer]
+    number = float(sum(component.samples for component in layer))
+    cost = sum(part.cost_usd for part in parts) + read * sum(part.usd_per_token_read for part in parts)
+    seconds = parts[0].seconds
+    for part in parts[1:]:
+        seconds = np.maximum(seconds, part.seconds)
+    tokens = np.asarray(sum(part.tokens for part in parts))
+    bill = Bill(np.full_like(read, number), number * read, tokens, np.asarray(cost), begins + READING_S * read + seconds)
+    return bill, tokens / number
 
 
 def _judging(component: Component, tests: Component | None, n: Array, question: Array, shown: Array, critiques: float) -> list[Calls]:
@@ -198,10 +251,15 @@ _SOURCES: dict[str, Callable[[Component, Sizes, float, Array], list[Calls]]] = {
 def _seconds(calls: Calls) -> Array:
     """Return the seconds of calls of one sort: the longest of those that run side by side, as often as they wait for each other."""
     profile = models()[calls.model]
-    n = max(calls.at_once, 1.0)
-    longest = np.exp(LENGTH_DEVIATION * max(float(ndtri((n - 0.375) / (n + 0.25))), 0.0))  # Blom's expectation of the largest of n
-    one = profile.first_token_s + READING_S * calls.input_tokens + longest * calls.output_tokens / profile.tokens_per_s
+    one = profile.first_token_s + READING_S * calls.input_tokens + _longest(calls.at_once) * calls.output_tokens / profile.tokens_per_s
     return np.asarray(calls.after * one, dtype=np.float64)
+
+
+@lru_cache(maxsize=4096)
+def _longest(n: float) -> float:
+    """Return how much longer than one the longest of n answers is (Blom's expectation of the largest of n)."""
+    n = max(n, 1.0)
+    return float(np.exp(LENGTH_DEVIATION * max(float(ndtri((n - 0.375) / (n + 0.25))), 0.0)))
 
 
 def _sum(calls: Sequence[Calls], done: Array, zero: Array) -> Bill:

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
-from designgym.core.errors import UnknownNameError
 from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.responder.pool import Pool, Table, fixed, of_independent
 from designgym.simulators.archon.responder.selection import Kept, accepted, top
-from designgym.simulators.archon.responder.sources import SOURCES
 from designgym.simulators.archon.responder.votes import best_reward_first, majority
 from designgym.simulators.archon.responder.world import CODE, World, rule
 
-__all__ = ["FILTERS", "fused", "pooled"]
+__all__ = ["FILTERS", "false_accept", "fused", "pooled", "tested"]
 
 Array = NDArray[np.float64]
 READERS = 3.0  # independent candidates of which a fuser gets 63 % of what candidates give it: Archon, figures 3 and 4
@@ -48,7 +46,7 @@ def _left(pool: Pool, kept: Kept) -> Pool:
     if kept.first is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
             first = np.where(chance > 0, (kept.first.T @ pool.chance) / chance, 0.0)
-    most = float(kept.table.size @ chance.mean(axis=1))
+    most = float((kept.table.size @ chance).sum()) / chance.shape[1]
     return replace(
         pool,
         table=kept.table,
@@ -98,7 +96,7 @@ def _tests(component: Component, pool: Pool, world: World, python: bool, count: 
         return replace(_checked(pool, (world.mechanisms.test + role.judge) * strength), tested=role.read)
     if world.benchmark.name not in CODE:
         return pool  # what is no program fails all tests, so that all are kept
-    wrong = false_accept(float(pool.mean_right().mean()), world.benchmark.name) ** strength
+    wrong = false_accept(float(pool.mean_right.mean()), world.benchmark.name) ** strength
     return replace(_left(pool, accepted(pool.table, PYTHON_ACCEPT, wrong)), tested=role.read)
 
 
@@ -117,7 +115,7 @@ def _majority(component: Component, pool: Pool, world: World) -> Pool:
     else:
         won = majority(pool.table, *agreement)
         if component["weighted"] and pool.scored:
-            share = pool.table.right / pool.table.size
+            share = pool.table.share
             weight = world.reward("").vote
             heavier = share * weight / (share * weight + 1 - share)
             moved = Table(pool.table.key, heavier * pool.table.size, (1 - heavier) * pool.table.size)
@@ -146,7 +144,7 @@ def fused(layer: Sequence[Component], pool: Pool, world: World) -> Pool:
     share, chance = pool.shares()
     odds = np.exp(m.pick)
     follows = (share * odds / (share * odds + 1 - share))[:, None]
-    level = ndtri(np.clip(pool.mean_right(), SURE, 1 - SURE))
+    level = ndtri(np.minimum(np.maximum(pool.mean_right, SURE), 1 - SURE))
     filling = 1 - np.exp(-pool.variety / READERS)
     parts: list[tuple[Array, int]] = []
     same: list[float] = []
@@ -161,17 +159,8 @@ def fused(layer: Sequence[Component], pool: Pool, world: World) -> Pool:
         parts.append(((1 - m.rework) * follows + m.rework * anew[None, :], component.samples))
         same.append(world.sameness(component))
         counts[component.model] = counts.get(component.model, 0) + component.samples
-    if len(parts) == 1 and component.samples == 1:
+    if len(layer) == 1 and layer[0].samples == 1:
         right = (parts[0][0] * chance).sum(axis=0)
         return Pool(fixed(1), np.stack([1 - right, right]), variety=1.0)
     table, pmf = of_independent(parts, same)
     return Pool(table, (pmf * chance[None]).sum(axis=1), variety=variety(counts))
-
-
-def unknown(component: Component) -> UnknownNameError:
-    """Return the error for a component that no rule is for."""
-    return UnknownNameError(
-        "type of component of the simulated responder",
-        component.type,
-        [*SOURCES, *FILTERS, "fuser", "unit_test_generator", "unit_test_evaluator"],
-    )

@@ -12,7 +12,7 @@ from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.responder.difficulty import Questions, abilities
 from designgym.simulators.archon.responder.mechanisms import Mechanisms
 from designgym.simulators.archon.responder.profiles import Benchmark, benchmark_named, models
-from designgym.simulators.archon.responder.tables import table
+from designgym.simulators.archon.responder.tables import records, table
 from designgym.simulators.archon.responder.votes import Reward
 
 __all__ = ["CODE", "World", "rule"]
@@ -32,7 +32,7 @@ HOT = 0.1  # probit that a temperature of 2 costs over one of 1: a guess, "at mo
 def rule(name: str, parameter: str) -> float:
     """Return a parameter of a rule for components beyond Archon's."""
     rows = table("neighbours")
-    return float(rows.loc[(rows["rule"] == name) & (rows["parameter"] == parameter), "value"].iloc[0])
+    return float(records(rows[(rows["rule"] == name) & (rows["parameter"] == parameter)])[0].value)
 
 
 class World:
@@ -114,5 +114,5 @@ class World:
 def reward_row(task: str) -> tuple[float, float, float, float, float, float]:
     """Return gap, tail, doubt and vote of the reward model, and the agreement of wrong answers with its spread, on a task."""
     rows = table("rewards")
-    row = rows[rows["task"] == task].iloc[0]
-    return (*(float(row[name]) for name in ("gap", "tail", "doubt", "vote", "wrong_agreement", "agreement_spread")),)  # type: ignore[return-value]
+    row = records(rows[rows["task"] == task])[0]
+    return row.gap, row.tail, row.doubt, row.vote, row.wrong_agreement, row.agreement_spread
