@@ -17,6 +17,7 @@ from types import ModuleType
 
 IDS = (
     "designgym/AcceleratorCodesign-v0",
+    "designgym/Archon-v0",
     "designgym/ArchonEndpoint-v0",
     "designgym/AutoMLZero-v0",
     "designgym/AutoscaledCluster-v0",

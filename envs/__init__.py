@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BUILT_IN: dict[str, str] = {
     "designgym/AcceleratorCodesign-v0": "designgym.envs.accelerator_codesign",
+    "designgym/Archon-v0": "designgym.envs.archon",
     "designgym/ArchonEndpoint-v0": "designgym.envs.archon_endpoint",
     "designgym/AutoMLZero-v0": "designgym.envs.automl_zero",
     "designgym/AutoscaledCluster-v0": "designgym.envs.serving_clusters",

@@ -55,7 +55,10 @@ class TableComparison:
 
 
 class ReferenceValidator(Protocol):
-    """An environment's way to compare its simulator with reference outputs."""
+    """An environment's way to compare its simulator with reference outputs.
+
+    One that has an attribute ``built_in`` that is true compares with published figures that come with it, and needs no folder.
+    """
 
     def tables(self, oracle: Path) -> list[Path]:
         """Return the public reference tables of this environment in a folder of reference outputs; empty if there are none."""

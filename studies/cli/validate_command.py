@@ -56,7 +56,7 @@ def validate(
     specs = _environments(env_id)
     if reference is not None and len(specs) > 1:
         raise InputError(f"--reference needs an ENV_ID: one of {', '.join(spec.id for spec in specs)}")
-    folder = _oracle_folder(oracle, needed=reference is None)
+    folder = _oracle_folder(oracle, needed=reference is None and not all(_built_in(spec) for spec in specs))
     tables = [(spec, table) for spec in specs for table in _tables(spec, reference, folder)]
     if not tables:
         raise InputError(f"no reference table of {', '.join(spec.id for spec in specs)} in {folder}: give another folder with --oracle DIR")
@@ -115,7 +115,14 @@ def _oracle_folder(given: Path | None, *, needed: bool) -> Path | None:
 def _tables(spec: EnvironmentSpec, reference: Path | None, folder: Path | None) -> list[Path]:
     if reference is not None:
         return [reference]
-    return spec.validator.tables(folder) if spec.validator is not None and folder is not None else []
+    if spec.validator is None or (folder is None and not _built_in(spec)):
+        return []
+    return spec.validator.tables(folder or Path())
+
+
+def _built_in(spec: EnvironmentSpec) -> bool:
+    """Return whether the references of an environment are published figures that come with it."""
+    return getattr(spec.validator, "built_in", False)
 
 
 def _print_comparison(spec: EnvironmentSpec, table: Path, comparison: TableComparison) -> None:
