@@ -46,7 +46,7 @@ class ArchonValidator:
             columns.append(
                 ColumnComparison(
                     f"{task}, {model} (points)", len(part), int(part["within"].sum()), float(part["tolerance_pct"].iloc[0]),
-                    round(float(errors.max()), 2), round(float(relative.max()), 4), str(part.loc[errors.idxmax(), "composition"]),
+                    round(float(errors.max()), 2), round(float(relative.max()), 4), str(part["composition"].iloc[int(errors.argmax())]),
                 )
             )  # fmt: skip
         lines = [json.dumps(row) for row in rows.to_dict("records")]

@@ -53,7 +53,7 @@ def test_the_landscape_has_better_and_worse_designs_and_the_best_depend_on_the_t
         name: np.array([m["score_pct"] for m in ours.evaluate(designs, SPEC.workload(name))]) for name in ("mt-bench", "code-contests")
     }
     assert all(np.ptp(values) > 3 for values in scores.values())
-    assert np.corrcoef(*scores.values())[0, 1] < 0.9
+    assert np.corrcoef(scores["mt-bench"], scores["code-contests"])[0, 1] < 0.9
     code = scores["code-contests"]
     checked = np.array([design["evaluation"] != "none" for design in designs])
     assert code[checked].mean() > code[~checked].mean()  # tests and verifiers help on code (tables 5 to 9)
