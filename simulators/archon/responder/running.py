@@ -53,7 +53,7 @@ def run(architecture: Architecture, world: World) -> list[Step]:
         if component.type not in KNOWN:
             raise UnknownNameError("type of component of the simulated responder", component.type, KNOWN)
     for given in architecture.layers:
-        layer = tuple(sorted(given, key=lambda component: component.key()))
+        layer = given if len(given) == 1 else tuple(sorted(given, key=_place))
         groups: tuple[Group, ...] = ()
         before = pool
         kind = layer[0].type
@@ -76,6 +76,11 @@ def run(architecture: Architecture, world: World) -> list[Step]:
                 world.ability(component.model)  # judges too need a profile
         steps.append(Step(layer, before, groups, pool))
     return steps
+
+
+def _place(component: Component) -> tuple[str, str, tuple[object, ...]]:
+    # components of one type have the same settings in the same order
+    return component.type, component.model, tuple(component.settings.values())
 
 
 def final(steps: Sequence[Step]) -> Array:

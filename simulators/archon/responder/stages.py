@@ -146,21 +146,19 @@ def fused(layer: Sequence[Component], pool: Pool, world: World) -> Pool:
     follows = (share * odds / (share * odds + 1 - share))[:, None]
     level = ndtri(np.minimum(np.maximum(pool.mean_right, SURE), 1 - SURE))
     filling = 1 - np.exp(-pool.variety / READERS)
-    parts: list[tuple[Array, int]] = []
-    same: list[float] = []
+    helped = m.critique * pool.criticised + m.verified * pool.verified + m.tested * pool.tested
+    if pool.ordered and pool.criticised:
+        helped += m.ordered
+    roles = [m.role(component.model) for component in layer]
+    shifts = np.array([(m.gain + role.fuse) * filling + role.read * helped for role in roles])
+    anew = world.chances_among(layer, shifts, level, m.lean)
+    right = (1 - m.rework) * follows[None] + m.rework * anew[:, None, :]  # by fuser, share and question
+    if len(layer) == 1 and layer[0].samples == 1:
+        one = (right[0] * chance).sum(axis=0)
+        return Pool(fixed(1), np.stack([1 - one, one]), variety=1.0)
     counts: dict[str, int] = {}
     for component in layer:
-        role = m.role(component.model)
-        helped = m.critique * pool.criticised + m.verified * pool.verified + m.tested * pool.tested
-        if pool.ordered and pool.criticised:
-            helped += m.ordered
-        shift = (m.gain + role.fuse) * filling + role.read * helped
-        anew = world.chance_among(component, shift, level, m.lean)
-        parts.append(((1 - m.rework) * follows + m.rework * anew[None, :], component.samples))
-        same.append(world.sameness(component))
         counts[component.model] = counts.get(component.model, 0) + component.samples
-    if len(layer) == 1 and layer[0].samples == 1:
-        right = (parts[0][0] * chance).sum(axis=0)
-        return Pool(fixed(1), np.stack([1 - right, right]), variety=1.0)
-    table, pmf = of_independent(parts, same)
-    return Pool(table, (pmf * chance[None]).sum(axis=1), variety=variety(counts))
+    parts = [(row, component.samples) for row, component in zip(right, layer, strict=True)]
+    table, pmf = of_independent(parts, [world.sameness(component) for component in layer])
+    return Pool(table, np.einsum("nsq,sq->nq", pmf, chance), variety=variety(counts))

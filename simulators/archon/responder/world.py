@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -66,11 +67,23 @@ class World:
             self._chances[key] = ndtr(self.ability(component.model) + shift - hot) * self.complete(component)
         return self._chances[key]
 
-    def chance_among(self, component: Component, shift: float, level: Array, lean: float) -> Array:
-        """Return the same for an answer that leans on what it reads: its probit is in part the level of the candidates."""
-        hot = HOT * max(component["temperature"] - 1.0, 0.0)
-        probit = (1 - lean) * self.ability(component.model) + lean * level + shift - hot
-        return np.asarray(ndtr(probit), dtype=np.float64) * self.complete(component)
+    def chances_among(self, layer: Sequence[Component], shifts: Array, level: Array, lean: float) -> Array:
+        """Return the same for components whose answers lean on what they read: the probit is in part the level of the candidates.
+
+        Args:
+            layer: The components.
+            shifts: Of the probit, for each component.
+            level: Probit of the candidates' chance, for each question.
+            lean: Weight of the level.
+
+        Returns:
+            Chances, shape ``(components, questions)``.
+        """
+        own = np.array([self.ability(component.model) for component in layer])
+        hot = np.array([HOT * max(component["temperature"] - 1.0, 0.0) for component in layer])
+        complete = np.array([self.complete(component) for component in layer])
+        probit = (1 - lean) * own + lean * level[None, :] + (shifts - hot)[:, None]
+        return np.asarray(ndtr(probit), dtype=np.float64) * complete[:, None]
 
     @staticmethod
     def probability(ability: Array) -> Array:
