@@ -27,10 +27,6 @@ def _simplified(architecture: Architecture) -> Architecture:
     return Architecture(tuple(_answer_alone(layers)), architecture.name)
 
 
-def _with(component: Component, **settings: object) -> Component:
-    return Component.make(component.kind, component.model, **{**component.settings, **settings})
-
-
 DRAWN = ("generator", "fuser")
 """Kinds whose candidates are independent answers to the same messages: so many of one component, or of several, are the same ones."""
 
@@ -41,11 +37,11 @@ def _merged(layer: Layer) -> Layer:
     others: list[Component] = []
     for component in layer:
         if component.type in DRAWN:
-            single = _with(component, samples=1)
+            single = component.changed(samples=1)
             found[single] = found.get(single, 0) + component.samples
         else:
             others.append(component)
-    others += [_with(single, samples=n) for single, n in found.items()]
+    others += [single.changed(samples=n) for single, n in found.items()]
     return tuple(sorted(others, key=Component.key))
 
 
@@ -71,7 +67,7 @@ def _without_unread(layers: list[Layer]) -> list[Layer]:
     for layer in reversed(kept):
         first = layer[0]
         if first.settings.get("use_critiques") and not criticised:
-            layer = (_with(first, use_critiques=False),)
+            layer = (first.changed(use_critiques=False),)
         criticised = (criticised or first.type == "critic") and first.kind.role not in ("source", "mixer")
         found.append(layer)
     return found
@@ -86,7 +82,7 @@ def _without_idle_filters(layers: list[Layer]) -> list[Layer]:
         if first.kind.role == "filter" and before == 1 and first.kind.work(first, 1).calls == 0:
             continue
         if "top_k" in first.settings and before:
-            layer = (_with(first, top_k=min(first["top_k"], before)),)
+            layer = (first.changed(top_k=min(first["top_k"], before)),)
         found.append(layer)
         work = [component.kind.work(component, before) for component in layer]
         before = sum(w.candidates for w in work) if first.kind.role in ("source", "mixer") else work[0].candidates
@@ -97,7 +93,7 @@ def _answer_alone(layers: list[Layer]) -> list[Layer]:
     """Make only the candidate of the last layer that is the answer."""
     first = layers[-1][0]
     if first.type in DRAWN:
-        return [*layers[:-1], (_with(first, samples=1),)]
+        return [*layers[:-1], (first.changed(samples=1),)]
     if first.kind.role in ("source", "mixer"):
         return [*layers[:-1], (first,)]
-    return [*layers[:-1], (_with(first, top_k=1),)] if "top_k" in first.settings else layers
+    return [*layers[:-1], (first.changed(top_k=1),)] if "top_k" in first.settings else layers

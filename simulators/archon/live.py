@@ -254,7 +254,7 @@ class EndpointArchitectures:
     def _limited(self, component: Component) -> Component:
         if "max_tokens" not in component.settings:
             return component
-        return Component.make(component.kind, component.model, **{**component.settings, "max_tokens": self.max_tokens})
+        return component.changed(max_tokens=self.max_tokens)
 
 
 def tasks_of(workload: Workload) -> TaskSet:

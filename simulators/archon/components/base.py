@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -76,7 +77,7 @@ class Work(NamedTuple):
     candidates: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of component.
 
@@ -101,7 +102,7 @@ class Kind:
     role: Literal["source", "mixer", "filter", "tests"] = "filter"
     calls_model: bool = True
 
-    @property
+    @cached_property
     def all_settings(self) -> Mapping[str, Setting]:
         """Its settings with those of decoding."""
         return {**(DECODING if self.calls_model else {}), **self.settings}
@@ -128,6 +129,13 @@ class Component:
         Raises:
             InputError: For a setting that does not exist or cannot be, or a missing model.
         """
+        try:  # a search makes the same few again and again; types are told apart, since 1 is a number of samples and True none
+            return _kept(kind, model, tuple((name, type(value), value) for name, value in settings.items()))
+        except TypeError:  # what cannot be hashed cannot be a value either: the words for it are found below
+            return cls._checked(kind, model, settings)
+
+    @classmethod
+    def _checked(cls, kind: Kind, model: str, settings: Mapping[str, Any]) -> Component:
         known = kind.all_settings
         for name in settings:
             if name not in known:
@@ -138,6 +146,10 @@ class Component:
             name: setting.validate(f"{name} of a {kind.name}", settings.get(name, setting.default)) for name, setting in known.items()
         }
         return cls(kind, model if kind.calls_model else "", MappingProxyType(values))
+
+    def changed(self, **settings: Any) -> Component:
+        """Return the component with other settings; raises `InputError` as `make` does."""
+        return Component.make(self.kind, self.model, **{**self.settings, **settings})
 
     def __getitem__(self, name: str) -> Any:
         return self.settings[name]
@@ -161,12 +173,19 @@ class Component:
         s = self.settings
         return Decoding(s["temperature"], s["top_p"], s["max_tokens"], s["mirostat_tau"])
 
-    def key(self) -> tuple[Any, ...]:
-        """Return what tells it from others, to sort and compare by."""
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
         return (self.type, self.model, *((name, repr(value)) for name, value in self.settings.items()))
 
+    def key(self) -> tuple[Any, ...]:
+        """Return what tells it from others, to sort and compare by."""
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Component) and self._key == other._key)
+
     def __hash__(self) -> int:
-        return hash(self.key())
+        return hash(self._key)
 
 
 @dataclass(frozen=True)
@@ -292,6 +311,11 @@ def drawn(component: Component, messages: asyncio.Future[list[Message]] | Sequen
         return None if answer is None else Candidate(answer.text)
 
     return [context.spawn(one(first + i)) for i in range(component.samples)]
+
+
+@lru_cache(maxsize=1 << 13)
+def _kept(kind: Kind, model: str, settings: tuple[tuple[str, type, Any], ...]) -> Component:
+    return Component._checked(kind, model, {name: value for name, _, value in settings})
 
 
 def _made(kind: str, model: str, settings: Mapping[str, Any]) -> Component:
