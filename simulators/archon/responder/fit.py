@@ -52,10 +52,12 @@ def main(names: Sequence[str]) -> None:
         if name not in ARCHON:
             raise UnknownNameError("benchmark of Archon", name, ARCHON)
     if not names:
+        fit_difficulties()
+        forget()
         fit_rewards()
         fit_neighbours()
         forget()
-        fit_difficulties()
+        fit_difficulties()  # again, as the spread of MATH-500 is fitted with the particles
         forget()
     for name in names or ARCHON:
         found, rows = fit_benchmark(name)

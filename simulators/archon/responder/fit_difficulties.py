@@ -32,7 +32,8 @@ def _two(values: Array) -> Chances:
     return Chances(float(expit(values[0])), EASY_ALPHA, float(np.exp(values[1])), HARD_ALPHA, float(np.exp(values[2])))
 
 
-def _fitted(task: str, k: Array, share: Array) -> Chances:
+def fitted_chances(task: str, k: Array, share: Array) -> Chances:
+    """Return the chances whose coverage with k samples is nearest to the shares."""
     two = task.startswith("code-contests")
     make = _two if two else _one
     first = share[0]
@@ -72,7 +73,7 @@ def fit_difficulties() -> pd.DataFrame:
             rows.append((*key, Chances(float(row["easy_share"]), float(row["alpha"]), float(row["beta"])), str(row["source"])))
             continue
         k, share = group["samples"].to_numpy(float), group["coverage_pct"].to_numpy(float) / 100
-        rows.append((*key, _fitted(key[0], k, share), CURVE))
+        rows.append((*key, fitted_chances(key[0], k, share), CURVE))
     planned = table("figures/plan_search")
     for (task, model), group in planned[planned["method"] == "repeated sampling"].groupby(["task", "model"], sort=False):
         shares = dict(zip(group["samples"], group["score_pct"] / 100, strict=True))

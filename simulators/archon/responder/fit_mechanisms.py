@@ -55,7 +55,7 @@ def _judges(known: Sequence[Figure]) -> tuple[list[str], list[str]]:
     return list(judges), list(fusers)
 
 
-def fit_benchmark(benchmark: str, evaluations: int = 40) -> tuple[Mechanisms, pd.DataFrame]:
+def fit_benchmark(benchmark: str, evaluations: int = 20) -> tuple[Mechanisms, pd.DataFrame]:
     """Return the mechanisms of a benchmark, and its figures with what they lead to."""
     known = figures(benchmark)
     judges, fusers = _judges(known)
