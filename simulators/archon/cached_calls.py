@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from designgym.simulators.archon.budget import Budget
 from designgym.simulators.archon.call_store import LEASE_S, CallStore, Found
-from designgym.simulators.archon.calls import Answer, Backend, BudgetExhaustedError, Call, CallError
+from designgym.simulators.archon.calls import Answer, Backend, BudgetExhaustedError, Call
 
 __all__ = ["CachedCalls", "Known", "Prices"]
 
@@ -106,18 +106,17 @@ class CachedCalls:
         most_input = call.most_input_tokens()
         most_usd = self.cost_usd(call.model, most_input, call.decoding.max_tokens)
         reservation = await self.budget.reserve(most_usd, most_input + call.decoding.max_tokens)
-        answer: Answer | None = None
+        # until it is known what was used: the call may have been served and billed all the same
+        usd, tokens = most_usd, most_input + call.decoding.max_tokens
         try:
             async with self._renewing(key, reservation), asyncio.timeout(max(self.budget.left_s(), 0.0) if self._timed else None):
                 answer = await self.backend.answer(call)
+            usd = self.cost_usd(call.model, answer.input_tokens, answer.output_tokens)
+            tokens = answer.input_tokens + answer.output_tokens
         except TimeoutError:
             raise BudgetExhaustedError(f"the budget of {self.budget.limits.seconds:g} s was over before the answer came") from None
         finally:
-            if answer is None:  # it may have been served and billed all the same
-                self.budget.settle(reservation, most_usd, most_input + call.decoding.max_tokens)
-            else:
-                usd = self.cost_usd(call.model, answer.input_tokens, answer.output_tokens)
-                self.budget.settle(reservation, usd, answer.input_tokens + answer.output_tokens)
+            self.budget.settle(reservation, usd, tokens)
         return answer
 
     @property
@@ -140,8 +139,3 @@ class CachedCalls:
             yield
         finally:
             task.cancel()
-
-
-def failed(error: CallError) -> str:
-    """Return why a call failed, in a line."""
-    return str(error).splitlines()[0]

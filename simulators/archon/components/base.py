@@ -321,4 +321,5 @@ def _kept(kind: Kind, model: str, settings: tuple[tuple[str, type, Any], ...]) -
 def _made(kind: str, model: str, settings: Mapping[str, Any]) -> Component:
     from designgym.simulators.archon.components import KINDS
 
-    return Component.make(KINDS[kind], model, **settings)
+    known: Mapping[str, Any] = KINDS
+    return Component.make(known[kind], model, **settings)
