@@ -319,7 +319,10 @@ def _kept(kind: Kind, model: str, settings: tuple[tuple[str, type, Any], ...]) -
 
 
 def _made(kind: str, model: str, settings: Mapping[str, Any]) -> Component:
+    return Component.make(_kind(kind), model, **settings)
+
+
+def _kind(name: str) -> Any:
     from designgym.simulators.archon.components import KINDS
 
-    known: Mapping[str, Any] = KINDS
-    return Component.make(known[kind], model, **settings)
+    return KINDS[name]
