@@ -1,6 +1,6 @@
 """Fits the responder's parameters to the published figures: ``python -m designgym.simulators.archon.responder.fit [BENCHMARK ...]``.
 
-It takes about a quarter of an hour on one core and rewrites ``rewards.csv``, ``neighbours.csv``, ``difficulties.csv``,
+It takes about five minutes on one core and rewrites ``rewards.csv``, ``neighbours.csv``, ``difficulties.csv``,
 ``mechanisms.csv`` and ``roles.csv`` beside this file; with names of Archon's benchmarks, only their rows of the last two.
 """
 
