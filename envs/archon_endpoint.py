@@ -34,6 +34,7 @@ register(
         "recorded": "true: answer from what is kept alone, and ask nobody; default false",
         "identity": "what tells the endpoint's models from others of the same names, if its URL may change",
         "max_tokens": "most tokens of an answer; default 512",
+        "most_calls": "calls of a query at most: designs that may need more are infeasible, and cost nothing; default no limit",
         "budget_usd": "limit of money, over all searches that share the store; default none",
         "budget_calls": "limit of calls; default none",
         "budget_tokens": "limit of tokens, read and written; default none",

@@ -23,6 +23,7 @@ from designgym.simulators.archon.budget import Budget, Limits
 from designgym.simulators.archon.cached_calls import CachedCalls
 from designgym.simulators.archon.call_store import CallStore
 from designgym.simulators.archon.calls import Backend, BudgetExhaustedError
+from designgym.simulators.archon.canonical import canonical
 from designgym.simulators.archon.components import KINDS
 from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.endpoint import OpenAIEndpoint
@@ -74,6 +75,7 @@ class EndpointArchitectures:
         recorded: Answer from what is kept alone: nothing is asked, and what was never asked fails.
         identity: What tells the endpoint's models from others of the same names, if its URL may change.
         max_tokens: Most tokens of an answer.
+        most_calls: Calls of a query at most: a design that may need more is infeasible, and none of its calls is made; 0 is no limit.
         budget_usd: Limit of money for everything that shares the store, over all its time; none unless given, as for the others.
         budget_calls: Limit of calls.
         budget_tokens: Limit of tokens.
@@ -96,7 +98,7 @@ class EndpointArchitectures:
 
     def __init__(
         self, *, url: str = "", models: str = "", judge: str = "", preset: str = "wide", sources: str = "generator", key_variable: str = "",
-        prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, budget_usd: float = math.inf,
+        prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, most_calls: int = 0, budget_usd: float = math.inf,
         budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf, concurrency: int = 32,
         attempts: int = 5, timeout_s: float = 120.0, requests_per_minute: float = 0, tokens_per_minute: float = 0, streaming: bool = False,
         early: bool = True,
@@ -106,7 +108,7 @@ class EndpointArchitectures:
         self.judge = judge or self.models[0]
         if preset not in ("wide", "paper"):
             raise InputError(f"preset is {shorten(preset)}, expected 'wide' or 'paper'")
-        self.preset, self.max_tokens, self.early, self.recorded = preset, max_tokens, early, recorded
+        self.preset, self.max_tokens, self.early, self.recorded, self.most_calls = preset, max_tokens, early, recorded, most_calls
         self.space: DesignSpace = (
             paper_space() if preset == "paper" else wide_space(self.models, sources=tuple(s.strip() for s in sources.split(",")))
         )
@@ -120,7 +122,9 @@ class EndpointArchitectures:
             "identity": identity, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute,
             "streaming": streaming,
         }  # fmt: skip
-        options = repr((self.models, self.judge, preset, sources, max_tokens, early, identity or self.url, prices and self._prices.prices))
+        options = repr(
+            (self.models, self.judge, preset, sources, max_tokens, most_calls, early, identity or self.url, prices and self._prices.prices)
+        )
         self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
         self.resources = Resources(cpus=1.0)
         self._store: CallStore | None = None
@@ -208,10 +212,12 @@ class EndpointArchitectures:
     async def _one(self, executor: Executor, design: Design, tasks: TaskSet, baseline: Sequence[float]) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
-        started = time.perf_counter()
+        started, architecture = time.perf_counter(), canonical(self.architecture(design))
+        if 0 < self.most_calls < architecture.calls:
+            return Metrics.infeasible([f"it may take {architecture.calls} calls a query, more than most_calls={self.most_calls}"])
         items, against = tasks.dev[: len(baseline)], baseline if self.early else ()
         try:
-            found = await score(executor, self.architecture(design), items, tasks.grader, against=against)
+            found = await score(executor, architecture, items, tasks.grader, against=against)
         except BudgetExhaustedError as error:
             return Metrics.failed(str(error), time.perf_counter() - started)
         account, n = found.account, len(found.outcomes)

@@ -25,6 +25,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {
         ["30", "1", "day-conv:rate=8,hours=0.5"],
         ["found: ", "always on: ", "cost_usd", "worst_part_slowdown", "figure: serving-cluster.html"],
     ),
+    "archon_search.py": (["40"], ["code-contests, by the model: ", "\ntaken: ", "layer 0: generator, ", "figure: archon-search.html"]),
     "soc_budgets.py": (
         ["150", "1"],
         [

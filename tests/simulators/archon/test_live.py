@@ -109,6 +109,13 @@ def test_a_recording_gives_the_same_results_byte_for_byte_and_asks_nobody(tmp_pa
     assert again[0].confirm(ours.architecture(designs[0]), TASKS).account.calls_failed  # the test queries were never asked
 
 
+def test_a_design_that_may_need_more_calls_than_allowed_costs_none(tmp_path: Path, backend: Echo) -> None:
+    ours = simulator(tmp_path, most_calls=4)
+    five, three = ours.evaluate([vote(ours.space, 5), vote(ours.space, 3)], WORKLOAD)
+    assert five.status == "infeasible" and five.reasons == ("it may take 5 calls a query, more than most_calls=4",)
+    assert three.ok and len(backend.calls) == 3 * 12
+
+
 def test_an_endpoint_that_fails_is_a_status(tmp_path: Path, backend: Echo) -> None:
     backend.fails = lambda call: True
     ours = simulator(tmp_path)
