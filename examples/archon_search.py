@@ -21,7 +21,7 @@ if __name__ == "__main__":
     )
     result = study.run(backend="local")
 
-    front = sorted(result.best(), key=lambda found: found.metrics["cost_usd"])
+    front = sorted(result.front(), key=lambda found: found.metrics["cost_usd"])
     print(f"\n{workload}, by the model: {len(front)} architectures of which none is better in both")
     for found in front:
         print(

@@ -98,10 +98,10 @@ class EndpointArchitectures:
 
     def __init__(
         self, *, url: str = "", models: str = "", judge: str = "", preset: str = "wide", sources: str = "generator", key_variable: str = "",
-        prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, most_calls: int = 0, budget_usd: float = math.inf,
-        budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf, concurrency: int = 32,
-        attempts: int = 5, timeout_s: float = 120.0, requests_per_minute: float = 0, tokens_per_minute: float = 0, streaming: bool = False,
-        early: bool = True,
+        prices: str = "", calls: str = "", recorded: bool = False, identity: str = "", max_tokens: int = 512, most_calls: int = 0,
+        budget_usd: float = math.inf, budget_calls: float = math.inf, budget_tokens: float = math.inf, budget_s: float = math.inf,
+        concurrency: int = 32, attempts: int = 5, timeout_s: float = 120.0, requests_per_minute: float = 0, tokens_per_minute: float = 0,
+        streaming: bool = False, early: bool = True,
     ) -> None:  # fmt: skip
         self.url = url or os.environ.get(VARIABLE, "")
         self.models = tuple(filter(None, (name.strip() for name in models.split(",")))) or ("default",)
@@ -122,9 +122,8 @@ class EndpointArchitectures:
             "identity": identity, "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute,
             "streaming": streaming,
         }  # fmt: skip
-        options = repr(
-            (self.models, self.judge, preset, sources, max_tokens, most_calls, early, identity or self.url, prices and self._prices.prices)
-        )
+        known = (self.models, self.judge, preset, sources, max_tokens, most_calls, early, identity or self.url)
+        options = repr((known, prices and self._prices.prices))
         self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
         self.resources = Resources(cpus=1.0)
         self._store: CallStore | None = None
