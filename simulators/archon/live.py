@@ -190,8 +190,8 @@ class EndpointArchitectures:
         return self._within(lambda executor: score(executor, architecture, tasks.test, tasks.grader), seed)
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
-        """Return the architecture of a design, a line per layer."""
-        return str(self.architecture(design))
+        """Return the architecture of a design without what has no effect, a line per layer."""
+        return str(canonical(self.architecture(design)))
 
     def exhausted(self) -> str:
         """Return why nothing more can be asked: a limit of the budget; empty if something can."""

@@ -155,8 +155,8 @@ class SimulatedArchitectures:
         return _responder(benchmark, self.queries, self.question_seed).evaluate(canonical(self.architecture(design, benchmark)))
 
     def describe(self, design: Design, workload: Workload | None = None) -> str:
-        """Return the architecture of a design, a line per layer."""
-        return str(self.architecture(design, _benchmark(workload) if workload is not None else ARCHON[0]))
+        """Return the architecture of a design without what has no effect, a line per layer."""
+        return str(canonical(self.architecture(design, _benchmark(workload) if workload is not None else ARCHON[0])))
 
     def _one(self, design: Design, responder: SimulatedResponder, benchmark: str) -> Metrics:
         started = time.perf_counter()

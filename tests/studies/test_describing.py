@@ -98,6 +98,7 @@ def test_every_built_in_description_is_of_the_canonical_form() -> None:
         f"designgym/{n}-v0"
         for n in (
             "AcceleratorCodesign",
+            "Archon",
             "AutoMLZero",
             "AutoscaledCluster",
             "BatchAndParallelism",
