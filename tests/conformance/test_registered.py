@@ -15,6 +15,7 @@ from designgym.core.testing import Crashing, Infeasible, Noisy, Shifted, check_e
 from designgym.core.testing.searcher_kit import synthetic_space
 from designgym.core.workload import Workload
 from designgym.simulators.accelerator.network import Network
+from designgym.simulators.serving.request_trace import RequestTrace
 
 ENVIRONMENTS = sorted(spec.id for spec in designgym.envs.environments() if not spec.id.startswith("test/"))
 SECONDS_EACH = {"designgym/AutoscaledCluster-v0", "designgym/LlamaCppServing-v0", "designgym/ScaleSim-v0", "designgym/ZigZag-v0"}
@@ -47,6 +48,8 @@ def small(workload: Workload, requests: int = 1500) -> Workload:
     """Return the beginning of a workload that can be cut short."""
     if isinstance(workload.data, Network):  # accelerators take their layers one after the other
         return Workload(workload.name, Network(workload.data.name, workload.data.layers[:2]), workload.traits)
+    if isinstance(workload.data, RequestTrace):  # of which each takes many steps
+        return Workload(workload.name, workload.data.first(min(requests // 8, len(workload.data))), workload.traits)
     if not hasattr(workload.data, "head"):
         return workload
     return Workload(workload.name, workload.data.head(requests), workload.traits)
