@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from designgym.core.design import Design
 from designgym.core.testing import check_env
 from designgym.envs import environment, make_evaluator
 from designgym.envs.vllm_serving import REFERENCE
@@ -57,24 +58,32 @@ def test_a_real_server_is_measured() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3000)  # seven minutes of an idle machine
+@pytest.mark.timeout(3000)  # a quarter of an hour of an idle machine
 @pytest.mark.skipif(not LlamaCppServing().installed()[0], reason="llama.cpp's server is not installed")
 def test_a_search_on_a_real_server_beats_its_defaults() -> None:
-    """Forty measurements by evolution for four users at a time, then the best against the defaults, taking turns."""
-    workload = "short-chat:requests=8,users=4"
-    evaluator = make_evaluator(LLAMA, workload=workload, cache=None, options={"min_repeats": 1, "max_repeats": 1, "warm_up": 1})
-    space, objective = evaluator.simulator.space, environment(LLAMA).objective("throughput")
+    """Forty measurements by evolution for eight users at a time, the best three again, then the best one against the defaults, in turns.
+
+    A single measurement is off by a tenth and more: who is best by one may have been lucky, so the choice is made by others.
+    """
+    options = {"min_repeats": 1, "max_repeats": 1, "warm_up": 1, "ttft_s": 3.0, "tpot_s": 0.5}
+    evaluator = make_evaluator(LLAMA, workload="short-chat:requests=16,users=8", cache=None, options=options)
+    space, objective = evaluator.simulator.space, environment(LLAMA).objective("goodput")
     searcher = make_searcher("evolution", space, objective, seed=1)
-    best, best_score, measured = space.validate(space.default()), float("-inf"), 0
+
+    def goodput(designs: list[Design]) -> list[float]:
+        return [trial.metrics["goodput_rps"] if trial.metrics.ok else 0.0 for trial in evaluator.evaluate(designs)]
+
+    found: dict[Design, float] = {}
+    measured = 0
     while measured < 40:
         trials = evaluator.evaluate(searcher.ask(4))
         searcher.tell(trials)
         for trial in trials:
             measured += trial.metrics.ok
-            if trial.metrics.ok and objective.score(trial.metrics) > best_score:
-                best, best_score = trial.design, objective.score(trial.metrics)
-    usual = space.validate(space.default())
-    pairs = [[trial.metrics["output_throughput_tps"] for trial in evaluator.evaluate([usual, best])] for _ in range(6)]
+            found[trial.design] = trial.metrics["goodput_rps"] if trial.metrics.ok else 0.0
+    finalists = sorted(found, key=lambda design: -found[design])[:3]
+    again = np.mean([goodput(finalists) for _ in range(3)], axis=0)
+    best, usual = finalists[int(np.argmax(again))], space.validate(space.default())
+    differences = [after - before for before, after in (goodput([usual, best]) for _ in range(6))]
     evaluator.simulator.close()  # type: ignore[attr-defined]
-    gains = [after / before for before, after in pairs]
-    assert np.mean(gains) - half_width(gains) > 1.05, (best, gains)
+    assert np.mean(differences) - half_width(differences) > 0, (best, differences)
