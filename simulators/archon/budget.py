@@ -15,7 +15,7 @@ from designgym.simulators.archon.calls import BudgetExhaustedError
 
 __all__ = ["Budget", "Limits", "Spent"]
 
-POLL_S = 0.02
+POLL_S, LONGEST_POLL_S = 0.02, 0.25
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,11 @@ class Budget:
         Raises:
             BudgetExhaustedError: If it does not fit into what is left, or the time is over.
         """
+        pause_s = POLL_S
         try:
             while (taken := self._try(usd, tokens)) is None:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(1.5 * pause_s, LONGEST_POLL_S)
         except BudgetExhaustedError as error:
             with self._store.transaction() as connection:
                 self._book(0.0, 0.0, 0.0)
@@ -112,10 +114,6 @@ class Budget:
         with self._store.transaction() as connection:
             connection.execute("DELETE FROM reserved WHERE id = ?", (reservation,))
             self._book(usd, 1.0, tokens)
-
-    def cancel(self, reservation: str) -> None:
-        """Free what was set aside for a call that was never made."""
-        self._store.connection().execute("DELETE FROM reserved WHERE id = ?", (reservation,))
 
     def renew(self, reservation: str) -> None:
         """Keep what is set aside for longer."""

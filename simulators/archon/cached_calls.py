@@ -51,7 +51,7 @@ class CachedCalls:
 
     def __init__(self, backend: Backend, store: CallStore, *, prices: Prices | None = None, budget: Budget | None = None) -> None:
         self.backend, self.store, self.prices, self.budget = backend, store, prices, budget
-        self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._under_way: dict[str, asyncio.Task[Known]] = {}
 
     def key(self, call: Call) -> str:
         """Return what a call's answer is known by."""
@@ -70,7 +70,7 @@ class CachedCalls:
         """
         key = self.key(call)
         if (running := self._under_way.get(key)) is not None:
-            return Known(await asyncio.shield(running), True, key)
+            return (await asyncio.shield(running))._replace(saved=True)
         found = self.store.find(key)
         if found.answer is not None:
             return Known(found.answer, True, key)
@@ -78,23 +78,23 @@ class CachedCalls:
         task = asyncio.ensure_future(self._answered(call, key, found))
         self._under_way[key] = task
         task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return Known(await asyncio.shield(task), False, key)
+        return await asyncio.shield(task)
 
     async def drain(self) -> None:
         """Wait for calls that are under way though nobody waits for them."""
         while self._under_way:
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def _answered(self, call: Call, key: str, found: Found) -> Answer:
+    async def _answered(self, call: Call, key: str, found: Found) -> Known:
         pause_s = POLL_S
         while not found.reserved:  # another process makes the call
             await asyncio.sleep(pause_s)
             pause_s = min(1.5 * pause_s, LONGEST_POLL_S)
             found = self.store.find(key)
             if found.answer is not None:
-                return found.answer
+                return Known(found.answer, True, key)  # and has paid for it
         try:
-            return self.store.fill(key, call, await self._paid(call, key))
+            return Known(self.store.fill(key, call, await self._paid(call, key)), False, key)
         except BaseException:
             self.store.release(key)
             raise

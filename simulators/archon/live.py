@@ -28,7 +28,7 @@ from designgym.simulators.archon.components import KINDS
 from designgym.simulators.archon.components.base import Component
 from designgym.simulators.archon.endpoint import OpenAIEndpoint
 from designgym.simulators.archon.executor import Executor
-from designgym.simulators.archon.paper_space import MOST_GENERATORS, paper_architecture, paper_space
+from designgym.simulators.archon.paper_space import paper_architecture, paper_space
 from designgym.simulators.archon.prices import PriceTable
 from designgym.simulators.archon.recording import Recording
 from designgym.simulators.archon.scoring import Score, score
@@ -140,13 +140,8 @@ class EndpointArchitectures:
 
     def architecture(self, design: Design) -> Architecture:
         """Return the architecture of a design."""
-        if self.preset == "wide":
-            made = wide_architecture(design)
-        else:
-            names = [self.models[i % len(self.models)] for i in range(MOST_GENERATORS)]
-            made = paper_architecture(design, names, self.judge)
-        layers = tuple(tuple(self._limited(component) for component in layer) for layer in made)
-        return Architecture(layers)
+        made = wide_architecture(design) if self.preset == "wide" else paper_architecture(design, self.models, self.judge)
+        return Architecture(tuple(tuple(self._limited(component) for component in layer) for layer in made))
 
     def single(self) -> Architecture:
         """Return what designs are compared with: one call of the first model."""
@@ -211,9 +206,9 @@ class EndpointArchitectures:
     async def _one(self, executor: Executor, design: Design, tasks: TaskSet, baseline: Sequence[float]) -> Metrics:
         if reasons := self.space.violations(design):
             return Metrics.infeasible(reasons)
-        started, architecture = time.perf_counter(), canonical(self.architecture(design))
-        if 0 < self.most_calls < architecture.calls:
-            return Metrics.infeasible([f"it may take {architecture.calls} calls a query, more than most_calls={self.most_calls}"])
+        started, architecture = time.perf_counter(), self.architecture(design)
+        if self.most_calls and (calls := canonical(architecture).calls) > self.most_calls:
+            return Metrics.infeasible([f"it may take {calls} calls a query, more than most_calls={self.most_calls}"])
         items, against = tasks.dev[: len(baseline)], baseline if self.early else ()
         try:
             found = await score(executor, architecture, items, tasks.grader, against=against)

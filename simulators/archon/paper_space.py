@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,6 @@ def paper_space() -> DesignSpace:
         constraints=[
             Constraint(f"generators * samples <= {CONTEXT}", f"a fuser has room for at most {CONTEXT} candidates (generators x samples)"),
             Constraint("fusers_1 > 0", "at least one intermediate layer of fusers must be there: set fusers_1"),
-            Constraint("fusers_1 > 0 or fusers_2 == 0", "a layer of fusers cannot follow one that is absent: set fusers_1 before fusers_2"),
             Constraint("fusers_2 > 0 or fusers_3 == 0", "a layer of fusers cannot follow one that is absent: set fusers_2 before fusers_3"),
         ],
     )
@@ -51,18 +51,20 @@ def paper_architecture(design: Mapping[str, Any], models: Sequence[str], judge: 
 
     Args:
         design: A design of `paper_space`.
-        models: Names of at least ten models, best first: generators and fusers of a layer take the first ones.
+        models: Names of models, best first: generators and fusers of a layer take the first ones, in turn if they are more.
         judge: The model that criticises, ranks, checks, writes tests, and fuses last.
     """
 
     def one(kind: str, model: str = judge, **settings: Any) -> Component:
         return Component.make(KINDS[kind], model, **settings)
 
-    generators = [one("generator", model, samples=design["samples"]) for model in models[: design["generators"]]]
-    layers: list[Layer] = [tuple(generators)]
+    def best(count: int) -> list[str]:
+        return list(itertools.islice(itertools.cycle(models), count))
+
+    layers: list[Layer] = [tuple(one("generator", model, samples=design["samples"]) for model in best(design["generators"]))]
     for n in range(1, FUSION_LAYERS + 1):
         if width := design[f"fusers_{n}"]:
-            layers += [(one("critic"),), (one("ranker"),), tuple(one("fuser", model) for model in models[:width])]
+            layers += [(one("critic"),), (one("ranker"),), tuple(one("fuser", model) for model in best(width))]
     layers += [(one("critic"),), (one("ranker"),)]
     if design["evaluation"] == "verifier":
         layers.append((one("verifier"),))

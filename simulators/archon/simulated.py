@@ -19,7 +19,7 @@ from designgym.core.space import DesignSpace
 from designgym.core.workload import Workload
 from designgym.simulators.archon.architecture import Architecture
 from designgym.simulators.archon.canonical import canonical
-from designgym.simulators.archon.paper_space import MOST_GENERATORS, paper_architecture, paper_space
+from designgym.simulators.archon.paper_space import paper_architecture, paper_space
 from designgym.simulators.archon.responder import PURPOSE, Simulated, SimulatedResponder, models
 from designgym.simulators.archon.wide_space import SOURCES, wide_architecture, wide_space
 
@@ -100,6 +100,8 @@ class SimulatedArchitectures:
         else:
             kinds = tuple(part.strip() for part in sources.split(","))
             self.space = wide_space(self.names(ARCHON[0]), sources=kinds)
+        if not self.names(ARCHON[0]):
+            raise InputError(f"models is {shorten(models)}, expected 'all', 'open', 'closed', or names with commas between")
         SimulatedResponder(ARCHON[0], queries=queries, seed=question_seed)  # checks them
         options = repr((preset, models, judge, sources, queries, question_seed))
         self.version = f"1+{blake3(options.encode()).hexdigest(4)}"
@@ -115,7 +117,7 @@ class SimulatedArchitectures:
         if self.preset == "wide":
             return wide_architecture(design)
         names = self.names(benchmark)
-        return paper_architecture(design, [names[i % len(names)] for i in range(MOST_GENERATORS)], self.judge or names[0])
+        return paper_architecture(design, names, self.judge or names[0])
 
     def evaluate(self, designs: Sequence[Design], workload: Workload, *, fidelity: float = 1.0, seed: int = 0) -> list[Metrics]:
         """Evaluate designs by the model.

@@ -77,6 +77,7 @@ def test_models_are_the_best_first_of_those_with_figures() -> None:
     ("options", "message"),
     [
         ({"preset": "tall"}, "preset is 'tall', expected 'paper' or 'wide'"),
+        ({"models": " ,"}, "models is ' ,', expected 'all', 'open', 'closed', or names"),
         ({"queries": 0}, "queries is 0, expected a whole number from 1"),
         ({"preset": "wide", "sources": "oracle"}, r"kinds of sources are \['oracle'\]"),
     ],

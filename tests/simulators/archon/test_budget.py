@@ -132,10 +132,3 @@ def test_budgets_of_other_names_are_others() -> None:
     one.settle(asyncio.run(one.reserve(0, 1)), 0, 1)
     two.settle(asyncio.run(two.reserve(0, 1)), 0, 1)
     assert one.spent().calls == two.spent().calls == 1
-
-
-def test_a_call_that_was_never_made_gives_back_what_was_set_aside() -> None:
-    spending = Budget(Limits(calls=1), CallStore())
-    spending.cancel(asyncio.run(spending.reserve(0, 1)))
-    asyncio.run(spending.reserve(0, 1))
-    assert spending.spent().calls == 0

@@ -147,7 +147,9 @@ def _asker(path: str, log: str, n: int) -> None:
 
     async def ask() -> None:
         calls = CachedCalls(Logging(latency_s=lambda call: 0.004), CallStore(path))
-        await asyncio.gather(*(calls.ask(call(f"question {i}")) for i in range(n)))
+        found = await asyncio.gather(*(calls.ask(call(f"question {i}")) for i in range(n)))
+        with open(f"{log}-paid", "a") as file:
+            file.write("".join(f"{known.key}\n" for known in found if not known.saved))
 
     asyncio.run(ask())
 
@@ -163,6 +165,8 @@ def test_processes_side_by_side_make_each_call_once(tmp_path: Path) -> None:
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     made = Path(log).read_text().split("\n")[:-1]
     assert len(made) == len(set(made)) == 60 == len(CallStore(path))
+    paid = Path(f"{log}-paid").read_text().split()
+    assert len(paid) == len(set(paid)) == 60  # each counts as paid by the one who made it
 
 
 def test_no_call_whose_answer_was_stored_is_repeated_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
